@@ -1,0 +1,17 @@
+"""The errors that a user can cause.
+
+Messages say what is wrong, where, what was found, what was expected and what to do. Console
+commands print them without a traceback and exit with status 1; from Python they are `ValueError`s.
+"""
+
+
+class InputError(ValueError):
+    """Something that the user gave cannot be used as it is."""
+
+
+class ParameterError(InputError):
+    """A parameter is unknown, of the wrong type or out of its range."""
+
+
+class ArtefactError(InputError):
+    """A built artefact is damaged, of another version, or belongs to other data."""

@@ -1,0 +1,103 @@
+"""Where each artefact of a build lies: one folder, the same with DVC and without it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data_specs.errors import ArtefactError
+from data_specs.files import write_text
+
+MARKER = "dcell-data.json"
+FORMAT = {"format": "dcell-data", "version": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class DataLayout:
+    """The paths below the folder of a build.
+
+    `root` is `data/` under DVC, or what `dcell-data build --out` named.
+    """
+
+    root: Path
+
+    @property
+    def simulated(self) -> Path:
+        """Raw inputs of the `demo` profile."""
+        return self.root / "simulated"
+
+    @property
+    def sources(self) -> Path:
+        """Which raw inputs were used: `sources.json` with paths, checksums and versions."""
+        return self.root / "sources"
+
+    @property
+    def ontology(self) -> Path:
+        """Parsed ontology: `terms.parquet`, `edges.parquet`, `aliases.parquet`."""
+        return self.root / "ontology"
+
+    @property
+    def annotations(self) -> Path:
+        """Kept (term, gene) pairs: `annotations.parquet`, with their ledger."""
+        return self.root / "annotations"
+
+    @property
+    def genotypes(self) -> Path:
+        """Merged genotypes: `genotypes.parquet`, with their ledger."""
+        return self.root / "genotypes"
+
+    @property
+    def hierarchy(self) -> Path:
+        """The pruned hierarchy: `terms`, `edges` and `annotations`, with its ledger."""
+        return self.root / "hierarchy"
+
+    @property
+    def strata(self) -> Path:
+        """Stratum and height of every term: `strata.parquet`, with their ledger."""
+        return self.root / "strata"
+
+    @property
+    def cell_graph(self) -> Path:
+        """The cell graph in Arrow files (`data_specs.cell_graph`)."""
+        return self.root / "cell_graph"
+
+    @property
+    def store(self) -> Path:
+        """The LMDB of mutant states (`data_specs.store`)."""
+        return self.root / "store"
+
+    @property
+    def split(self) -> Path:
+        """The part of every sample: `split.parquet`, with its ledger."""
+        return self.root / "split"
+
+    @property
+    def ledger(self) -> Path:
+        """What every step kept and dropped."""
+        return self.root / "ledger.json"
+
+    @property
+    def parameters(self) -> Path:
+        """The parameters of a build without DVC."""
+        return self.root / "params.json"
+
+
+def write_json(target: Path, value: Any) -> None:
+    """Write JSON with stable bytes: keys in the given order, two spaces, a final newline."""
+    write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read an artefact's JSON file.
+
+    Raises:
+        ArtefactError: the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ArtefactError(
+            f"{path}: no such file. Is '{path.parent}' the folder of a finished build?"
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ArtefactError(f"{path}: not readable as JSON: {error}. Build it again.") from None

@@ -1,0 +1,379 @@
+"""Every parameter, its type and its default: one frozen dataclass a stage.
+
+A stage of `dvc.yaml`, the module that runs it, its section of `params.yaml` and its class here
+carry one name. Values are resolved in this order, the later winning: the defaults below, the
+source profile, the preset, `params.yaml` (or a build's `params.json`), `--set key=value`.
+"""
+
+import dataclasses
+import difflib
+import json
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from data_specs.errors import ParameterError
+from data_specs.presets import PRESETS, PROFILES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulate:
+    """The bundled default: raw inputs drawn from a hidden hierarchical truth."""
+
+    seed: int = 0
+    terms: int = 300
+    genes: int = 600
+    annotations: int = 3600  # kept (term, gene) pairs aimed at, before pruning
+    queries: int = 24  # double-mutant queries
+    arrays: int = 300  # array strains that each query is crossed with
+    triples: int = 6000  # rows of the genotype table with three deleted genes
+    noise: float = 0.03  # standard deviation of the measurement error, in units of epsilon
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where the three raw inputs come from; a path given here replaces the profile's file."""
+
+    profile: Literal["demo", "yeast", "local"] = "demo"
+    ontology: str | None = None
+    annotations: str | None = None
+    genotypes: tuple[str, ...] = ()
+    test_genotypes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotations:
+    """Which lines of the annotation file (GAF) count, and how a gene is named."""
+
+    gene_id_columns: tuple[int, ...] = (11, 3, 2)
+    gene_id_pattern: str | None = None
+    exclude_evidence: tuple[str, ...] = ()
+    include_evidence: tuple[str, ...] | None = None
+    date_cutoff: str | None = None
+    taxon: str | None = None
+    on_bad_line: Literal["error", "skip"] = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hierarchy:
+    """Which relations make edges, and how the ontology is pruned."""
+
+    relations: tuple[str, ...] = ("is_a",)
+    steps: tuple[str, ...] = ("containment", "redundant", "transitive_reduction")
+    containment: int = 4
+    orphans: Literal["push", "drop"] = "push"
+    gene_universe: Literal["annotated", "assayed"] = "annotated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strata:
+    """From which end of the hierarchy the strata are counted."""
+
+    origin: Literal["root", "leaves"] = "root"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Genotypes:
+    """How genotype tables are read and merged."""
+
+    control_gene: str | None = "YDL227C"  # HO: a deletion of it in a query is no deletion
+    orders: tuple[int, ...] = ()  # numbers of deleted genes to keep; empty keeps all
+    unannotated: Literal["keep", "drop"] = "keep"
+    on_bad_row: Literal["error", "skip"] = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """How the mutant states are laid out in LMDB."""
+
+    layout: Literal["delta", "dense"] = "delta"
+    block_bytes: int = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Which genotypes are held out; given test files are always the test part."""
+
+    method: Literal["random", "query", "gene"] = "random"
+    val: float = 0.1
+    test: float = 0.1
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """DCell's equations (Ma et al. 2018) and the variants of them that have been tried."""
+
+    width_genes: Literal["contained", "direct"] = "contained"
+    width_min: int = 20
+    width_ratio: float = 0.3
+    norm_order: Literal["act_norm", "norm_act"] = "act_norm"
+    activation: Literal["tanh", "gelu", "relu"] = "tanh"
+    norm: Literal["batch", "layer", "none"] = "batch"
+    gene_input: Literal["state", "disruption"] = "state"
+    gene_embedding: int = 0  # width of a learnable embedding a gene; 0 feeds the binary state
+    layers: Literal[1, 2] = 1
+    init: Literal["fan_in", "uniform"] = "fan_in"
+    init_range: float = 0.001  # half width of `init: uniform`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Train:
+    """The training loop and the loss."""
+
+    engine: Literal["stratum", "reference"] = "stratum"
+    phenotypes: tuple[str, ...] = ()  # empty: the store's first
+    epochs: int = 40
+    batch_size: int = 256
+    lr: float = 1e-3
+    weight_decay: float = 1e-2
+    clip: float | None = 10.0
+    aux_weight: float = 0.3
+    aux_reduction: Literal["sum", "mean"] = "sum"
+    l2: float = 0.0
+    standardize: bool = True
+    select: Literal["pearson", "loss"] = "pearson"
+    patience: int | None = 10
+    accumulate: int = 1
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    num_workers: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baselines:
+    """The simple models that every result stands beside."""
+
+    ridge_alphas: tuple[float, ...] = (0.1, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+    mlp_hidden: int = 64
+    mlp_epochs: int = 60
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """All sections; `preset` names a whole setting that the sections start from."""
+
+    preset: str | None = None
+    simulate: Simulate = field(default_factory=Simulate)
+    sources: Sources = field(default_factory=Sources)
+    annotations: Annotations = field(default_factory=Annotations)
+    hierarchy: Hierarchy = field(default_factory=Hierarchy)
+    strata: Strata = field(default_factory=Strata)
+    genotypes: Genotypes = field(default_factory=Genotypes)
+    store: Store = field(default_factory=Store)
+    split: Split = field(default_factory=Split)
+    model: Model = field(default_factory=Model)
+    train: Train = field(default_factory=Train)
+    baselines: Baselines = field(default_factory=Baselines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All values as plain JSON types, sections in order."""
+        values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return values
+
+
+Values = dict[str, Any]
+SECTIONS: dict[str, type] = {
+    section.name: section.default_factory
+    for section in dataclasses.fields(Parameters)
+    if isinstance(section.default_factory, type)
+}
+KEYS: tuple[str, ...] = tuple(
+    f"{name}.{key.name}" for name, section in SECTIONS.items() for key in dataclasses.fields(section)
+)
+
+
+def resolve(given: Mapping[str, Any], *, where: str = "parameters") -> Parameters:
+    """Complete what was given with preset, profile and defaults.
+
+    Args:
+        given: `{"preset": name, section: {key: value}}`, every part optional.
+        where: what error messages call the source of the values.
+
+    Raises:
+        ParameterError: an unknown section, key, preset or value, naming the nearest known one.
+    """
+    for name, section in given.items():
+        if name != "preset" and name not in SECTIONS:
+            raise ParameterError(_unknown(name, [*SECTIONS, "preset"], where))
+        if name != "preset" and not isinstance(section or {}, Mapping):
+            raise ParameterError(f"{where}: section '{name}' is {section!r}; expected keys")
+    preset = given.get("preset")
+    if preset is not None and preset not in PRESETS:
+        raise ParameterError(_unknown(str(preset), PRESETS, f"{where}: preset"))
+    profile = (given.get("sources") or {}).get("profile", Sources().profile)
+    layers: list[Mapping[str, Any]] = [PROFILES.get(profile, {}), PRESETS.get(preset or "", {}), given]
+    sections = {}
+    for name, cls in SECTIONS.items():
+        values: Values = {}
+        for layer in layers:
+            values |= layer.get(name) or {}
+        sections[name] = _section(cls, name, values, where)
+    return Parameters(preset=preset, **sections)
+
+
+def load(path: Path, overrides: Iterable[str] = ()) -> Parameters:
+    """Read `params.yaml` or `params.json` and apply `key=value` overrides.
+
+    Raises:
+        ParameterError: the file is missing or unreadable, or holds an unknown key or value.
+    """
+    import yaml
+
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise ParameterError(f"{path}: no such parameter file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{path}: not readable as YAML: {error}") from None
+    if not isinstance(given, dict):
+        raise ParameterError(f"{path}: expected sections with keys, found {type(given).__name__}")
+    return resolve(override(given, overrides), where=str(path))
+
+
+def override(given: Mapping[str, Any], assignments: Iterable[str]) -> Values:
+    """Put `section.key=value` assignments over given values; values are YAML, strings are raw.
+
+    Raises:
+        ParameterError: an assignment without `=` or with an unknown key.
+    """
+    import yaml
+
+    result: Values = {k: dict(v) if isinstance(v, Mapping) else v for k, v in given.items()}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise ParameterError(f"--set {assignment}: expected section.key=value")
+        if key == "preset":
+            result["preset"] = None if text in ("", "null", "none") else text
+            continue
+        if key not in KEYS:
+            raise ParameterError(_unknown(key, [*KEYS, "preset"], "--set"))
+        section, name = key.split(".")
+        hint = get_type_hints(SECTIONS[section])[name]
+        value: Any = text
+        if not (hint is str or str in get_args(hint)) or text in ("null", "none"):
+            try:
+                value = None if text == "none" else yaml.safe_load(text)
+            except yaml.YAMLError:
+                raise ParameterError(f"--set {assignment}: '{text}' is not readable YAML") from None
+        result[section] = {**(result.get(section) or {}), name: value}
+    return result
+
+
+def changed(parameters: Parameters) -> Values:
+    """The values that differ from the defaults, sections without one left out."""
+    default = Parameters()
+    result: Values = {"preset": parameters.preset} if parameters.preset else {}
+    for name, values in parameters.to_dict().items():
+        if isinstance(values, dict):
+            reference = default.to_dict()[name]
+            differing = {k: v for k, v in values.items() if v != reference[k]}
+            if differing:
+                result[name] = differing
+    return result
+
+
+def _section(cls: type, name: str, values: Mapping[str, Any], where: str) -> Any:
+    hints = get_type_hints(cls)
+    for key in values:
+        if key not in hints:
+            raise ParameterError(_unknown(f"{name}.{key}", KEYS, where))
+    section = cls(
+        **{key: _typed(value, hints[key], f"{where}: {name}.{key}") for key, value in values.items()}
+    )
+    _check_ranges(section, f"{where}: {name}")
+    return section
+
+
+def _typed(value: Any, hint: Any, where: str) -> Any:
+    """Fit a YAML value to a field's type, or say what was expected."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        if value is None:
+            return None
+        (inner,) = (argument for argument in arguments if argument is not type(None))
+        return _typed(value, inner, where)
+    if origin is Literal:
+        if value in arguments and not isinstance(value, bool):
+            return value
+        raise ParameterError(_unknown(str(value), [str(a) for a in arguments], where))
+    if origin is tuple:
+        items = [value] if isinstance(value, str | int | float) else value
+        if isinstance(items, list | tuple):
+            return tuple(_typed(item, arguments[0], where) for item in items)
+    elif hint is str:
+        if hasattr(value, "isoformat"):  # YAML reads 2017-07-19 as a date
+            return value.isoformat()
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            return str(value)
+    elif hint is bool:
+        if isinstance(value, bool):
+            return value
+    elif hint is int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+    elif hint is float and not isinstance(value, bool):
+        try:  # YAML 1.1 reads 1e-3 as a string
+            return float(value)
+        except (TypeError, ValueError):
+            pass
+    expected = str(hint).replace("<class '", "").replace("'>", "")
+    raise ParameterError(f"{where} is {value!r}; expected {expected}")
+
+
+_AT_LEAST: dict[str, float] = {
+    "annotations.gene_id_columns": 1, "hierarchy.containment": 1, "store.block_bytes": 1,
+    "split.val": 0, "split.test": 0, "model.width_min": 1, "model.width_ratio": 0,
+    "model.gene_embedding": 0, "model.init_range": 0, "train.epochs": 1, "train.batch_size": 1,
+    "train.lr": 0, "train.weight_decay": 0, "train.clip": 0, "train.aux_weight": 0, "train.l2": 0,
+    "train.patience": 1, "train.accumulate": 1, "train.num_workers": 0, "simulate.noise": 0,
+    "baselines.ridge_alphas": 0, "baselines.mlp_hidden": 1, "baselines.mlp_epochs": 1,
+}  # fmt: skip
+PRUNING_STEPS = ("annotated", "containment", "redundant", "transitive_reduction")
+
+
+def _check_ranges(section: Any, where: str) -> None:
+    name = type(section).__name__.lower()
+    for key in dataclasses.fields(section):
+        value = getattr(section, key.name)
+        least = _AT_LEAST.get(f"{name}.{key.name}")
+        if least is None or value is None:
+            continue
+        for item in value if isinstance(value, tuple) else (value,):
+            if not item >= least:
+                raise ParameterError(f"{where}.{key.name} is {item}; expected at least {least:g}")
+    if isinstance(section, Hierarchy):
+        for step in section.steps:
+            if step not in PRUNING_STEPS:
+                raise ParameterError(_unknown(step, PRUNING_STEPS, f"{where}.steps"))
+        if "is_a" not in section.relations:
+            raise ParameterError(f"{where}.relations is {section.relations}; is_a is always needed")
+    if isinstance(section, Split) and section.val + section.test >= 1:
+        raise ParameterError(
+            f"{where}: val {section.val} and test {section.test} leave nothing to train on"
+        )
+    if isinstance(section, Annotations) and section.date_cutoff is not None:
+        import datetime
+
+        try:
+            datetime.date.fromisoformat(section.date_cutoff)
+        except ValueError:
+            raise ParameterError(
+                f"{where}.date_cutoff is '{section.date_cutoff}'; expected YYYY-MM-DD"
+            ) from None
+
+
+def _unknown(name: str, known: Iterable[str], where: str) -> str:
+    """`where: unknown 'name'; did you mean …?` with the nearest known names."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    if "." in name:  # a right section with a wrong key: look for the key inside the section first
+        inside = [key for key in known if key.startswith(name.split(".")[0] + ".")]
+        near = difflib.get_close_matches(name, inside, n=1, cutoff=0.0) or near
+    listing = f" Known: {', '.join(known)}." if len(known) <= 12 else ""
+    return f"{where}: unknown '{name}'; did you mean '{near[0]}'?{listing}"

@@ -1,0 +1,52 @@
+"""Whole settings by name: presets (from publications) and source profiles (from organisms)."""
+
+from typing import Any
+
+Setting = dict[str, dict[str, Any]]
+
+# Ma et al. 2018 (doi:10.1038/nmeth.4627), methods: IGI annotations dropped, since they stem from
+# genetic interactions themselves; terms with fewer than six genes and redundant terms removed.
+_PAPER_2018: Setting = {
+    "annotations": {"exclude_evidence": ["IGI"]},
+    "hierarchy": {"containment": 6, "steps": ["containment", "redundant", "transitive_reduction"]},
+    "model": {
+        "width_genes": "contained",
+        "norm_order": "act_norm",
+        "init": "uniform",
+        "init_range": 0.001,
+    },
+    "train": {"aux_weight": 0.3, "aux_reduction": "sum"},
+}
+
+PRESETS: dict[str, Setting] = {
+    "paper-2018": _PAPER_2018,
+    "torchcell": {
+        "annotations": {"exclude_evidence": ["IGI"]},
+        "hierarchy": {
+            "containment": 4,
+            "steps": ["redundant", "containment", "transitive_reduction"],
+        },
+        "model": {"width_genes": "direct", "norm_order": "norm_act"},
+        "train": {
+            "aux_weight": 0.3,
+            "aux_reduction": "mean",
+            "lr": 1e-3,
+            "weight_decay": 1e-6,
+            "clip": 10.0,
+        },
+    },
+    "dcell_2017-07-19": {
+        **_PAPER_2018,
+        "annotations": {"exclude_evidence": ["IGI"], "date_cutoff": "2017-07-19"},
+        "hierarchy": {**_PAPER_2018["hierarchy"], "containment": 4},
+    },
+}
+
+# SGD's GAF lists the systematic name among the synonyms (column 11), first in only half of the
+# lines: it is found by its pattern.
+_SYSTEMATIC_NAME = r"^(Y[A-P][LR]\d{3}[WC](-[A-Z])?|Q\d{4}|R\d{4}[WC])$"
+_YEAST: Setting = {
+    "annotations": {"gene_id_columns": [11], "gene_id_pattern": _SYSTEMATIC_NAME}
+}
+
+PROFILES: dict[str, Setting] = {"demo": _YEAST, "yeast": _YEAST}

@@ -1,0 +1,58 @@
+"""Schemas of the tables that stages hand on, as Parquet files with sorted rows."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ROOT = "GO:ROOT"
+
+# One row a defined term, sorted by term. `obsolete` terms are listed but never become nodes.
+TERMS = pa.schema(
+    [
+        ("term", pa.large_string()),
+        ("name", pa.large_string()),
+        ("namespace", pa.large_string()),
+        ("obsolete", pa.bool_()),
+    ]
+)
+# One row an edge between live terms, primary ids on both sides, sorted.
+EDGES = pa.schema(
+    [
+        ("child", pa.large_string()),
+        ("parent", pa.large_string()),
+        ("relation", pa.large_string()),
+    ]
+)
+# One row an id that stands for another term: `kind` is alt_id or replaced_by; sorted by id.
+ALIASES = pa.schema(
+    [("id", pa.large_string()), ("term", pa.large_string()), ("kind", pa.large_string())]
+)
+# One row a (term, gene) pair, sorted.
+ANNOTATIONS = pa.schema([("term", pa.large_string()), ("gene", pa.large_string())])
+# One row a term of the pruned hierarchy, sorted by (stratum, term); the root is row 0.
+STRATA = pa.schema(
+    [("term", pa.large_string()), ("stratum", pa.int64()), ("height", pa.int64())]
+)
+# One row a sample, in the store's order.
+SPLIT = pa.schema([("sample", pa.int64()), ("part", pa.large_string())])
+# Parts of a split; `excluded` samples share genes with both sides of a disjoint split.
+PARTS = ("train", "val", "test", "excluded")
+
+# Columns of the genotype table that are not phenotypes. One row a distinct gene set, sorted by
+# `genes`; then come, for each phenotype p, its mean `p` and, after all means, its spread
+# `p_spread` (sample standard deviation over the merged rows, null when there was one).
+GENOTYPE_KEYS: dict[str, pa.DataType] = {
+    "genes": pa.large_list(pa.large_string()),  # systematic names, sorted, each once
+    "queries": pa.large_list(pa.large_string()),  # query keys ("A|B"), sorted; empty if unknown
+    "given": pa.large_string(),  # "train" or "test": which of the given files it came from
+    "count": pa.uint32(),  # rows merged
+}
+
+
+def write_table(frame: "pl.DataFrame", path: Path) -> None:
+    """Write a stage's table as Parquet; the same frame gives the same bytes."""
+    frame.write_parquet(path, compression="zstd", statistics=False)
