@@ -4,7 +4,6 @@ import contextlib
 import errno
 import gzip
 import hashlib
-import os
 import shutil
 import tempfile
 import zlib
@@ -87,5 +86,5 @@ def sha256_of(path: Path) -> str:
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files below a folder."""
     if path.is_dir():
-        return sum(os.path.getsize(p) for p in path.rglob("*") if p.is_file())
+        return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
     return path.stat().st_size

@@ -177,13 +177,11 @@ class Parameters:
 
 
 Values = dict[str, Any]
-SECTIONS: dict[str, type] = {
-    section.name: section.default_factory
-    for section in dataclasses.fields(Parameters)
-    if isinstance(section.default_factory, type)
+SECTIONS: dict[str, Any] = {
+    name: cls for name, cls in get_type_hints(Parameters).items() if dataclasses.is_dataclass(cls)
 }
 KEYS: tuple[str, ...] = tuple(
-    f"{name}.{key.name}" for name, section in SECTIONS.items() for key in dataclasses.fields(section)
+    f"{name}.{key.name}" for name, cls in SECTIONS.items() for key in dataclasses.fields(cls)
 )
 
 
@@ -206,7 +204,11 @@ def resolve(given: Mapping[str, Any], *, where: str = "parameters") -> Parameter
     if preset is not None and preset not in PRESETS:
         raise ParameterError(_unknown(str(preset), PRESETS, f"{where}: preset"))
     profile = (given.get("sources") or {}).get("profile", Sources().profile)
-    layers: list[Mapping[str, Any]] = [PROFILES.get(profile, {}), PRESETS.get(preset or "", {}), given]
+    layers: tuple[Mapping[str, Any], ...] = (
+        PROFILES.get(profile, {}),
+        PRESETS.get(preset or "", {}),
+        given,
+    )
     sections = {}
     for name, cls in SECTIONS.items():
         values: Values = {}
@@ -283,10 +285,9 @@ def _section(cls: type, name: str, values: Mapping[str, Any], where: str) -> Any
     for key in values:
         if key not in hints:
             raise ParameterError(_unknown(f"{name}.{key}", KEYS, where))
-    section = cls(
-        **{key: _typed(value, hints[key], f"{where}: {name}.{key}") for key, value in values.items()}
-    )
-    _check_ranges(section, f"{where}: {name}")
+    prefix = f"{where}: {name}"
+    section = cls(**{k: _typed(v, hints[k], f"{prefix}.{k}") for k, v in values.items()})
+    _check_ranges(section, prefix)
     return section
 
 

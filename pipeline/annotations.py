@@ -1,0 +1,231 @@
+"""Stage `annotations`: from annotation lines (GAF) to (term, gene) pairs, every line accounted for.
+
+The order of the reasons is that of `_reason`; a line is counted under the first that holds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from data_specs.errors import InputError, ParameterError
+from data_specs.files import read_text, replacing
+from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.parameters import Annotations as AnnotationsConfig
+from data_specs.parameters import Parameters, load
+from data_specs.tables import write_table
+from pipeline import topology
+
+GAF_COLUMNS = 17  # GAF 2.0 to 2.2; the last two are optional
+REASONS = (
+    "malformed", "negated", "taxon", "no_gene_id", "evidence", "date", "unknown_term", "obsolete",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationTable:
+    """Kept pairs (`data_specs.tables.ANNOTATIONS`) and how many lines gave them.
+
+    `dropped` counts lines by reason, those without a line left out; `remapped` counts kept lines
+    whose id led to another term.
+    """
+
+    pairs: pl.DataFrame
+    lines: int
+    kept: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    remapped: Mapping[str, int] = field(default_factory=lambda: {"alt_id": 0, "replaced_by": 0})
+
+
+def read_annotations(
+    path: Path, terms: pl.DataFrame, aliases: pl.DataFrame, config: AnnotationsConfig
+) -> AnnotationTable:
+    """Read a GAF file, plain or gzipped, against an ontology's terms and aliases.
+
+    A pair is kept if at least one of its lines is: evidence and date are judged line by line.
+
+    Raises:
+        InputError: a malformed line, unless `on_bad_line: skip`.
+        ParameterError: a gene-id pattern that is no regular expression.
+    """
+    lines = _lines(read_text(path))
+    table = lines.with_columns(
+        reason=_reason(config),
+        gene=_gene_id(config),
+    )
+    try:
+        table = _resolve(table, terms, aliases)
+    except pl.exceptions.ComputeError as error:
+        raise ParameterError(
+            f"annotations.gene_id_pattern '{config.gene_id_pattern}': {error}"
+        ) from None
+    if config.on_bad_line == "error":
+        _refuse_malformed(table, path)
+    kept = table.filter(pl.col("reason").is_null())
+    counts = dict(table.group_by("reason").len().iter_rows())
+    remapped = dict(kept.group_by("kind").len().iter_rows())
+    return AnnotationTable(
+        pairs=kept.select("term", "gene").unique().sort("term", "gene"),
+        lines=table.height,
+        kept=kept.height,
+        dropped={reason: counts[reason] for reason in REASONS if reason in counts},
+        remapped={kind: remapped.get(kind, 0) for kind in ("alt_id", "replaced_by")},
+    )
+
+
+def _lines(text: str) -> pl.DataFrame:
+    """Annotation lines as columns `c1` … `c17` (null beyond the line's end), with file lines."""
+    return (
+        pl.DataFrame({"text": text.split("\n")}, schema={"text": pl.String})
+        .with_row_index("line", offset=1)
+        .with_columns(pl.col("text").str.strip_chars_end("\r"))
+        .filter(~pl.col("text").str.starts_with("!") & (pl.col("text").str.strip_chars() != ""))
+        .with_columns(
+            columns=pl.col("text").str.count_matches("\t", literal=True) + 1,
+            parts=pl.col("text")
+            .str.split_exact("\t", GAF_COLUMNS - 1)
+            .struct.rename_fields([f"c{n}" for n in range(1, GAF_COLUMNS + 1)]),
+        )
+        .unnest("parts")
+        .drop("text")
+    )
+
+
+def _malformed() -> pl.Expr:
+    return (
+        ~pl.col("columns").is_between(15, GAF_COLUMNS)
+        | ~pl.col("c14").str.contains(r"^[0-9]{8}$")
+        | (pl.col("c5").str.strip_chars() == "")
+    ).fill_null(True)
+
+
+def _values(column: str) -> pl.Expr:
+    """The `|`-separated values of a cell, trimmed."""
+    return pl.col(column).fill_null("").str.split("|").list.eval(pl.element().str.strip_chars())
+
+
+def _gene_id(config: AnnotationsConfig) -> pl.Expr:
+    """The first identifier, in the configured columns' order, that matches the pattern whole."""
+    pattern = f"^(?:{config.gene_id_pattern})$" if config.gene_id_pattern else "."
+    for column in config.gene_id_columns:
+        if column > GAF_COLUMNS:
+            raise ParameterError(
+                f"annotations.gene_id_columns: {column}; a GAF has columns 1 to {GAF_COLUMNS}"
+            )
+    return pl.coalesce(
+        _values(f"c{column}")
+        .list.eval(pl.element().filter(pl.element().str.contains(pattern)))
+        .list.first()
+        for column in config.gene_id_columns
+    )
+
+
+def _reason(config: AnnotationsConfig) -> pl.Expr:
+    """Why a line is dropped, as far as the line itself tells; null when nothing speaks against."""
+    none = pl.lit(False)
+    taxon = none
+    if config.taxon is not None:
+        wanted = f"taxon:{config.taxon.removeprefix('taxon:')}"
+        taxon = _values("c13").list.first() != wanted  # the second, if any, is the host's
+    evidence = pl.col("c7").is_in(list(config.exclude_evidence))
+    if config.include_evidence is not None:
+        evidence |= ~pl.col("c7").is_in(list(config.include_evidence))
+    date = none
+    if config.date_cutoff is not None:
+        date = pl.col("c14") > config.date_cutoff.replace("-", "")
+    return (
+        pl.when(_malformed()).then(pl.lit("malformed"))
+        .when(_values("c4").list.contains("NOT")).then(pl.lit("negated"))
+        .when(taxon).then(pl.lit("taxon"))
+        .when(_gene_id(config).is_null()).then(pl.lit("no_gene_id"))
+        .when(evidence).then(pl.lit("evidence"))
+        .when(date).then(pl.lit("date"))
+    )  # fmt: skip
+
+
+def _resolve(table: pl.DataFrame, terms: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
+    """Add `term`, the live term that column 5 leads to, and the reasons that it decides."""
+    live = terms.filter(~pl.col("obsolete")).select(id="term", term="term", kind=pl.lit("primary"))
+    known = pl.concat([live, aliases.select("id", "term", "kind")])
+    unjudged = pl.col("reason").is_null()
+    return (
+        table.with_columns(pl.col("c5").str.strip_chars())
+        .join(known, left_on="c5", right_on="id", how="left", maintain_order="left")
+        .with_columns(
+            reason=pl.when(unjudged & pl.col("kind").is_null())
+            .then(pl.lit("unknown_term"))
+            .when(unjudged & (pl.col("kind") == "obsolete"))
+            .then(pl.lit("obsolete"))
+            .otherwise(pl.col("reason"))
+        )
+    )
+
+
+def _refuse_malformed(table: pl.DataFrame, path: Path) -> None:
+    bad = table.filter(pl.col("reason") == "malformed")
+    if bad.is_empty():
+        return
+    first = bad.row(0, named=True)
+    where = f"{path}:{first['line']}"
+    if not 15 <= first["columns"] <= GAF_COLUMNS:
+        found = f"found {first['columns']} tab-separated columns; expected 15 to {GAF_COLUMNS}"
+    elif not first["c5"].strip():
+        found = "column 5 (GO id) is empty; expected a term id"
+    else:
+        found = f"column 14 (date) is '{first['c14']}'; expected YYYYMMDD"
+    more = f" {bad.height - 1} more such lines follow." if bad.height > 1 else ""
+    raise InputError(
+        f"{where}: {found}.{more} Set annotations.on_bad_line=skip to count such lines instead."
+    )
+
+
+def from_topology(path: Path) -> AnnotationTable:
+    """The (term, gene) pairs of a DCell topology or a DrugCell ontology."""
+    text = read_text(path)
+    if not topology.is_topology(text):
+        raise InputError(f"{path}: an OBO holds no annotations; give a GAF file with --annotations")
+    imported = topology.parse(text, path)
+    pairs = pl.DataFrame(
+        list(imported.annotations), schema={"term": pl.String, "gene": pl.String}, orient="row"
+    )
+    return AnnotationTable(pairs=pairs, lines=imported.lines, kept=imported.lines)
+
+
+def run(parameters: Parameters, layout: DataLayout) -> None:
+    """Read the annotations named in `sources.json`; write the kept pairs and their ledger."""
+    sources = read_json(layout.sources / "sources.json")
+    if sources["annotations"] is None:
+        table = from_topology(Path(sources["ontology"]))
+    else:
+        table = read_annotations(
+            Path(sources["annotations"]),
+            pl.read_parquet(layout.ontology / "terms.parquet"),
+            pl.read_parquet(layout.ontology / "aliases.parquet"),
+            parameters.annotations,
+        )
+    if table.pairs.is_empty():
+        raise InputError(
+            f"{sources['annotations'] or sources['ontology']}: no annotation is left of "
+            f"{table.lines} lines; dropped: {dict(table.dropped)}. Loosen annotations.*, or check "
+            "that ontology, annotations and gene_id_pattern belong together."
+        )
+    with replacing(layout.annotations) as folder:
+        folder.mkdir()
+        write_table(table.pairs, folder / "annotations.parquet")
+        ledger = {
+            "lines": table.lines,
+            "dropped": dict(table.dropped),
+            "kept": table.kept,
+            "remapped": dict(table.remapped),
+        }
+        write_json(folder / "ledger.json", ledger)
+
+
+def main() -> None:
+    """Run the stage on `params.yaml` and `data/`."""
+    run(load(Path("params.yaml")), DataLayout(Path("data")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Stage `cell_graph`: number the terms and genes of the stratified hierarchy."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from data_specs.cell_graph import CellGraph
+from data_specs.files import replacing
+from data_specs.layout import DataLayout
+from data_specs.parameters import load
+
+
+def number(
+    terms: pl.DataFrame, strata: pl.DataFrame, edges: pl.DataFrame, annotations: pl.DataFrame
+) -> CellGraph:
+    """Turn names into indices: terms in the order (stratum, term), genes in that of their names.
+
+    Args:
+        terms: columns term, name, genes_contained.
+        strata: columns term, stratum, height.
+        edges: columns child, parent.
+        annotations: columns term, gene.
+    """
+    ordered = strata.join(terms, on="term", how="inner").sort("stratum", "term")
+    genes = annotations["gene"].unique().sort()
+    term_index = {term: index for index, term in enumerate(ordered["term"])}
+    gene_index = {gene: index for index, gene in enumerate(genes)}
+    pairs = [(term_index[term], gene_index[gene]) for term, gene in annotations.iter_rows()]
+    links = [(term_index[child], term_index[parent]) for child, parent in edges.iter_rows()]
+    return CellGraph(
+        term_ids=ordered["term"].to_list(),
+        term_names=ordered["name"].to_list(),
+        gene_ids=genes.to_list(),
+        strata=ordered["stratum"].to_numpy(),
+        heights=ordered["height"].to_numpy(),
+        genes_contained=ordered["genes_contained"].cast(pl.Int64).to_numpy(),
+        annotations=np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2),
+        edges=np.array(sorted(links), dtype=np.int64).reshape(-1, 2),
+    )
+
+
+def run(layout: DataLayout) -> None:
+    """Number the pruned hierarchy and write the cell graph."""
+    graph = number(
+        pl.read_parquet(layout.hierarchy / "terms.parquet"),
+        pl.read_parquet(layout.strata / "strata.parquet"),
+        pl.read_parquet(layout.hierarchy / "edges.parquet").select("child", "parent"),
+        pl.read_parquet(layout.hierarchy / "annotations.parquet").select("term", "gene"),
+    )
+    with replacing(layout.cell_graph) as folder:
+        graph.write(folder)
+
+
+def main() -> None:
+    """Run the stage on `data/`."""
+    load(Path("params.yaml"))
+    run(DataLayout(Path("data")))
+
+
+if __name__ == "__main__":
+    main()
