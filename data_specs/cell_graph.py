@@ -94,6 +94,11 @@ class CellGraph:
         term, gene = self.annotations.T
         return np.stack([term, gene, self.strata[term], np.full_like(term, WILD_TYPE)], axis=1)
 
+    def rows_of(self, term: IntArray, gene: IntArray) -> IntArray:
+        """Rows m of annotated (term, gene) pairs."""
+        keys = self.annotations[:, 0] * self.num_genes + self.annotations[:, 1]
+        return np.searchsorted(keys, term * self.num_genes + gene)
+
     @functools.cached_property
     def fingerprint(self) -> str:
         """Hex SHA-256 over everything that gives the arrays their meaning.

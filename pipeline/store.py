@@ -15,6 +15,7 @@ from data_specs.cell_graph import DELETED, WILD_TYPE, CellGraph
 from data_specs.errors import InputError
 from data_specs.files import replacing, size_of
 from data_specs.layout import DataLayout, write_json
+from data_specs.mutant_state import IntArray, StateEncoder
 from data_specs.parameters import Parameters, load
 from data_specs.parameters import Store as StoreConfig
 from data_specs.store import (
@@ -26,8 +27,6 @@ from data_specs.store import (
     block_schema,
 )
 from data_specs.tables import GENOTYPE_KEYS, write_table
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,45 +77,6 @@ def select_samples(genotypes: pl.DataFrame, graph: CellGraph) -> Samples:
     )
 
 
-class StateEncoder:
-    """Finds the rows of the mutant state that a deleted gene changes.
-
-    Args:
-        graph: the cell graph.
-        genes: number of genes in the store's gene table, those beyond the cell graph's included.
-    """
-
-    def __init__(self, graph: CellGraph, genes: int) -> None:
-        self.graph = graph
-        annotated = graph.annotations[:, 1]
-        # Rows of every gene, one gene after the other: compressed sparse rows over genes.
-        self.rows = np.argsort(annotated, kind="stable")
-        self.starts = np.concatenate([[0], np.cumsum(np.bincount(annotated, minlength=genes))])
-
-    def count(self, samples: Samples) -> IntArray:
-        """`[N]` rows that differ from the wild type."""
-        per_gene = np.diff(self.starts)[samples.genes]
-        totals = np.concatenate([[0], np.cumsum(per_gene)])
-        counts: IntArray = totals[samples.offsets[1:]] - totals[samples.offsets[:-1]]
-        return counts
-
-    def delta(self, samples: Samples, first: int, last: int) -> tuple[IntArray, IntArray]:
-        """Changed rows of the samples first … last - 1, in the cell graph's order.
-
-        Returns:
-            The sample of each row, counted from `first`, and the row's index m.
-        """
-        begin, end = samples.offsets[first], samples.offsets[last]
-        genes = samples.genes[begin:end]
-        owner = np.repeat(np.arange(last - first), np.diff(samples.offsets[first : last + 1]))
-        lengths = np.diff(self.starts)[genes]
-        total = np.concatenate([[0], np.cumsum(lengths)])
-        position = np.arange(total[-1]) - np.repeat(total[:-1] - self.starts[genes], lengths)
-        sample, row = np.repeat(owner, lengths), self.rows[position]
-        order = np.lexsort((row, sample))
-        return sample[order], row[order]
-
-
 def encode_blocks(
     samples: Samples, graph: CellGraph, config: StoreConfig
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -128,27 +88,30 @@ def encode_blocks(
     width = sum(field.type.bit_width // 8 for field in schema.field("state").type.value_type)
     rows = np.full(count, len(graph.annotations))
     if config.layout == "delta":
-        rows = encoder.count(samples)
+        rows = encoder.count(samples.offsets, samples.genes)
     ends = np.cumsum(rows * width + np.diff(samples.offsets) * 4 + 4 * len(schema))
     first = 0
     while first < count:
         written = ends[first - 1] if first else 0
         last = int(np.searchsorted(ends, written + config.block_bytes, side="right"))
         last = min(max(last, first + 1), count)
-        yield first, _encode(samples, encoder, schema, config, first, last)
+        yield first, _encode(samples, graph, encoder, schema, config, first, last)
         first = last
 
 
 def _encode(
     samples: Samples,
+    graph: CellGraph,
     encoder: StateEncoder,
     schema: pa.Schema,
     config: StoreConfig,
     first: int,
     last: int,
 ) -> pa.RecordBatch:
-    graph, length = encoder.graph, last - first
-    sample, row = encoder.delta(samples, first, last)
+    length = last - first
+    begin, end = samples.offsets[first], samples.offsets[last]
+    starts = samples.offsets[first : last + 1] - begin
+    sample, row = encoder.delta(starts, samples.genes[begin:end])
     if config.layout == "delta":
         state = np.full(len(row), DELETED)
         offsets = np.searchsorted(sample, np.arange(length + 1))
@@ -162,12 +125,11 @@ def _encode(
     struct = schema.field("state").type.value_type
     arrays = [pa.array(column.astype(f.type.to_pandas_dtype())) for column, f in
               zip(columns, struct, strict=True)]  # fmt: skip
-    begin, end = samples.offsets[first], samples.offsets[last]
     gene_type = schema.field("genes").type
     genes = pa.array(samples.genes[begin:end].astype(gene_type.value_type.to_pandas_dtype()))
     lists = [
         pa.ListArray.from_arrays(
-            pa.array((samples.offsets[first : last + 1] - begin).astype(np.int32)), genes, gene_type
+            pa.array(starts.astype(np.int32)), genes, gene_type
         ),
         pa.ListArray.from_arrays(
             pa.array(offsets.astype(np.int32)),
@@ -233,7 +195,7 @@ def _estimate(samples: Samples, graph: CellGraph, config: StoreConfig) -> float:
     rows = len(samples.offsets) * len(graph.annotations)
     if config.layout == "delta":
         encoder = StateEncoder(graph, graph.num_genes + len(samples.others))
-        rows = int(encoder.count(samples).sum())
+        rows = int(encoder.count(samples.offsets, samples.genes).sum())
     return 6 * rows + 64 * len(samples.offsets)
 
 

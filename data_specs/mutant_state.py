@@ -1,0 +1,48 @@
+"""The mutant state: which rows of the wild type's `[M, 4]` the deletion of genes changes."""
+
+import numpy as np
+import numpy.typing as npt
+
+from data_specs.cell_graph import CellGraph
+
+IntArray = npt.NDArray[np.int64]
+
+
+class StateEncoder:
+    """Finds the rows of the mutant state that deleted genes change.
+
+    Genotypes come in compressed form: `genes` holds the indices of all deleted genes, one
+    genotype after the other, and `offsets` `[N + 1]` where each begins. Indices from the cell
+    graph's G on are assayed genes without annotation: they change no row.
+
+    Args:
+        graph: the cell graph.
+        genes: number of genes that indices may name, at least G.
+    """
+
+    def __init__(self, graph: CellGraph, genes: int) -> None:
+        annotated = graph.annotations[:, 1]
+        # Rows of every gene, one gene after the other: compressed sparse rows over genes.
+        self._rows = np.argsort(annotated, kind="stable")
+        self._starts = np.concatenate([[0], np.cumsum(np.bincount(annotated, minlength=genes))])
+
+    def count(self, offsets: IntArray, genes: IntArray) -> IntArray:
+        """`[N]` rows that differ from the wild type."""
+        totals = np.concatenate([[0], np.cumsum(np.diff(self._starts)[genes])])
+        counts: IntArray = totals[offsets[1:]] - totals[offsets[:-1]]
+        return counts
+
+    def delta(self, offsets: IntArray, genes: IntArray) -> tuple[IntArray, IntArray]:
+        """The changed rows, sorted by genotype and row.
+
+        Returns:
+            The genotype that each belongs to, and its index m among the rows of the cell graph.
+        """
+        owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        lengths = np.diff(self._starts)[genes]
+        ends = np.cumsum(lengths)
+        total = int(ends[-1]) if len(ends) else 0
+        place = np.arange(total) - np.repeat(ends - lengths - self._starts[genes], lengths)
+        sample, row = np.repeat(owner, lengths), self._rows[place]
+        order = np.lexsort((row, sample))
+        return sample[order], row[order]

@@ -1,0 +1,254 @@
+"""The samples of a store: read in place, one at a time or gathered in batches."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from torch.utils.data._utils.collate import default_collate_fn_map
+
+from data_specs.cell_graph import DELETED, CellGraph
+from data_specs.errors import InputError
+from data_specs.mutant_state import StateEncoder
+from data_specs.store import STATE_COLUMNS, Block, StoreReader
+
+
+@dataclass(frozen=True, slots=True)
+class MutantState:
+    """One genotype: read-only NumPy views on the mapped store (writing to one raises).
+
+    Attributes:
+        index: the sample's number in the store.
+        genes: indices of the deleted genes, unsigned.
+        rows: the stored state columns by name: `term`, `gene`, `stratum`, `state`.
+        phenotypes: value by name, NaN where not measured.
+    """
+
+    index: int
+    genes: npt.NDArray[Any]
+    rows: dict[str, npt.NDArray[Any]]
+    phenotypes: dict[str, float]
+    graph: CellGraph
+
+    @property
+    def delta(self) -> npt.NDArray[np.int64]:
+        """`[n, 4]` int64 copy: the rows (term, gene, stratum, state) unlike the wild type's."""
+        table: npt.NDArray[np.int64] = np.stack(
+            [self.rows[name].astype(np.int64) for name in STATE_COLUMNS], axis=1
+        )
+        changed: npt.NDArray[np.int64] = table[table[:, 3] == DELETED]
+        return changed
+
+    @property
+    def mutant_state(self) -> npt.NDArray[np.int64]:
+        """`[M, 4]` int64 copy: the dense state, rows in the cell graph's order."""
+        state = self.graph.wild_type.copy()
+        state[self.graph.rows_of(*self.delta[:, :2].T), 3] = DELETED
+        return state
+
+
+@dataclass(frozen=True, slots=True)
+class MutantStateBatch:
+    """Many genotypes in owned tensors; ragged parts are flat, with the sample of each entry.
+
+    Attributes:
+        index: `[B]` int64 sample numbers in the store.
+        sample: `[N]` int64, which of the B samples a changed row belongs to.
+        term, gene: `[N]` int64, the changed row's term and deleted gene.
+        deleted_sample, deleted_gene: `[D]` int64, the deleted genes themselves, those without
+            annotation included (indices from G on).
+        phenotypes: `[B, P]` float32, columns as `names`.
+        names: the P phenotypes.
+    """
+
+    index: Tensor
+    sample: Tensor
+    term: Tensor
+    gene: Tensor
+    deleted_sample: Tensor
+    deleted_gene: Tensor
+    phenotypes: Tensor
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def _map(self, function: Any) -> "MutantStateBatch":
+        values = (getattr(self, field.name) for field in fields(self))
+        return MutantStateBatch(*(function(v) if isinstance(v, Tensor) else v for v in values))
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "MutantStateBatch":
+        """The batch on another device."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> "MutantStateBatch":
+        """The batch in page-locked memory; `DataLoader(pin_memory=True)` calls it."""
+        return self._map(lambda tensor: tensor.pin_memory())
+
+
+def encode_genotypes(
+    graph: CellGraph,
+    genotypes: Sequence[Sequence[int]],
+    phenotypes: npt.NDArray[np.float32] | None = None,
+) -> MutantStateBatch:
+    """Encode genotypes that are in no store, for prediction: gene indices, none for the wild type.
+
+    Args:
+        graph: the cell graph.
+        genotypes: B lists of indices of deleted genes.
+        phenotypes: `[B, P]` float32, if there are any.
+    """
+    offsets = np.cumsum([0, *(len(genes) for genes in genotypes)])
+    deleted = np.array([gene for genes in genotypes for gene in genes], dtype=np.int64)
+    encoder = StateEncoder(graph, max([graph.num_genes, *(deleted + 1)]))
+    sample, row = encoder.delta(offsets, deleted)
+    owner = np.repeat(np.arange(len(genotypes)), np.diff(offsets))
+    term, gene = graph.annotations[row].T
+    if phenotypes is None:
+        phenotypes = np.empty((len(genotypes), 0), dtype=np.float32)
+    columns = [[sample], [term], [gene], [owner], [deleted]]
+    names = tuple(f"phenotype_{number}" for number in range(phenotypes.shape[1]))
+    return _to_batch(np.arange(len(genotypes)), columns, phenotypes, names)
+
+
+def _to_batch(
+    index: npt.NDArray[np.int64],
+    ragged: Iterable[Sequence[npt.NDArray[Any]]],
+    phenotypes: npt.NDArray[np.float32],
+    names: tuple[str, ...],
+) -> MutantStateBatch:
+    """Join the parts of every ragged column and hand all over to torch."""
+    columns = [torch.from_numpy(np.concatenate(parts).astype(np.int64)) for parts in ragged]
+    sample, term, gene, deleted_sample, deleted_gene = columns
+    return MutantStateBatch(
+        index=torch.from_numpy(index),
+        sample=sample,
+        term=term,
+        gene=gene,
+        deleted_sample=deleted_sample,
+        deleted_gene=deleted_gene,
+        phenotypes=torch.from_numpy(phenotypes),
+        names=names,
+    )
+
+
+class MutantStateDataset(Dataset[MutantState]):
+    """The genotypes of a store as a map-style dataset.
+
+    `dataset[i]` is a `MutantState` of views; a `DataLoader` gets `MutantStateBatch`es, gathered
+    in vectorised form. Workers may fork or spawn: each opens the store when it first reads.
+
+    Args:
+        store: folder of the store.
+        cell_graph: the cell graph or its folder; by default the one beside the store.
+        phenotypes: names of the phenotypes of a batch, in order; by default all of the store's.
+
+    Raises:
+        ArtefactError: the store is damaged, or is not this cell graph's.
+        InputError: the store has no such phenotype.
+    """
+
+    def __init__(
+        self,
+        store: Path | str,
+        cell_graph: CellGraph | Path | str | None = None,
+        phenotypes: Sequence[str] | None = None,
+    ) -> None:
+        store = Path(store)
+        if not isinstance(cell_graph, CellGraph):
+            cell_graph = CellGraph.read(Path(cell_graph or store.parent / "cell_graph"))
+        self.graph = cell_graph
+        self.reader = StoreReader(store)
+        self.meta = self.reader.meta
+        self.graph.require(self.meta.fingerprint, f"the store {store}")
+        self.phenotypes = tuple(self.meta.phenotypes if phenotypes is None else phenotypes)
+        for name in self.phenotypes:
+            if name not in self.meta.phenotypes:
+                raise InputError(
+                    f"{store}: no phenotype '{name}'; it has {', '.join(self.meta.phenotypes)}"
+                )
+        self._firsts = np.array([block.first for block in self.meta.blocks])
+
+    @property
+    def gene_ids(self) -> list[str]:
+        """Names of all gene indices: the cell graph's genes, then the unannotated ones."""
+        return [*self.graph.gene_ids, *self.meta.other_genes]
+
+    def __len__(self) -> int:
+        return self.meta.samples
+
+    def __getitem__(self, index: int) -> MutantState:
+        (position,) = self._positions([index])
+        block = self._block_of(position)
+        at = position - block.first
+        rows = slice(*block.state_offsets[at : at + 2])
+        return MutantState(
+            index=int(position),
+            genes=block.genes[slice(*block.gene_offsets[at : at + 2])],
+            rows={name: column[rows] for name, column in block.state.items()},
+            phenotypes={name: float(values[at]) for name, values in block.phenotypes.items()},
+            graph=self.graph,
+        )
+
+    def __getitems__(self, indices: Sequence[int]) -> list[MutantStateBatch]:
+        """What a DataLoader calls for a batch: one gathered batch, which `collate` unwraps."""
+        return [self.batch(indices)]
+
+    def batch(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> MutantStateBatch:
+        """Gather the samples of any indices, repeats allowed, with one pass a touched block."""
+        positions = self._positions(indices)
+        touched = np.searchsorted(self._firsts, positions, side="right") - 1
+        phenotypes = np.empty((len(positions), len(self.phenotypes)), dtype=np.float32)
+        parts: list[tuple[npt.NDArray[Any], ...]] = []
+        for number in np.unique(touched):
+            block = self.reader.block(int(number))
+            places = np.flatnonzero(touched == number)
+            at = positions[places] - block.first
+            owner, row = _gather(block.state_offsets, at)
+            if self.meta.layout == "dense":
+                changed = block.state["state"][row] == DELETED
+                owner, row = owner[changed], row[changed]
+            gene_owner, entry = _gather(block.gene_offsets, at)
+            term, gene = block.state["term"][row], block.state["gene"][row]
+            parts.append((places[owner], term, gene, places[gene_owner], block.genes[entry]))
+            for column, name in enumerate(self.phenotypes):
+                phenotypes[places, column] = block.phenotypes[name][at]
+        columns = zip(*parts, strict=True) if parts else [[np.empty(0)]] * 5
+        return _to_batch(positions, columns, phenotypes, self.phenotypes)
+
+    def _positions(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        positions = np.array(indices, dtype=np.int64)
+        positions[positions < 0] += len(self)
+        if len(positions) and (positions.min() < 0 or positions.max() >= len(self)):
+            raise IndexError(f"sample out of range: the store holds {len(self)} samples")
+        return positions
+
+    def _block_of(self, position: int) -> Block:
+        number = int(np.searchsorted(self._firsts, position, side="right")) - 1
+        return self.reader.block(number)
+
+
+def _gather(
+    offsets: npt.NDArray[Any], at: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Flat positions of ragged rows `at`, and which of them each position belongs to."""
+    starts, lengths = offsets[at], offsets[at + 1] - offsets[at]
+    ends = np.cumsum(lengths)
+    owner = np.repeat(np.arange(len(at)), lengths)
+    total = int(ends[-1]) if len(at) else 0
+    return owner, np.arange(total) - np.repeat(ends - lengths - starts, lengths)
+
+
+def collate(batch: Sequence[MutantStateBatch], **_: Any) -> MutantStateBatch:
+    """Unwrap what `MutantStateDataset.__getitems__` gathered."""
+    (only,) = batch
+    return only
+
+
+# The documented way to teach `default_collate` a type: a stock DataLoader then works as it is.
+default_collate_fn_map[MutantStateBatch] = collate

@@ -1,0 +1,60 @@
+"""The equations of DCell, term by term, as plainly as they can be written: the oracle.
+
+Shapes: B samples, K neurons of the children, m direct genes, out neurons, P phenotypes.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dcell_model.dataset import MutantStateBatch
+from dcell_model.per_term import Subsystem, split_by_term
+from dcell_model.subsystems import NORM_EPS, NORM_MOMENTUM
+
+if TYPE_CHECKING:
+    from dcell_model.model import DCell
+
+
+def forward(model: "DCell", batch: MutantStateBatch) -> Tensor:
+    """`[T, B, P]` predictions of all heads."""
+    x = gene_inputs(model, batch)
+    annotations = model.graph.annotations
+    subsystems = split_by_term(model)
+    outputs: list[Tensor] = [x] * len(subsystems)
+    heads: list[Tensor] = [x] * len(subsystems)
+    for term in reversed(range(len(subsystems))):  # children have larger indices than parents
+        own = subsystems[term]
+        genes = annotations[model.layout.gene_rows(term), 1]
+        children = [outputs[child] for child in model.layout.children[term]]
+        inputs = torch.cat([*children, x[:, genes].flatten(1)], dim=1)  # [B, K + m]
+        z = F.linear(inputs, own.weight, own.bias)  # [B, out]
+        if own.second_weight is not None:
+            z = F.linear(model.activate(z), own.second_weight, own.second_bias)
+        if model.config.norm_order == "act_norm":
+            outputs[term] = normalise(model, own, model.activate(z))
+        else:
+            outputs[term] = model.activate(normalise(model, own, z))
+        heads[term] = F.linear(outputs[term], own.head_weight, own.head_bias)  # [B, P]
+    return torch.stack(heads)
+
+
+def gene_inputs(model: "DCell", batch: MutantStateBatch) -> Tensor:
+    """`[B, G, max(1, E)]`: state 1 (wild type) or 0 (deleted), or its complement, embedded."""
+    deleted = model.bias.new_zeros(len(batch), model.graph.num_genes)
+    deleted[batch.sample, batch.gene] = 1
+    x = deleted if model.config.gene_input == "disruption" else 1 - deleted
+    return x[..., None] * model.embedding if model.config.gene_embedding else x[..., None]
+
+
+def normalise(model: "DCell", own: Subsystem, h: Tensor) -> Tensor:
+    """Batch norm, layer norm or nothing over `[B, out]`."""
+    if model.config.norm == "batch":
+        return F.batch_norm(
+            h, own.running_mean, own.running_var, own.norm_weight, own.norm_bias,
+            training=model.training, momentum=NORM_MOMENTUM, eps=NORM_EPS,
+        )  # fmt: skip
+    if model.config.norm == "layer":
+        return F.layer_norm(h, h.shape[1:], own.norm_weight, own.norm_bias, NORM_EPS)
+    return h

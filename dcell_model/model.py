@@ -1,0 +1,213 @@
+"""DCell: a neural network wired like the ontology (Ma et al. 2018, doi:10.1038/nmeth.4627).
+
+For term t with children c and direct genes g, in index order,
+
+    I = [O(c₁) ‖ … ‖ O(c_k) ‖ x(g₁) … x(g_m)]
+    O(t) = BatchNorm(tanh(W(t) I + b(t)))
+    ŷ(t) = V(t) O(t) + v(t)
+
+The parameters of all subsystems lie in a few flat tensors (`dcell_model.subsystems`); engines only
+differ in the order in which they work through them.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from data_specs.cell_graph import CellGraph
+from data_specs.errors import InputError, ParameterError
+from data_specs.parameters import Model as ModelConfig
+from dcell_model.dataset import MutantStateBatch
+from dcell_model.engines import reference, stratum
+from dcell_model.subsystems import IntArray, SubsystemLayout
+
+ENGINES: dict[str, Callable[["DCell", MutantStateBatch], Tensor]] = {
+    "reference": reference.forward,
+    "stratum": stratum.forward,
+}
+
+
+class DCell(nn.Module):
+    """The visible neural network of one hierarchy.
+
+    Shapes: T terms, R rows (neurons of all terms), B samples, P phenotypes, E embedding width.
+
+    Args:
+        graph: the hierarchy.
+        config: widths, norm, activation and the other variants.
+        phenotypes: P, the width of every head.
+        engine: how to run it: `stratum` (fast) or `reference` (the equations, term by term);
+            may be changed at any time.
+
+    Parameters (flat; `export_subsystems` gives them term by term):
+        child_weight `[Σ out · fan_in]`, gene_weight `[Σ out (· E)]`, bias `[R]`,
+        norm_weight and norm_bias `[R]`, head_weight `[R, P]`, head_bias `[T, P]`; with
+        `layers: 2` second_weight `[Σ out²]` and second_bias `[R]`; with `gene_embedding: E`
+        embedding `[G, E]`.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    pair_key: Tensor  # [M] term · G + gene: sorted, so a row is found by its (term, gene)
+    pair_gene: Tensor  # [M]
+    pair_weight: Tensor  # [M] where the row's weights begin
+    pair_row: Tensor  # [M] first neuron that they feed
+    pair_width: Tensor  # [M] number of neurons
+    gene_weight_row: Tensor  # row that each gene weight feeds
+    row_term: Tensor  # [R]
+    place_of_term: Tensor  # [T] where a term stands in row order
+    stratum_ends: Tensor  # [strata] first term index beyond each stratum
+
+    def __init__(
+        self,
+        graph: CellGraph,
+        config: ModelConfig | None = None,
+        *,
+        phenotypes: int = 1,
+        engine: str = "stratum",
+    ) -> None:
+        super().__init__()
+        self.graph = graph
+        self.config = config = config or ModelConfig()
+        self.layout = layout = SubsystemLayout(graph, config)
+        self.engine = engine
+        rows = layout.num_rows
+        embedded = max(1, config.gene_embedding)
+        self.child_weight = nn.Parameter(torch.empty(layout.num_child_weights))
+        self.gene_weight = nn.Parameter(torch.empty(layout.num_gene_weights * embedded))
+        self.bias = nn.Parameter(torch.empty(rows))
+        if config.layers == 2:
+            squares = int((layout.widths**2).sum())
+            self.second_weight = nn.Parameter(torch.empty(squares))
+            self.second_bias = nn.Parameter(torch.empty(rows))
+        if config.gene_embedding:
+            self.embedding = nn.Parameter(torch.empty(graph.num_genes, embedded))
+        if config.norm != "none":
+            self.norm_weight = nn.Parameter(torch.empty(rows))
+            self.norm_bias = nn.Parameter(torch.empty(rows))
+        if config.norm == "batch":
+            self.register_buffer("running_mean", torch.zeros(rows))
+            self.register_buffer("running_var", torch.ones(rows))
+        self.head_weight = nn.Parameter(torch.empty(rows, phenotypes))
+        self.head_bias = nn.Parameter(torch.empty(graph.num_terms, phenotypes))
+        # Indices travel with the module to its device, but are not part of its state.
+        keys = graph.annotations[:, 0] * graph.num_genes + graph.annotations[:, 1]
+        self._index("pair_key", keys)
+        self._index("pair_gene", graph.annotations[:, 1])
+        self._index("pair_weight", layout.first_gene_weight)
+        self._index("pair_row", layout.first_row[graph.annotations[:, 0]])
+        self._index("pair_width", layout.widths[graph.annotations[:, 0]])
+        self._index("gene_weight_row", layout.gene_weight_row)
+        self._index("row_term", layout.row_term)
+        self._index("place_of_term", np.argsort(layout.order))
+        self._index("stratum_ends", np.cumsum(np.bincount(graph.strata)))
+        for number, group in enumerate(layout.groups()):
+            self._index(f"child_rows_{number}", group.child_rows.reshape(-1))
+        self.reset_parameters()
+
+    def _index(self, name: str, values: IntArray) -> None:
+        self.register_buffer(name, torch.from_numpy(values.copy()), persistent=False)
+
+    @property
+    def engine(self) -> str:
+        """The engine that runs the network."""
+        return self._engine
+
+    @engine.setter
+    def engine(self, name: str) -> None:
+        if name not in ENGINES:
+            raise ParameterError(f"engine '{name}' is unknown; there are {', '.join(ENGINES)}")
+        self._engine = name
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw all weights anew from torch's global generator.
+
+        `init: fan_in` draws from ±1/√fan_in as `nn.Linear` does, `uniform` from ±init_range.
+        """
+        config, layout = self.config, self.layout
+        inputs = torch.from_numpy(
+            layout.fan_in + layout.graph.genes_direct * max(1, config.gene_embedding)
+        )
+        width = torch.from_numpy(layout.widths)
+
+        def draw(parameter: Tensor, fan_in: Tensor) -> None:
+            bound = fan_in.clamp(min=1).to(parameter.dtype).rsqrt()
+            if config.init == "uniform":
+                bound = torch.full_like(bound, config.init_range)
+            parameter.uniform_(-1, 1).mul_(
+                bound.reshape(bound.shape + (1,) * (parameter.dim() - 1))
+            )
+
+        order = torch.from_numpy(layout.order)
+        term_of_row = self.row_term.cpu()
+        per_term = torch.from_numpy(layout.widths * layout.fan_in)[order]
+        draw(self.child_weight, inputs[order].repeat_interleave(per_term))
+        of_gene_weight = inputs[term_of_row[self.gene_weight_row.cpu()]]
+        draw(self.gene_weight, of_gene_weight.repeat_interleave(max(1, config.gene_embedding)))
+        draw(self.bias, inputs[term_of_row])
+        if config.layers == 2:
+            draw(self.second_weight, width[order].repeat_interleave((width**2)[order]))
+            draw(self.second_bias, width[term_of_row])
+        if config.gene_embedding:
+            nn.init.normal_(self.embedding)
+        if config.norm != "none":
+            nn.init.ones_(self.norm_weight)
+            nn.init.zeros_(self.norm_bias)
+        draw(self.head_weight, width[term_of_row])
+        draw(self.head_bias, width)
+
+    def forward(self, batch: MutantStateBatch) -> Tensor:
+        """Predictions of the heads of all terms.
+
+        Args:
+            batch: B genotypes, on the model's device.
+
+        Returns:
+            `[T, B, P]`; `[0]` is the root's, the prediction of the model.
+
+        Raises:
+            InputError: one sample in training with batch norm, whose variance is not defined.
+        """
+        if self.training and self.config.norm == "batch" and len(batch) == 1:
+            raise InputError(
+                "a training batch of one sample has no variance to normalise with; use at least "
+                "two, or drop the last batch of an epoch"
+            )
+        return ENGINES[self._engine](self, batch)
+
+    def rows_of_state(self, batch: MutantStateBatch) -> Tensor:
+        """`[N]` int64 rows m of the mutant state that a batch changes."""
+        return torch.searchsorted(self.pair_key, batch.term * self.graph.num_genes + batch.gene)
+
+    def gene_columns(self) -> Tensor:
+        """Flat gene weights against the binary state: the embedding, if any, is multiplied in."""
+        width = self.config.gene_embedding
+        if not width:
+            return self.gene_weight
+        gene = self.pair_gene.repeat_interleave(self.pair_width)
+        return (self.gene_weight.view(-1, width) * self.embedding[gene]).sum(dim=1)
+
+    def activate(self, z: Tensor) -> Tensor:
+        """The configured activation."""
+        return _ACTIVATIONS[self.config.activation](z)
+
+    def num_parameters(self) -> int:
+        """Trainable numbers."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def weight_penalty(self) -> Tensor:
+        """`Σ‖W(t)‖²` over the linear layers of all subsystems."""
+        weights = [self.child_weight, self.gene_weight]
+        if self.config.layers == 2:
+            weights.append(self.second_weight)
+        return torch.stack([weight.square().sum() for weight in weights]).sum()
+
+
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "gelu": nn.functional.gelu,
+    "relu": torch.relu,
+}
