@@ -13,9 +13,10 @@ from data_specs.errors import InputError, ParameterError
 from data_specs.files import read_text, replacing
 from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameters import Annotations as AnnotationsConfig
-from data_specs.parameters import Parameters, load
+from data_specs.parameters import Parameters
 from data_specs.tables import write_table
 from pipeline import topology
+from pipeline.stage import run_stage
 
 GAF_COLUMNS = 17  # GAF 2.0 to 2.2; the last two are optional
 REASONS = (
@@ -222,10 +223,5 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         write_json(folder / "ledger.json", ledger)
 
 
-def main() -> None:
-    """Run the stage on `params.yaml` and `data/`."""
-    run(load(Path("params.yaml")), DataLayout(Path("data")))
-
-
 if __name__ == "__main__":
-    main()
+    run_stage(run)

@@ -1,6 +1,5 @@
 """Stage `cell_graph`: number the terms and genes of the stratified hierarchy."""
 
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -8,7 +7,8 @@ import polars as pl
 from data_specs.cell_graph import CellGraph
 from data_specs.files import replacing
 from data_specs.layout import DataLayout
-from data_specs.parameters import load
+from data_specs.parameters import Parameters
+from pipeline.stage import run_stage
 
 
 def number(
@@ -40,7 +40,7 @@ def number(
     )
 
 
-def run(layout: DataLayout) -> None:
+def run(_: Parameters, layout: DataLayout) -> None:
     """Number the pruned hierarchy and write the cell graph."""
     graph = number(
         pl.read_parquet(layout.hierarchy / "terms.parquet"),
@@ -52,11 +52,5 @@ def run(layout: DataLayout) -> None:
         graph.write(folder)
 
 
-def main() -> None:
-    """Run the stage on `data/`."""
-    load(Path("params.yaml"))
-    run(DataLayout(Path("data")))
-
-
 if __name__ == "__main__":
-    main()
+    run_stage(run)

@@ -10,7 +10,6 @@ import graphlib
 import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -20,8 +19,9 @@ from data_specs.errors import InputError
 from data_specs.files import replacing
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Hierarchy as HierarchyConfig
-from data_specs.parameters import Parameters, load
+from data_specs.parameters import Parameters
 from data_specs.tables import ROOT, write_table
+from pipeline.stage import run_stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +256,5 @@ def _bits(genes: int) -> Iterable[int]:
         genes ^= lowest
 
 
-def main() -> None:
-    """Run the stage on `params.yaml` and `data/`."""
-    run(load(Path("params.yaml")), DataLayout(Path("data")))
-
-
 if __name__ == "__main__":
-    main()
+    run_stage(run)

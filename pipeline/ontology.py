@@ -16,9 +16,10 @@ from goatools.obo_parser import OBOReader
 from data_specs.errors import InputError
 from data_specs.files import read_text, replacing
 from data_specs.layout import DataLayout, read_json
-from data_specs.parameters import Parameters, load
+from data_specs.parameters import Parameters
 from data_specs.tables import ALIASES, EDGES, ROOT, TERMS, write_table
 from pipeline import topology
+from pipeline.stage import run_stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,10 +249,5 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         write_table(ontology.aliases, folder / "aliases.parquet")
 
 
-def main() -> None:
-    """Run the stage on `params.yaml` and `data/`."""
-    run(load(Path("params.yaml")), DataLayout(Path("data")))
-
-
 if __name__ == "__main__":
-    main()
+    run_stage(run)

@@ -16,7 +16,7 @@ from data_specs.errors import InputError
 from data_specs.files import replacing, size_of
 from data_specs.layout import DataLayout, write_json
 from data_specs.mutant_state import IntArray, StateEncoder
-from data_specs.parameters import Parameters, load
+from data_specs.parameters import Parameters
 from data_specs.parameters import Store as StoreConfig
 from data_specs.store import (
     META,
@@ -27,6 +27,7 @@ from data_specs.store import (
     block_schema,
 )
 from data_specs.tables import GENOTYPE_KEYS, write_table
+from pipeline.stage import run_stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,7 @@ def _encode(
     gene_type = schema.field("genes").type
     genes = pa.array(samples.genes[begin:end].astype(gene_type.value_type.to_pandas_dtype()))
     lists = [
-        pa.ListArray.from_arrays(
-            pa.array(starts.astype(np.int32)), genes, gene_type
-        ),
+        pa.ListArray.from_arrays(pa.array(starts.astype(np.int32)), genes, gene_type),
         pa.ListArray.from_arrays(
             pa.array(offsets.astype(np.int32)),
             pa.StructArray.from_arrays(arrays, fields=list(struct)),
@@ -233,10 +232,5 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         write_json(folder / "ledger.json", ledger)
 
 
-def main() -> None:
-    """Run the stage on `params.yaml` and `data/`."""
-    run(load(Path("params.yaml")), DataLayout(Path("data")))
-
-
 if __name__ == "__main__":
-    main()
+    run_stage(run)

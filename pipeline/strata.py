@@ -1,15 +1,15 @@
 """Stage `strata`: the stratum of every term, in which all its children lie deeper than itself."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import networkx as nx
 import polars as pl
 
 from data_specs.files import replacing
 from data_specs.layout import DataLayout, write_json
-from data_specs.parameters import Parameters, load
+from data_specs.parameters import Parameters
 from data_specs.tables import write_table
+from pipeline.stage import run_stage
 
 
 def longest_paths(terms: Iterable[str], edges: Iterable[tuple[str, str]]) -> dict[str, int]:
@@ -76,10 +76,5 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         write_json(folder / "ledger.json", ledger)
 
 
-def main() -> None:
-    """Run the stage on `params.yaml` and `data/`."""
-    run(load(Path("params.yaml")), DataLayout(Path("data")))
-
-
 if __name__ == "__main__":
-    main()
+    run_stage(run)

@@ -32,12 +32,17 @@ def cell_graph(
 
 
 def random_cell_graph(seed: int, terms: int = 12, genes: int = 15) -> CellGraph:
-    """A DAG in which every term but the root has one to three parents among the earlier ones."""
+    """A DAG in which every term but the root has one to three parents among the earlier ones.
+
+    Every leaf has a gene; the last gene has no annotation.
+    """
     random = np.random.default_rng(seed)
     edges = []
     for child in range(1, terms):
         parents = random.choice(child, size=min(child, random.integers(1, 4)), replace=False)
         edges += [(child, int(parent)) for parent in parents]
     chosen = random.random((terms, genes)) < 0.2
-    chosen[:, -1] = False  # the last gene has no annotation
+    leaves = sorted(set(range(terms)) - {parent for _, parent in edges})
+    chosen[leaves, random.integers(0, genes - 1, size=len(leaves))] = True
+    chosen[:, -1] = False
     return cell_graph(edges, [(int(t), int(g)) for t, g in np.argwhere(chosen)], terms, genes)

@@ -56,8 +56,8 @@ def forward(model: "DCell", batch: MutantStateBatch) -> Tensor:
         else:
             h = model.activate(_normalise(model, parts, groups, stratum, rows, z))
         heads[stratum] = [
-            torch.bmm(parts.head[number], _of_group(h, group, first))  # [n, P, B]
-            for number, group in enumerate(groups, start=numbers[stratum])
+            torch.bmm(parts.head[number], own)  # [n, P, B]
+            for number, own in enumerate(_by_group(h, groups), start=numbers[stratum])
         ]
         if stratum:
             tokens.append(_PutRows.apply(h, state, first, stratum == depth - 1))
@@ -98,10 +98,13 @@ class _Parts:
             self.norm_weight, self.norm_bias = rows(model.norm_weight), rows(model.norm_bias)
 
 
-def _of_group(h: Tensor, group: Group, first: int) -> Tensor:
-    """`[n, out, B]` view of a group's part of a stratum's rows."""
-    start = group.first_row - first
-    return h[start : start + group.rows].view(len(group.terms), group.out, -1)
+def _by_group(h: Tensor, groups: list[Group]) -> list[Tensor]:
+    """`[n, out, B]` views of a stratum's rows, by one split: its backward is one concatenation."""
+    parts = h.split([group.rows for group in groups])
+    return [
+        part.view(len(group.terms), group.out, -1)
+        for part, group in zip(parts, groups, strict=True)
+    ]
 
 
 def _second_layer(
@@ -109,8 +112,8 @@ def _second_layer(
 ) -> Tensor:
     h = model.activate(z)
     products = [
-        torch.bmm(parts.second[number + i], _of_group(h, group, groups[0].first_row)).flatten(0, 1)
-        for i, group in enumerate(groups)
+        torch.bmm(parts.second[number + i], own).flatten(0, 1)
+        for i, own in enumerate(_by_group(h, groups))
     ]
     return torch.cat(products) + parts.second_bias[stratum][:, None]
 
@@ -127,9 +130,10 @@ def _normalise(
             training=model.training, momentum=NORM_MOMENTUM, eps=NORM_EPS,
         )[0]  # fmt: skip
     normed = [
-        F.layer_norm(part.transpose(1, 2), (group.out,), eps=NORM_EPS).transpose(1, 2).flatten(0, 1)
-        for group in groups
-        for part in [_of_group(h, group, rows.start)]
+        F.layer_norm(own.transpose(1, 2), own.shape[1:2], eps=NORM_EPS)
+        .transpose(1, 2)
+        .flatten(0, 1)
+        for own in _by_group(h, groups)
     ]
     return torch.cat(normed) * weight[:, None] + bias[:, None]
 

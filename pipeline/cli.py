@@ -1,0 +1,184 @@
+"""The command `dcell-data`: build, verify and show the data that a DCell is trained on."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from data_specs.errors import InputError, exit_with_message
+from data_specs.parameters import override, resolve
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `dcell-data`; input errors end it with one line and status 1."""
+    options = _parser().parse_args(arguments)
+    with exit_with_message():
+        options.run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dcell-data", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, text: str, example: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    build = command(
+        "build",
+        "Build cell graph, store and split from raw files.",
+        "dcell-data build --ontology go-basic.obo --annotations sgd.gaf.gz \\\n"
+        "    --genotypes aao1729_data_s1.tsv --preset torchcell \\\n"
+        "    --set sources.profile=yeast split.method=query --out data/kuzmin2018",
+    )
+    build.add_argument(
+        "--ontology",
+        metavar="F",
+        required=True,
+        help="OBO, DCell topology or DrugCell ontology, plain or gzipped",
+    )
+    build.add_argument("--annotations", metavar="F", help="GAF 2.0 to 2.2, plain or gzipped")
+    build.add_argument(
+        "--genotypes",
+        metavar="F",
+        nargs="+",
+        required=True,
+        action="extend",
+        help="genotype tables: Kuzmin, Costanzo, tau-SGA, DCell text, "
+        "or a plain table (CSV, TSV, Parquet)",
+    )
+    build.add_argument(
+        "--test-genotypes",
+        metavar="F",
+        nargs="+",
+        default=[],
+        action="extend",
+        help="genotype tables to test on, kept out of training",
+    )
+    _add_parameters(build)
+    build.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to build")
+    build.set_defaults(run=_build)
+
+    simulate = command(
+        "simulate",
+        "Write simulated raw files in the real formats.",
+        "dcell-data simulate --set simulate.terms=4000 simulate.genes=6000 \\\n"
+        "    simulate.annotations=70000 simulate.queries=172 simulate.arrays=530 \\\n"
+        "    simulate.triples=91000 --out raw",
+    )
+    _add_parameters(simulate)
+    simulate.add_argument(
+        "--out", metavar="DIR", type=Path, required=True, help="folder for the files, new or empty"
+    )
+    simulate.set_defaults(run=_simulate)
+
+    verify = command(
+        "verify",
+        "Check everything that a build promises; status 1 if anything fails.",
+        "dcell-data verify data/kuzmin2018",
+    )
+    verify.add_argument("data", metavar="DIR", type=Path, help="folder of a build")
+    verify.set_defaults(run=_verify)
+
+    show = command(
+        "show",
+        "Print what is in a build, with the terms of one genotype.",
+        "dcell-data show data/kuzmin2018 --genotype 'YAL015C|YBL007C|YOL043C'",
+    )
+    show.add_argument("data", metavar="DIR", type=Path, help="folder of a build")
+    show.add_argument(
+        "--genotype", metavar="GENES", help="genes separated by | (default: the first)"
+    )
+    show.set_defaults(run=_show)
+
+    parameters = command(
+        "parameters",
+        "Print all parameters as resolved, as JSON.",
+        "dcell-data parameters --preset paper-2018 --set hierarchy.containment=5",
+    )
+    _add_parameters(parameters)
+    parameters.set_defaults(run=_parameters)
+    return parser
+
+
+def _add_parameters(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--preset", metavar="NAME", help="paper-2018, torchcell, dcell_2017-07-19")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        nargs="+",
+        default=[],
+        action="extend",
+        help="any parameter, e.g. hierarchy.containment=6",
+    )
+
+
+def _build(options: argparse.Namespace) -> None:
+    from pipeline.build import build
+
+    given = {
+        "preset": options.preset,
+        "sources": {
+            "profile": "local",
+            "ontology": options.ontology,
+            "annotations": options.annotations,
+            "genotypes": options.genotypes,
+            "test_genotypes": options.test_genotypes,
+        },
+    }
+    parameters = resolve(override(given, options.set), where="dcell-data build")
+    layout = build(parameters, options.out, progress=lambda stage: print(f"  {stage}", flush=True))
+    from pipeline.show import show
+
+    show(layout)
+
+
+def _simulate(options: argparse.Namespace) -> None:
+    from data_specs.files import replacing
+    from data_specs.layout import DataLayout
+    from pipeline import simulate
+
+    if options.out.exists() and (options.out.is_file() or any(options.out.iterdir())):
+        raise InputError(f"{options.out}: exists; name a new or empty folder")
+    parameters = resolve(override({"preset": options.preset}, options.set), where="simulate")
+    with replacing(options.out) as partial:
+        partial.mkdir()
+        simulate.run(parameters, DataLayout(partial))
+        for file in sorted((partial / "simulated").iterdir()):
+            file.rename(partial / file.name)
+        (partial / "simulated").rmdir()
+    for file in sorted(options.out.iterdir()):
+        print(f"{file}  {file.stat().st_size:,} bytes")
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from data_specs.layout import DataLayout
+    from pipeline.verify import verify
+
+    failures = 0
+    for check in verify(DataLayout(options.data)):
+        print(f"{'ok  ' if check.passed else 'FAIL'}  {check.name}: {check.detail}")
+        failures += not check.passed
+    if failures:
+        raise InputError(f"{options.data}: {failures} checks failed; build it again")
+
+
+def _show(options: argparse.Namespace) -> None:
+    from data_specs.layout import DataLayout
+    from pipeline.show import show
+
+    show(DataLayout(options.data), options.genotype)
+
+
+def _parameters(options: argparse.Namespace) -> None:
+    given = override({"preset": options.preset}, options.set)
+    print(json.dumps(resolve(given, where="parameters").to_dict(), indent=2))
+
+
+if __name__ == "__main__":
+    main()

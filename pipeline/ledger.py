@@ -1,0 +1,46 @@
+"""Stage `ledger`: one account of what every step kept and dropped, and two pictures of it."""
+
+from pathlib import Path
+from typing import Any
+
+from data_specs.errors import exit_with_message
+from data_specs.files import replacing
+from data_specs.layout import DataLayout, read_json, write_json
+from pipeline import plots
+
+
+def assemble(layout: DataLayout) -> dict[str, Any]:
+    """Join the parts that the stages wrote.
+
+    Keys: those of the annotation lines (lines, dropped, kept, remapped), the pruning `steps`,
+    `strata`, `heights`, `leaves`, `inputs`, then `genotypes`, `store` and `split`.
+    """
+
+    def part(folder: Path) -> dict[str, Any]:
+        values: dict[str, Any] = read_json(folder / "ledger.json")
+        return values
+
+    return {
+        **part(layout.annotations),
+        **part(layout.hierarchy),
+        **part(layout.strata),
+        "inputs": read_json(layout.sources / "sources.json")["inputs"],
+        "genotypes": part(layout.genotypes),
+        "store": part(layout.store),
+        "split": part(layout.split),
+    }
+
+
+def run(layout: DataLayout, target: Path, pictures: Path) -> None:
+    """Write the ledger to `target` and its plots into the folder `pictures`."""
+    ledger = assemble(layout)
+    write_json(target, ledger)
+    with replacing(pictures) as folder:
+        folder.mkdir()
+        plots.ledger_waterfall(ledger, folder / "ledger.png")
+        plots.strata_sizes(ledger, folder / "strata.png")
+
+
+if __name__ == "__main__":
+    with exit_with_message():
+        run(DataLayout(Path("data")), Path("results/ledger.json"), Path("results/data_plots"))

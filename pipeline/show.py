@@ -1,0 +1,95 @@
+"""Print what is in a build, and what the deletion of one genotype's genes touches."""
+
+from typing import Any
+
+import numpy as np
+
+from data_specs.cell_graph import CellGraph
+from data_specs.errors import InputError
+from data_specs.layout import DataLayout, read_json
+from data_specs.mutant_state import StateEncoder
+from data_specs.store import StoreReader
+
+
+def show(layout: DataLayout, genotype: str | None = None) -> None:
+    """Print sources, hierarchy, store and split of a build, then the terms of one genotype.
+
+    Args:
+        layout: the build.
+        genotype: gene names separated by `|`; by default the store's first sample.
+
+    Raises:
+        ArtefactError: the folder is not a build.
+        InputError: a gene that the build does not know.
+    """
+    graph = CellGraph.read(layout.cell_graph)
+    reader = StoreReader(layout.store)
+    graph.require(reader.meta.fingerprint, "the store")
+    sources = read_json(layout.sources / "sources.json")
+    lines = read_json(layout.annotations / "ledger.json")
+    rows = read_json(layout.genotypes / "ledger.json")
+    split = read_json(layout.split / "ledger.json")
+    stored = read_json(layout.store / "ledger.json")
+    print(f"\n{layout.root}")
+    for entry in sources["inputs"]:
+        version = f"  {entry['version']}" if entry["version"] else ""
+        _line("input", f"{entry['path']}{version}")
+    _line("annotations", f"{lines['lines']:,} lines, {lines['kept']:,} kept{_list(lines)}")
+    _line(
+        "hierarchy",
+        f"{graph.num_terms:,} terms in {graph.num_strata} strata, {len(graph.edges):,} edges",
+    )
+    _line("genes", f"{graph.num_genes:,} in {len(graph.annotations):,} (term, gene) rows")
+    _line(
+        "genotypes",
+        f"{rows['rows']:,} rows, {rows['genotypes']:,} genotypes ({rows['merged']:,} rows "
+        f"merged){_list(rows)}",
+    )
+    _line(
+        "store",
+        f"{reader.meta.samples:,} samples, {stored['bytes_per_sample']:,} bytes a sample, "
+        f"{reader.meta.layout}",
+    )
+    _line("phenotypes", ", ".join(reader.meta.phenotypes))
+    parts = ", ".join(f"{split[p]:,} {p}" for p in ("train", "val", "test") if split[p])
+    excluded = f", {split['excluded']:,} excluded" if split.get("excluded") else ""
+    _line("split", f"{split['method']}: {parts}{excluded}")
+    _line("fingerprint", graph.fingerprint)
+    _show_genotype(graph, reader, genotype)
+
+
+def _line(label: str, text: str) -> None:
+    print(f"  {label:<12} {text}")
+
+
+def _list(ledger: dict[str, Any]) -> str:
+    dropped = [f"{count:,} {reason}" for reason, count in ledger["dropped"].items()]
+    return f"; dropped: {', '.join(dropped)}" if dropped else ""
+
+
+def _show_genotype(graph: CellGraph, reader: StoreReader, genotype: str | None) -> None:
+    names = [*graph.gene_ids, *reader.meta.other_genes]
+    index = {name: number for number, name in enumerate(names)}
+    if genotype is None:
+        block = reader.block(0)
+        genes = block.genes[slice(*block.gene_offsets[:2])].astype(np.int64)
+    else:
+        wanted = genotype.split("|")
+        for name in wanted:
+            if name not in index:
+                import difflib
+
+                near = difflib.get_close_matches(name, names, n=3)
+                raise InputError(f"gene '{name}' is not in this build; near: {', '.join(near)}")
+        genes = np.array([index[name] for name in wanted])
+    encoder = StateEncoder(graph, len(names))
+    _, rows = encoder.delta(np.array([0, len(genes)]), genes)
+    print(f"\n  deleting {', '.join(names[gene] for gene in genes)} changes {len(rows)} rows:")
+    print(f"  {'stratum':>7}  {'genes':>6}  {'hit':>3}  term")
+    terms = graph.annotations[rows, 0]
+    for term in np.unique(terms):
+        hit = int((terms == term).sum())
+        label = f"{graph.term_ids[term]} {graph.term_names[term]}"
+        print(
+            f"  {graph.strata[term]:>7}  {graph.genes_contained[term]:>6,}  {hit:>3}  {label[:55]}"
+        )

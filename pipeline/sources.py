@@ -1,0 +1,148 @@
+"""Stage `sources`: settle which raw files the build reads, and record what they are.
+
+A path in the parameters wins over the profile's own file: `demo` takes what the stage `simulate`
+wrote, `yeast` fetches the public files, `local` has none of its own.
+"""
+
+import gzip
+import itertools
+import logging
+from pathlib import Path
+from typing import Any
+
+from data_specs.errors import InputError
+from data_specs.files import replacing, sha256_of
+from data_specs.layout import DataLayout, write_json
+from data_specs.parameters import Parameters
+from data_specs.parameters import Sources as SourcesConfig
+from data_specs.source_manifest import PROFILES, Source
+from pipeline.stage import run_stage
+
+SIMULATED = {
+    "ontology": "ontology.obo",
+    "annotations": "annotations.gaf",
+    "genotypes": "genotypes.tsv",
+}
+
+
+def fetch(source: Source, cache: Path | None = None) -> Path:
+    """Download a public file once, and check it before anything reads it.
+
+    Args:
+        source: what to fetch.
+        cache: folder to keep it in; by default the user's cache folder.
+
+    Raises:
+        InputError: no network, no such file, or another checksum; says how to use a local copy.
+    """
+    import pooch
+
+    pooch.get_logger().setLevel(logging.WARNING)
+    archive = source.url.endswith(".zip")
+    try:
+        got = pooch.retrieve(
+            source.url,
+            known_hash=None if archive else source.sha256,
+            fname=source.url.rsplit("/", 1)[-1],
+            path=cache or pooch.os_cache("dcell"),
+            processor=pooch.Unzip(members=[source.file]) if archive else None,
+        )
+    except (OSError, ValueError) as error:  # requests' errors are OSErrors
+        reason = str(error).splitlines()[0][:200]
+        raise InputError(
+            f"{source.file} could not be had from {source.url}: {reason}. Fetch it by other means "
+            f"and point to the copy with sources.{source.role} in params.yaml "
+            f"(or --set sources.{source.role}=PATH)."
+        ) from None
+    path = Path(got[0] if archive else got)
+    if source.sha256 is not None and sha256_of(path) != source.sha256:
+        raise InputError(
+            f"{path}: SHA-256 {sha256_of(path)}; expected {source.sha256}. It is not "
+            f"{source.file} of {source.citation}: delete it and fetch it again."
+        )
+    return path
+
+
+def settle(config: SourcesConfig, layout: DataLayout) -> dict[str, Any]:
+    """Find the raw files by role.
+
+    Returns:
+        `{"profile", "ontology", "annotations", "genotypes": […], "test_genotypes": […]}` with
+        paths as strings; `annotations` is None where the ontology file brings its own.
+
+    Raises:
+        InputError: a role without a file, or a file that cannot be had.
+    """
+    given: dict[str, list[str]] = {
+        "ontology": [config.ontology] if config.ontology else [],
+        "annotations": [config.annotations] if config.annotations else [],
+        "genotypes": list(config.genotypes),
+    }
+    own_ontology = bool(given["ontology"])
+    if config.profile == "demo" and not own_ontology:
+        for role, name in SIMULATED.items():
+            given[role] = given[role] or [str(layout.simulated / name)]
+    for source in PROFILES.get(config.profile, ()):
+        if not given[source.role] and not (source.role == "annotations" and own_ontology):
+            given[source.role] = [str(fetch(source))]
+    for role in ("ontology", "genotypes"):
+        if not given[role]:
+            raise InputError(f"no {role} file: set sources.{role}, or sources.profile=demo")
+    settled = {
+        "profile": config.profile,
+        "ontology": given["ontology"][0],
+        "annotations": given["annotations"][0] if given["annotations"] else None,
+        "genotypes": given["genotypes"],
+        "test_genotypes": list(config.test_genotypes),
+    }
+    for path in _files(settled):
+        if not Path(path).is_file():
+            raise InputError(f"{path}: no such file")
+    return settled
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """A raw file for the ledger: path, checksum, size, and the version that its header states."""
+    return {
+        "path": str(path),
+        "sha256": sha256_of(path),
+        "bytes": path.stat().st_size,
+        "version": _version(path),
+    }
+
+
+def _files(settled: dict[str, Any]) -> list[str]:
+    single = [settled["ontology"], settled["annotations"]]
+    return [p for p in single if p] + settled["genotypes"] + settled["test_genotypes"]
+
+
+_VERSION_TAGS = ("data-version:", "!date-generated:", "!Date:", "!Submission Date:")
+
+
+def _version(path: Path) -> str | None:
+    with path.open("rb") as raw:
+        zipped = raw.read(2) == b"\x1f\x8b"
+    opener = gzip.open if zipped else open
+    try:
+        with opener(path, "rt", encoding="utf-8", errors="replace") as stream:
+            header = list(itertools.islice(stream, 60))
+    except (OSError, EOFError):
+        return None  # the stage that reads the file says what is wrong with it
+    for tag in _VERSION_TAGS:
+        for line in header:
+            if line.startswith(tag):
+                return line[len(tag) :].strip(" \r\n$")
+    return None
+
+
+def run(parameters: Parameters, layout: DataLayout) -> None:
+    """Write `sources.json`: the files by role, and their checksums and versions."""
+    settled = settle(parameters.sources, layout)
+    inputs = [describe(Path(path)) for path in _files(settled)]
+    with replacing(layout.sources) as folder:
+        folder.mkdir()
+        write_json(folder / "sources.json", {**settled, "inputs": inputs})
+
+
+if __name__ == "__main__":
+    run_stage(run)

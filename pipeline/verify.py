@@ -1,0 +1,192 @@
+"""Check everything that a build promises, by computing it again in another way where possible."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import networkx as nx
+import numpy as np
+import polars as pl
+
+from data_specs.cell_graph import DELETED, CellGraph
+from data_specs.errors import ArtefactError
+from data_specs.layout import DataLayout, read_json
+from data_specs.store import StoreReader
+from data_specs.tables import PARTS, ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One promise, whether it is kept, and what was found."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+class _BrokenPromiseError(Exception):
+    """A promise that is not kept."""
+
+
+def verify(layout: DataLayout) -> Iterator[Check]:
+    """Yield the checks in order, less those that an earlier failure makes impossible."""
+    graph: CellGraph | None = None
+    reader: StoreReader | None = None
+    try:
+        graph = CellGraph.read(layout.cell_graph)
+        yield Check("cell graph", True, f"readable, fingerprint {graph.fingerprint[:12]}…")
+    except ArtefactError as error:
+        yield Check("cell graph", False, str(error))
+    if graph is not None:
+        yield _run("hierarchy", lambda: _check_hierarchy(graph))
+        yield _run("wild type", lambda: _check_rows(graph))
+    try:
+        reader = StoreReader(layout.store)
+        if graph is not None:
+            graph.require(reader.meta.fingerprint, "the store")
+        yield Check("store", True, f"{reader.meta.samples:,} samples, {reader.meta.layout}")
+    except ArtefactError as error:
+        yield Check("store", False, str(error))
+        reader = None
+    if reader is not None:
+        yield _run("blocks", lambda: _check_blocks(reader))
+    if graph is not None and reader is not None:
+        yield _run("mutant states", lambda: _check_states(graph, reader, layout))
+        yield _run("split", lambda: _check_split(reader, layout))
+    yield _run("ledger", lambda: _check_ledger(layout))
+
+
+def _run(name: str, check: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, check())
+    except (_BrokenPromiseError, ArtefactError) as error:
+        return Check(name, False, str(error))
+    except (OSError, KeyError, pl.exceptions.PolarsError) as error:
+        return Check(name, False, f"{type(error).__name__}: {error}")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise _BrokenPromiseError(message)
+
+
+def _check_hierarchy(graph: CellGraph) -> str:
+    """Acyclic, one root, strata and heights are longest paths, containment grows upwards."""
+    links = nx.DiGraph()
+    links.add_nodes_from(range(graph.num_terms))
+    links.add_edges_from((int(p), int(c)) for c, p in graph.edges)
+    _require(nx.is_directed_acyclic_graph(links), "the edges form a cycle")
+    tops = [term for term, degree in links.in_degree if degree == 0]
+    _require(tops == [0] and graph.term_ids[0] == ROOT, f"parentless terms: {tops}; expected [0]")
+    child, parent = graph.edges.T
+    deeper = graph.strata[child] > graph.strata[parent]
+    _require(bool(deeper.all()), "a child is not deeper than its parent")
+    heights = np.zeros(graph.num_terms, dtype=np.int64)
+    depths = np.zeros(graph.num_terms, dtype=np.int64)
+    for term in nx.topological_sort(links):
+        for below in links.successors(term):
+            depths[below] = max(depths[below], depths[term] + 1)
+    for term in reversed(list(nx.topological_sort(links))):
+        heights[term] = max((heights[c] + 1 for c in links.successors(term)), default=0)
+    _require(bool((heights == graph.heights).all()), "heights are not the longest paths down")
+    origins = (depths, heights[0] - heights)
+    _require(
+        any(bool((strata == graph.strata).all()) for strata in origins),
+        "strata are neither the longest paths from the root nor those from the leaves",
+    )
+    contained = graph.genes_contained
+    _require(bool((contained[parent] >= contained[child]).all()), "containment shrinks upwards")
+    return f"{graph.num_terms:,} terms in {graph.num_strata} strata, {len(graph.edges):,} edges"
+
+
+def _check_rows(graph: CellGraph) -> str:
+    """Rows sorted and unique, indices in range, contained genes at least the direct ones."""
+    rows = graph.annotations
+    order = np.lexsort((rows[:, 1], rows[:, 0]))
+    _require(bool((order == np.arange(len(rows))).all()), "rows are not sorted by (term, gene)")
+    _require(len(np.unique(rows, axis=0)) == len(rows), "a (term, gene) row stands twice")
+    _require(list(graph.gene_ids) == sorted(set(graph.gene_ids)), "genes are not sorted")
+    enough = graph.genes_direct <= graph.genes_contained
+    _require(bool(enough.all()), "a term contains fewer genes than it has direct ones")
+    state = graph.wild_type
+    _require(bool((state[:, 2] == graph.strata[state[:, 0]]).all()), "strata of rows differ")
+    return f"{len(rows):,} rows of {graph.num_genes:,} genes"
+
+
+def _check_blocks(reader: StoreReader) -> str:
+    expected = 0
+    for number, entry in enumerate(reader.meta.blocks):
+        _require(entry.first == expected, f"block {number} starts at sample {entry.first}")
+        reader.check_block(number)
+        expected += entry.samples
+    _require(expected == reader.meta.samples, f"blocks hold {expected} samples")
+    extra = sorted(p.name for p in reader.folder.iterdir() if "lock" in p.name)
+    _require(not extra, f"lock file in the store: {extra}")
+    return f"{len(reader.meta.blocks)} blocks, all checksums match"
+
+
+def _check_states(graph: CellGraph, reader: StoreReader, layout: DataLayout) -> str:
+    """Every stored row again, by looking every gene's annotations up one sample at a time."""
+    rows_of_gene: dict[int, list[int]] = {}
+    for row, (_, gene) in enumerate(graph.annotations):
+        rows_of_gene.setdefault(int(gene), []).append(row)
+    names = [*graph.gene_ids, *reader.meta.other_genes]
+    genotypes = pl.read_parquet(layout.store / "samples.parquet")["genes"]
+    wild_type, total = graph.wild_type, 0
+    for number in range(len(reader.meta.blocks)):
+        block = reader.block(number)
+        for at in range(reader.meta.blocks[number].samples):
+            sample = block.first + at
+            genes = block.genes[slice(*block.gene_offsets[at : at + 2])].tolist()
+            _require(
+                [names[gene] for gene in genes] == genotypes[sample].to_list(),
+                f"sample {sample}: genes differ from samples.parquet",
+            )
+            changed = sorted(row for gene in genes for row in rows_of_gene.get(gene, []))
+            part = slice(*block.state_offsets[at : at + 2])
+            stored = np.stack([column[part] for column in block.state.values()], axis=1)
+            if reader.meta.layout == "dense":
+                expected = wild_type.copy()
+                expected[changed, 3] = DELETED
+            else:
+                expected = wild_type[changed]
+                expected[:, 3] = DELETED
+            _require(np.array_equal(stored, expected), f"sample {sample}: state rows differ")
+            total += len(changed)
+    return f"{total:,} changed rows, {total / max(1, reader.meta.samples):.1f} a sample"
+
+
+def _check_split(reader: StoreReader, layout: DataLayout) -> str:
+    """Every sample in one part, and the parts as disjoint as the method says."""
+    split = pl.read_parquet(layout.split / "split.parquet")
+    method = read_json(layout.split / "ledger.json")["method"]
+    samples = pl.read_parquet(layout.store / "samples.parquet")
+    _require(
+        split["sample"].to_list() == list(range(reader.meta.samples)), "samples are not each once"
+    )
+    unknown = set(split["part"].unique()) - set(PARTS)
+    _require(not unknown, f"unknown parts {sorted(unknown)}")
+    table = samples.with_columns(part=split["part"])
+    given = table.filter(pl.col("given") == "test")
+    _require(bool((given["part"] == "test").all()), "a given test sample is not in the test part")
+    column = {"query": "queries", "gene": "genes"}.get(method)
+    if column and given.is_empty():
+        values = {
+            part: set(table.filter(pl.col("part") == part)[column].explode(empty_as_null=True))
+            - {None}
+            for part in ("train", "test")
+        }
+        shared = values["train"] & values["test"]
+        _require(not shared, f"train and test share {len(shared)} {column}")
+    counts = {part: int((split["part"] == part).sum()) for part in PARTS}
+    return f"{method}: " + ", ".join(f"{n:,} {part}" for part, n in counts.items() if n)
+
+
+def _check_ledger(layout: DataLayout) -> str:
+    """What came in is what was kept and dropped."""
+    lines = read_json(layout.annotations / "ledger.json")
+    dropped = sum(lines["dropped"].values())
+    _require(lines["lines"] == lines["kept"] + dropped, "annotation lines do not add up")
+    rows = read_json(layout.genotypes / "ledger.json")
+    accounted = sum(rows["dropped"].values()) + rows["merged"] + rows["genotypes"]
+    _require(rows["rows"] == accounted, "genotype rows do not add up")
+    return f"{lines['lines']:,} annotation lines and {rows['rows']:,} genotype rows add up"
