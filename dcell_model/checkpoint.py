@@ -1,0 +1,104 @@
+"""Checkpoints: tensors and plain values only, loaded with `weights_only=True`, never by pickle.
+
+A checkpoint carries the fingerprint of its hierarchy, its parameters as JSON, and the scale of its
+targets, so that with a cell graph it is a model that predicts.
+"""
+
+import json
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from data_specs.cell_graph import CellGraph
+from data_specs.errors import ArtefactError
+from data_specs.files import replacing
+from data_specs.parameters import Parameters, resolve
+from dcell_model.model import DCell
+
+FORMAT, VERSION = "dcell-checkpoint", 1
+Checkpoint = dict[str, Any]
+
+
+def describe(
+    model: DCell,
+    parameters: Parameters,
+    phenotypes: tuple[str, ...],
+    scale: tuple[torch.Tensor, torch.Tensor],
+    epoch: int,
+) -> Checkpoint:
+    """What every checkpoint holds.
+
+    Args:
+        model: its parameters and running statistics are taken as they are.
+        parameters: of the run; model and training sections are kept, as JSON.
+        phenotypes: names of the P heads.
+        scale: mean and standard deviation `[P]` that predictions are scaled back with.
+        epoch: epochs trained.
+    """
+    kept = {"model": asdict(parameters.model), "train": asdict(parameters.train)}
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "fingerprint": model.graph.fingerprint,
+        "parameters": json.dumps(kept),
+        "phenotypes": list(phenotypes),
+        "target_mean": scale[0],
+        "target_std": scale[1],
+        "epoch": epoch,
+        "model": model.state_dict(),
+    }
+
+
+def save(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint whole or not at all."""
+    with replacing(path) as partial:
+        torch.save(checkpoint, partial)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint onto the CPU.
+
+    Raises:
+        ArtefactError: no such file, or not a checkpoint of this version.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise ArtefactError(f"{path}: no such checkpoint") from None
+    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise ArtefactError(
+            f"{path}: not readable as a checkpoint of tensors and plain values ({reason}). "
+            "Train again, or take another file."
+        ) from None
+    if not isinstance(checkpoint, dict) or checkpoint.get("format") != FORMAT:
+        raise ArtefactError(f"{path}: not a checkpoint that dcell wrote")
+    if checkpoint.get("version") != VERSION:
+        raise ArtefactError(
+            f"{path}: checkpoint version {checkpoint.get('version')!r}; expected {VERSION}"
+        )
+    return checkpoint
+
+
+def restore(checkpoint: Checkpoint, graph: CellGraph, where: Path) -> DCell:
+    """Build the model of a checkpoint on its hierarchy, in evaluation mode.
+
+    Raises:
+        ArtefactError: the checkpoint belongs to another hierarchy; names both fingerprints.
+    """
+    graph.require(checkpoint["fingerprint"], f"the checkpoint {where}")
+    parameters = resolve(json.loads(checkpoint["parameters"]), where=str(where))
+    model = DCell(
+        graph,
+        parameters.model,
+        phenotypes=len(checkpoint["phenotypes"]),
+        engine=parameters.train.engine,
+    )
+    try:
+        model.load_state_dict(checkpoint["model"])
+    except RuntimeError as error:
+        raise ArtefactError(f"{where}: the checkpoint's tensors do not fit: {error}") from None
+    return model.eval()

@@ -1,0 +1,81 @@
+"""The command `dcell`: train a DCell on built data."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from data_specs.errors import exit_with_message
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `dcell`; input errors end it with one line and status 1."""
+    options = _parser().parse_args(arguments)
+    with exit_with_message():
+        options.run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dcell", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    train = commands.add_parser(
+        "train",
+        help="train, evaluate and compare with the baselines",
+        description="Train a DCell, evaluate it, and compare it with the baselines on one split.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example:\n  dcell train --data data/kuzmin2018 --set train.epochs=20 "
+        "model.width_genes=direct \\\n    --out runs/first",
+    )
+    train.add_argument("--data", metavar="DIR", type=Path, required=True, help="folder of a build")
+    train.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the run")
+    train.add_argument("--preset", metavar="NAME", help="paper-2018, torchcell, dcell_2017-07-19")
+    train.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
+                       help="any parameter, e.g. train.epochs=20")  # fmt: skip
+    train.add_argument("--device", choices=("auto", "cpu", "cuda"), help="same as train.device")
+    train.add_argument("--resume", action="store_true",
+                       help="continue after the last finished epoch of the run")  # fmt: skip
+    train.set_defaults(run=_train)
+    summary = commands.add_parser(
+        "summary",
+        help="print what was kept, the scores beside the baselines, and where the plots are",
+        description="Print the summary of a finished run.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example:\n  dcell summary --ledger results/ledger.json --run results",
+    )
+    summary.add_argument("--ledger", metavar="F", type=Path, required=True)
+    summary.add_argument("--run", metavar="DIR", type=Path, required=True, dest="folder")
+    summary.set_defaults(run=_summary)
+    return parser
+
+
+def _train(options: argparse.Namespace) -> None:
+    from data_specs.layout import DataLayout
+    from data_specs.parameters import override, resolve
+    from dcell_model import baselines, evaluate, train
+    from dcell_model.run_folder import build_parameters
+
+    given = build_parameters(options.data)
+    if options.preset:
+        given["preset"] = options.preset
+    assignments = [*options.set, *([f"train.device={options.device}"] if options.device else [])]
+    parameters = resolve(override(given, assignments), where="dcell train")
+    train.run(options.data, options.out, parameters, resume=options.resume)
+    baselines.run(options.data, options.out, parameters)
+    evaluate.run(options.data, options.out, options.out / "baselines.json", options.out)
+    _print_summary(DataLayout(options.data).ledger, options.out)
+
+
+def _summary(options: argparse.Namespace) -> None:
+    _print_summary(options.ledger, options.folder)
+
+
+def _print_summary(ledger: Path, folder: Path) -> None:
+    from dcell_model.summary import print_summary
+
+    from data_specs.layout import read_json
+
+    plots = sorted((folder / "plots").glob("*.png"))
+    print_summary(read_json(ledger), read_json(folder / "metrics.json"), plots)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Stage `evaluate`: score a trained model beside the baselines, on the same split."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data_specs.errors import exit_with_message
+from data_specs.files import replacing
+from data_specs.layout import DataLayout, read_json, write_json
+from dcell_model import checkpoint, plots
+from dcell_model.dataset import MutantStateDataset
+from dcell_model.predict import predict
+from dcell_model.run_folder import BEST, RECORD
+from dcell_model.scores import part_scores
+from dcell_model.targets import all_targets, read_parts, usable_samples
+
+
+def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]:
+    """Evaluate the best checkpoint of a run; write metrics, predictions and plots into `out`.
+
+    Args:
+        data: folder of the build.
+        trained: folder of the run, with `checkpoint.pt` and `train.json`.
+        baselines: their results as JSON.
+        out: gets `metrics.json`, `predictions.parquet` and `plots/`.
+
+    Returns:
+        What `metrics.json` holds.
+
+    Raises:
+        ArtefactError: the checkpoint, the store or the cell graph are of different hierarchies.
+    """
+    record = read_json(trained / RECORD)
+    state = checkpoint.load(trained / BEST)
+    layout = DataLayout(data)
+    dataset = MutantStateDataset(layout.store, phenotypes=state["phenotypes"])
+    model = checkpoint.restore(state, dataset.graph, trained / BEST)
+    parts = read_parts(layout)
+    used = usable_samples(dataset, parts)
+    samples = np.sort(np.concatenate([used["train"], used["val"], used["test"]]))
+    scale = (state["target_mean"], state["target_std"])
+    predictions = predict(model, dataset, samples, scale)
+    targets = all_targets(dataset)[samples]
+    names = dataset.phenotypes
+    metrics = {
+        "model": "dcell",
+        **part_scores(predictions, targets, parts[samples], names),
+        "baselines": read_json(baselines),
+        **{key: record[key] for key in (
+            "samples", "parameters", "epochs", "best_epoch", "seconds_per_epoch",
+            "engine", "device", "precision", "phenotypes", "fingerprint",
+        )},
+    }  # fmt: skip
+    columns: dict[str, Any] = {"sample": samples, "part": parts[samples].tolist()}
+    for column, name in enumerate(names):
+        columns[f"{name}_measured"] = targets[:, column]
+        columns[f"{name}_predicted"] = predictions[:, column]
+    with replacing(out / "predictions.parquet") as partial:
+        pq.write_table(pa.table(columns), partial)
+    with replacing(out / "plots") as folder:
+        folder.mkdir()
+        plots.loss_curves(record["history"], folder / "loss.png")
+        plots.comparison(metrics, folder / "comparison.png")
+        test = parts[samples] == "test"
+        if test.any():
+            plots.prediction_against_measurement(
+                predictions[test, 0], targets[test, 0], metrics["test"],
+                folder / "prediction.png", name=names[0],
+            )  # fmt: skip
+    write_json(out / "metrics.json", metrics)
+    return metrics
+
+
+if __name__ == "__main__":
+    with exit_with_message():
+        results = Path("results")
+        run(Path("data"), results / "train", results / "baselines.json", results)

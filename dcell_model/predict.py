@@ -1,0 +1,44 @@
+"""Predictions of a trained model for the samples of a store."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Subset
+
+from dcell_model.dataset import MutantStateDataset
+from dcell_model.model import DCell
+
+
+@torch.no_grad()
+def predict(
+    model: DCell,
+    dataset: MutantStateDataset,
+    samples: Sequence[int] | npt.NDArray[np.int64],
+    scale: tuple[Tensor, Tensor],
+    *,
+    batch_size: int = 1024,
+) -> npt.NDArray[np.float64]:
+    """The root's predictions in the phenotypes' own units, in the order of `samples`.
+
+    Args:
+        model: put into evaluation mode for the time of the call.
+        dataset: the store.
+        samples: n sample numbers.
+        scale: mean and standard deviation `[P]` of the targets that the model was trained on.
+        batch_size: samples at a time; does not change the result.
+
+    Returns:
+        `[n, P]` float64.
+    """
+    training, device = model.training, model.bias.device
+    model.eval()
+    loader = DataLoader(Subset(dataset, np.asarray(samples).tolist()), batch_size=batch_size)
+    parts = [model(batch.to(device))[0].double().cpu() for batch in loader]
+    model.train(training)
+    mean, std = (value.double().cpu() for value in scale)
+    empty = torch.empty(0, len(mean), dtype=torch.float64)
+    predictions: npt.NDArray[np.float64] = (torch.cat([empty, *parts]) * std + mean).numpy()
+    return predictions

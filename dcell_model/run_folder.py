@@ -1,0 +1,68 @@
+"""The folder of a training run: what lies in it, and when it may be replaced or continued."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from data_specs.errors import InputError
+from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.parameters import Parameters
+
+MARKER = "dcell-run.json"
+RUN = {"format": "dcell-run", "version": 1}
+LAST, BEST, RECORD = "last.pt", "checkpoint.pt", "train.json"
+# What may change between a stop and its resumption without changing what is computed.
+FREE = {"train.epochs", "train.patience", "train.device", "train.num_workers"}
+
+
+def prepare_folder(out: Path, resume: bool) -> None:
+    """Take a folder for a run: new, empty, or an earlier run's.
+
+    Raises:
+        InputError: it is something else, or there is nothing to resume.
+    """
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file()):
+        raise InputError(
+            f"{out}: exists and is not an earlier run (no {MARKER} in it). Name another folder."
+        )
+    if resume and not (out / LAST).is_file():
+        raise InputError(f"{out}: no {LAST} to resume from; train without --resume first")
+    if not resume:
+        for name in (LAST, BEST, RECORD):
+            (out / name).unlink(missing_ok=True)
+    write_json(out / MARKER, RUN)
+
+
+def refuse_changes(trained_with: str, parameters: Parameters, path: Path) -> None:
+    """Refuse to resume a run with other parameters than it began with.
+
+    Args:
+        trained_with: the sections `model` and `train` as a checkpoint holds them, in JSON.
+        parameters: those given now.
+        path: of the checkpoint, for the message.
+
+    Raises:
+        InputError: names the first parameter that differs.
+    """
+    before = _flat(json.loads(trained_with))
+    sections = (("model", parameters.model), ("train", parameters.train))
+    now = _flat({name: dataclasses.asdict(section) for name, section in sections})
+    for key in sorted(before.keys() | now.keys()):
+        if before.get(key) != now.get(key):
+            raise InputError(
+                f"{path}: was trained with {key}={before.get(key)}, now it is {now.get(key)}; a "
+                "run is resumed with the parameters that it began with"
+            )
+
+
+def _flat(sections: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    flat = {f"{s}.{k}": v for s, values in sections.items() for k, v in values.items()}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in flat.items() if k not in FREE}
+
+
+def build_parameters(data: Path) -> dict[str, Any]:
+    """The values that a build without DVC was made with, preset included; else none."""
+    path = DataLayout(data).parameters
+    values: dict[str, Any] = read_json(path) if path.is_file() else {}
+    return values

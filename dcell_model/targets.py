@@ -1,0 +1,52 @@
+"""Which samples of a store take part in a run, and what is to be predicted of them."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from data_specs.errors import ArtefactError
+from data_specs.layout import DataLayout
+from data_specs.parameters import Train as TrainConfig
+from dcell_model.dataset import MutantStateDataset
+
+
+def target_names(layout: DataLayout, config: TrainConfig) -> list[str]:
+    """The phenotypes to predict: those asked for, else the store's first."""
+    if config.phenotypes:
+        return list(config.phenotypes)
+    return [MutantStateDataset(layout.store).meta.phenotypes[0]]
+
+
+def read_parts(layout: DataLayout) -> npt.NDArray[Any]:
+    """`[N]` the part of every sample: train, val, test or excluded."""
+    path = layout.split / "split.parquet"
+    try:
+        parts = pq.read_table(path)["part"]
+    except OSError as error:
+        raise ArtefactError(f"{path}: not readable ({error}); build the data again") from None
+    return np.array(parts.to_pylist())
+
+
+def usable_samples(
+    dataset: MutantStateDataset, parts: npt.NDArray[Any]
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Sample numbers by part; those with a target that was not measured are left out.
+
+    Raises:
+        ArtefactError: the split is another store's.
+    """
+    if len(parts) != len(dataset):
+        raise ArtefactError(
+            f"the split has {len(parts)} samples, the store {len(dataset)}; build the data again"
+        )
+    known = ~np.isnan(all_targets(dataset)).any(axis=1)
+    return {p: np.flatnonzero((parts == p) & known) for p in ("train", "val", "test", "excluded")}
+
+
+def all_targets(dataset: MutantStateDataset) -> npt.NDArray[np.float32]:
+    """`[N, P]` measured phenotypes of all samples, NaN where not measured."""
+    blocks = (dataset.reader.block(number) for number in range(len(dataset.meta.blocks)))
+    columns = [np.stack([b.phenotypes[p] for p in dataset.phenotypes], axis=1) for b in blocks]
+    return np.concatenate(columns)

@@ -1,0 +1,303 @@
+"""Stage `train`: fit a DCell to the training part of a store.
+
+Lightning Fabric moves the model and batches to the device, casts, scales to several processes and
+clips; the loop itself is the one below. Epochs are the unit of resumption: `last.pt` is written
+after each, and the order of an epoch's samples depends on seed and epoch alone.
+"""
+
+import argparse
+import logging
+import math
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, DistributedSampler, Subset
+
+from data_specs.errors import InputError, exit_with_message
+from data_specs.layout import DataLayout, write_json
+from data_specs.parameters import Parameters, load
+from data_specs.parameters import Train as TrainConfig
+from dcell_model import checkpoint
+from dcell_model.dataset import MutantStateDataset
+from dcell_model.loss import dcell_loss
+from dcell_model.model import DCell
+from dcell_model.predict import predict
+from dcell_model.progress import live_metrics, progress_bar
+from dcell_model.run_folder import BEST, LAST, RECORD, prepare_folder, refuse_changes
+from dcell_model.scores import scores
+from dcell_model.targets import all_targets, read_parts, target_names, usable_samples
+
+
+def run(data: Path, out: Path, parameters: Parameters, *, resume: bool = False) -> dict[str, Any]:
+    """Train on the build in `data`; write checkpoints, history and live metrics into `out`.
+
+    Args:
+        data: folder of a build.
+        out: folder of the run; an earlier run in it is replaced, or continued with `resume`.
+        parameters: sections `model` and `train` are used.
+        resume: continue after the last finished epoch, as if never stopped.
+
+    Returns:
+        The record that is also in `out/train.json`: epochs, best epoch, seconds per epoch, ….
+
+    Raises:
+        InputError: a folder that is something else, no samples, or a store of another hierarchy.
+    """
+    config = parameters.train
+    layout = DataLayout(data)
+    dataset = MutantStateDataset(layout.store, phenotypes=target_names(layout, config))
+    samples = usable_samples(dataset, read_parts(layout))
+    if len(samples["train"]) < 2:
+        raise InputError(f"{data}: {len(samples['train'])} training samples; expected at least 2")
+    fabric = _fabric(config)
+    if fabric.is_global_zero:
+        prepare_folder(out, resume)
+    fabric.barrier()
+    return _Training(fabric, dataset, samples, parameters, out, resume).run()
+
+
+def _fabric(config: TrainConfig) -> Any:
+    from lightning_fabric import Fabric
+
+    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("train.device=cuda: no CUDA device is visible; use auto or cpu")
+    several = torch.distributed.is_torchelastic_launched()
+    with warnings.catch_warnings():
+        # Advice on hardware that is not used, from libraries below.
+        warnings.simplefilter("ignore")
+        fabric = Fabric(
+            accelerator=config.device,
+            devices="auto" if several else 1,
+            strategy="ddp" if several else "auto",
+            precision="bf16-mixed" if config.precision == "bf16" else "32-true",
+        )
+        fabric.launch()
+        fabric.seed_everything(config.seed, verbose=False)
+    return fabric
+
+
+class _Training:
+    """The state of one run, and the loop over it."""
+
+    def __init__(
+        self,
+        fabric: Any,
+        dataset: MutantStateDataset,
+        samples: dict[str, npt.NDArray[np.int64]],
+        parameters: Parameters,
+        out: Path,
+        resume: bool,
+    ) -> None:
+        self.fabric, self.dataset, self.samples = fabric, dataset, samples
+        self.parameters, self.config, self.out = parameters, parameters.train, out
+        config = self.config
+        self.targets = torch.from_numpy(all_targets(dataset))
+        self.scale = self._target_scale()
+        model = DCell(
+            dataset.graph,
+            parameters.model,
+            phenotypes=len(dataset.phenotypes),
+            engine=config.engine,
+        )
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
+        )
+        self.history: list[dict[str, Any]] = []
+        self.best: dict[str, Any] = {"epoch": 0, "value": -math.inf}
+        if resume:
+            self._restore(model, optimizer)
+        self.plain_model = model
+        self.model, self.optimizer = fabric.setup(model, optimizer)
+        self.loader = self._training_loader()
+
+    def _target_scale(self) -> tuple[Tensor, Tensor]:
+        targets = self.targets[self.samples["train"]].double()
+        if not self.config.standardize:
+            return torch.zeros(targets.shape[1]), torch.ones(targets.shape[1])
+        std = targets.std(dim=0)
+        return targets.mean(dim=0).float(), torch.where(std > 0, std, 1.0).float()
+
+    def _training_loader(self) -> DataLoader[Any]:
+        config = self.config
+        part = Subset(self.dataset, self.samples["train"].tolist())
+        # One process is the case of one replica: the same shuffle for any number of them.
+        sampler: DistributedSampler[Any] = DistributedSampler(
+            part, self.fabric.world_size, self.fabric.global_rank, shuffle=True, seed=config.seed
+        )
+        loader = DataLoader(
+            part,
+            batch_size=config.batch_size,
+            sampler=sampler,
+            # A last batch of one sample has no variance to normalise with.
+            drop_last=len(sampler) % config.batch_size == 1,
+            num_workers=config.num_workers,
+            persistent_workers=config.num_workers > 0,
+            pin_memory=self.fabric.device.type == "cuda",
+        )
+        self.sampler = sampler
+        if len(loader) == 0:
+            raise InputError("train.batch_size=1: batch norm needs at least two samples a batch")
+        return loader
+
+    def run(self) -> dict[str, Any]:
+        config = self.config
+        leader = self.fabric.is_global_zero
+        with (
+            live_metrics(self.out / "live", leader, len(self.history)) as live,
+            progress_bar(leader) as progress,
+        ):
+            total = config.epochs * len(self.loader)
+            task = progress.add_task("training", total=total)
+            progress.update(task, completed=len(self.history) * len(self.loader))
+            while len(self.history) < config.epochs and not self._out_of_patience():
+                row = self._epoch(lambda: progress.advance(task))
+                if live is not None:
+                    for name in ("train_loss", "val_loss", "val_pearson"):
+                        if row[name] is not None:
+                            live.log_metric(name, row[name])
+                    live.next_step()
+                shown = "–" if row["val_pearson"] is None else f"{row['val_pearson']:.3f}"
+                progress.update(task, description=f"epoch {row['epoch']}, val Pearson {shown}")
+        record = self._record()
+        if self.fabric.is_global_zero:
+            write_json(self.out / RECORD, record)
+        return record
+
+    def _epoch(self, advance: Any) -> dict[str, Any]:
+        epoch = len(self.history) + 1
+        start = time.perf_counter()
+        train_loss = self._train_one_epoch(epoch, advance)
+        seconds = time.perf_counter() - start
+        row = {"epoch": epoch, "train_loss": train_loss, "val_loss": None, "val_pearson": None}
+        row |= self.fabric.broadcast(self._validate())  # one verdict for all processes
+        row |= {"seconds": seconds, "lr": self.config.lr}
+        if not math.isfinite(train_loss):
+            raise InputError(
+                f"epoch {epoch}: the training loss is {train_loss}; lower train.lr or set train.clip"
+            )
+        self.history.append(row)
+        value = row["val_pearson"] if self.config.select == "pearson" else row["val_loss"]
+        if value is not None and self.config.select == "loss":
+            value = -value
+        improved = value is None or value > self.best["value"]
+        if improved:
+            self.best = {"epoch": epoch, "value": -math.inf if value is None else value}
+        if self.fabric.is_global_zero:
+            self._save(epoch, improved)
+        return row
+
+    def _train_one_epoch(self, epoch: int, advance: Any) -> float:
+        config, model, optimizer = self.config, self.model, self.optimizer
+        self.sampler.set_epoch(epoch)
+        model.train()
+        mean, std = (value.to(self.fabric.device) for value in self.scale)
+        total = torch.zeros((), dtype=torch.float64)
+        seen = 0
+        optimizer.zero_grad()
+        for step, cpu_batch in enumerate(self.loader, start=1):
+            batch = cpu_batch.to(self.fabric.device, non_blocking=True)
+            closing = step % config.accumulate == 0 or step == len(self.loader)
+            with self.fabric.no_backward_sync(model, enabled=not closing):
+                heads = model(batch)
+                loss = dcell_loss(
+                    heads.float(),
+                    (batch.phenotypes - mean) / std,
+                    self.plain_model,
+                    aux_weight=config.aux_weight,
+                    aux_reduction=config.aux_reduction,
+                    l2=config.l2,
+                )
+                self.fabric.backward(loss / config.accumulate)
+            if closing:
+                if config.clip:
+                    self.fabric.clip_gradients(model, optimizer, max_norm=config.clip,
+                                               error_if_nonfinite=False)  # fmt: skip
+                optimizer.step()
+                optimizer.zero_grad()
+            total = total.to(loss.device) + loss.detach().double() * len(batch)
+            seen += len(batch)
+            advance()
+        return float(total) / seen
+
+    def _validate(self) -> dict[str, float | None]:
+        """Mean squared error of the root in trained units, and Pearson of the first phenotype."""
+        samples = self.samples["val"]
+        if len(samples) == 0:
+            return {}
+        predicted = torch.from_numpy(predict(self.plain_model, self.dataset, samples, self.scale))
+        measured = self.targets[samples].double()
+        error = ((predicted - measured) / self.scale[1].double()).square().mean()
+        return {
+            "val_loss": float(error),
+            "val_pearson": scores(predicted[:, 0], measured[:, 0])["pearson"],
+        }
+
+    def _out_of_patience(self) -> bool:
+        patience = self.config.patience
+        waited = len(self.history) - self.best["epoch"]
+        return patience is not None and bool(self.history) and waited >= patience
+
+    def _save(self, epoch: int, improved: bool) -> None:
+        state = checkpoint.describe(
+            self.plain_model, self.parameters, self.dataset.phenotypes, self.scale, epoch
+        )
+        if improved:
+            checkpoint.save(state, self.out / BEST)
+        progress = {"best": self.best, "history": self.history}
+        optimizer = self.optimizer.state_dict()
+        checkpoint.save(state | {"optimizer": optimizer, **progress}, self.out / LAST)
+
+    def _restore(self, model: DCell, optimizer: torch.optim.Optimizer) -> None:
+        path = self.out / LAST
+        state = checkpoint.load(path)
+        self.dataset.graph.require(state["fingerprint"], f"the checkpoint {path}")
+        refuse_changes(state["parameters"], self.parameters, path)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        self.history, self.best = state["history"], state["best"]
+
+    def _record(self) -> dict[str, Any]:
+        times = [row["seconds"] for row in self.history]
+        return {
+            "epochs": len(self.history),
+            "best_epoch": self.best["epoch"],
+            "seconds_per_epoch": float(np.median(times)),
+            "parameters": self.plain_model.num_parameters(),
+            "samples": {part: len(numbers) for part, numbers in self.samples.items()},
+            "engine": self.config.engine,
+            "device": str(self.fabric.device),
+            "precision": self.config.precision,
+            "fingerprint": self.dataset.graph.fingerprint,
+            "phenotypes": list(self.dataset.phenotypes),
+            "history": self.history,
+        }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the stage on `params.yaml` and `data/`, or as the arguments say."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dcell_model.train",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example:\n  torchrun --nproc-per-node 2 -m dcell_model.train --data data --out run",
+    )
+    parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR")
+    parser.add_argument("--out", type=Path, default=Path("results/train"), metavar="DIR")
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"), metavar="F")
+    parser.add_argument("--set", nargs="+", default=[], action="extend", metavar="KEY=VALUE")
+    parser.add_argument("--resume", action="store_true", help="continue after the last epoch")
+    options = parser.parse_args(arguments)
+    with exit_with_message():
+        run(options.data, options.out, load(options.params, options.set), resume=options.resume)
+
+
+if __name__ == "__main__":
+    main()
