@@ -23,12 +23,12 @@ class Simulate:
     """The bundled default: raw inputs drawn from a hidden hierarchical truth."""
 
     seed: int = 0
-    terms: int = 300
-    genes: int = 600
-    annotations: int = 3600  # kept (term, gene) pairs aimed at, before pruning
-    queries: int = 24  # double-mutant queries
-    arrays: int = 300  # array strains that each query is crossed with
-    triples: int = 6000  # rows of the genotype table with three deleted genes
+    terms: int = 200
+    genes: int = 400
+    annotations: int = 2400  # kept (term, gene) pairs aimed at, before pruning
+    queries: int = 40  # double-mutant queries
+    arrays: int = 250  # array strains that each query is crossed with
+    triples: int = 7500  # distinct genotypes with three deleted genes; a quarter more with two
     noise: float = 0.03  # standard deviation of the measurement error, in units of epsilon
 
 
@@ -234,6 +234,10 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Parameters:
         raise ParameterError(f"{path}: not readable as YAML: {error}") from None
     if not isinstance(given, dict):
         raise ParameterError(f"{path}: expected sections with keys, found {type(given).__name__}")
+    # A key without a value stands for what preset, profile or default say; `none` is a value.
+    for name, values in given.items():
+        if isinstance(values, dict):
+            given[name] = {key: value for key, value in values.items() if value is not None}
     return resolve(override(given, overrides), where=str(path))
 
 
@@ -258,9 +262,9 @@ def override(given: Mapping[str, Any], assignments: Iterable[str]) -> Values:
         section, name = key.split(".")
         hint = get_type_hints(SECTIONS[section])[name]
         value: Any = text
-        if not (hint is str or str in get_args(hint)) or text in ("null", "none"):
+        if not (hint is str or str in get_args(hint)) or text == "null":
             try:
-                value = None if text == "none" else yaml.safe_load(text)
+                value = yaml.safe_load(text)
             except yaml.YAMLError:
                 raise ParameterError(f"--set {assignment}: '{text}' is not readable YAML") from None
         result[section] = {**(result.get(section) or {}), name: value}
@@ -295,7 +299,7 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
     """Fit a YAML value to a field's type, or say what was expected."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        if value is None:
+        if value is None or value == "none":
             return None
         (inner,) = (argument for argument in arguments if argument is not type(None))
         return _typed(value, inner, where)

@@ -55,12 +55,7 @@ def read_annotations(
         reason=_reason(config),
         gene=_gene_id(config),
     )
-    try:
-        table = _resolve(table, terms, aliases)
-    except pl.exceptions.ComputeError as error:
-        raise ParameterError(
-            f"annotations.gene_id_pattern '{config.gene_id_pattern}': {error}"
-        ) from None
+    table = _resolve(table, terms, aliases)
     if config.on_bad_line == "error":
         _refuse_malformed(table, path)
     kept = table.filter(pl.col("reason").is_null())
@@ -109,6 +104,12 @@ def _values(column: str) -> pl.Expr:
 def _gene_id(config: AnnotationsConfig) -> pl.Expr:
     """The first identifier, in the configured columns' order, that matches the pattern whole."""
     pattern = f"^(?:{config.gene_id_pattern})$" if config.gene_id_pattern else "."
+    try:
+        pl.select(pl.lit("").str.contains(pattern))
+    except pl.exceptions.ComputeError as error:
+        raise ParameterError(
+            f"annotations.gene_id_pattern '{config.gene_id_pattern}': {str(error).splitlines()[0]}"
+        ) from None
     for column in config.gene_id_columns:
         if column > GAF_COLUMNS:
             raise ParameterError(

@@ -1,6 +1,5 @@
 """Stage `cell_graph`: number the terms and genes of the stratified hierarchy."""
 
-
 import numpy as np
 import polars as pl
 

@@ -4,8 +4,38 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 CHECKOUT = Path(__file__).parents[1]
+TINY = CHECKOUT / "tests" / "data"
+torch.set_num_threads(1)  # tests run side by side
+
+
+@pytest.fixture(scope="session")
+def tiny_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a build of the tiny files; read only."""
+    from data_specs.parameters import resolve
+    from pipeline.build import build
+
+    out = tmp_path_factory.mktemp("tiny") / "build"
+    return build(resolve(tiny_parameters()), out).root
+
+
+def tiny_parameters(**sections: dict[str, object]) -> dict[str, dict[str, object]]:
+    """Parameters for the tiny files, with sections or keys changed."""
+    given: dict[str, dict[str, object]] = {
+        "sources": {
+            "profile": "local",
+            "ontology": str(TINY / "tiny.obo"),
+            "annotations": str(TINY / "tiny.gaf"),
+            "genotypes": [str(TINY / "tiny.tsv")],
+        },
+        "annotations": {"gene_id_columns": [11], "gene_id_pattern": "YAL[0-9]{3}[CW]"},
+        "hierarchy": {"containment": 2},
+    }
+    for name, values in sections.items():
+        given[name] = given.get(name, {}) | values
+    return given
 
 
 @pytest.fixture(scope="session")

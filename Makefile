@@ -1,0 +1,32 @@
+# `make demo`: install, then raw files to a trained model on the bundled default.
+# `make test`: install, then lint, type check and all tests; this is what CI runs.
+PYTHON ?= python3.11
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: demo test lint clean install
+
+demo: install
+	dvc repro --quiet
+	dcell summary --ledger results/ledger.json --run results
+
+test: install lint
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadgroup
+
+lint: install
+	ruff check .
+	ruff format --check .
+	mypy
+
+install: $(BIN)/.installed
+
+# The constraints pin every package that was tested. A CPU build of torch is enough for all of it:
+# where pip would fetch the CUDA build, set PIP_EXTRA_INDEX_URL to PyTorch's CPU index.
+$(BIN)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv data results .pytest_cache .mypy_cache .ruff_cache .hypothesis
