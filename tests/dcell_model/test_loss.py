@@ -1,0 +1,40 @@
+"""The loss, written out by hand."""
+
+import pytest
+import torch
+
+from data_specs.errors import InputError
+from data_specs.parameters import Model
+from dcell_model.loss import dcell_loss
+from dcell_model.model import DCell
+from tests.hierarchies import random_cell_graph
+
+MODEL = DCell(random_cell_graph(0), Model(layers=2))
+HEADS = torch.tensor([[[1.0], [2.0]], [[0.0], [4.0]], [[3.0], [3.0]]])  # [T = 3, B = 2, P = 1]
+TARGETS = torch.tensor([[1.0], [4.0]])
+# Mean squared errors: root (0 + 4) / 2, then (1 + 0) / 2 and (4 + 1) / 2.
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"aux_weight": 0.0}, 2.0),
+        ({"aux_weight": 0.3}, 2.0 + 0.3 * 3.0),
+        ({"aux_weight": 0.3, "aux_reduction": "mean"}, 2.0 + 0.3 * 1.5),
+    ],
+)
+def test_by_hand(options: dict[str, float], expected: float) -> None:
+    assert float(dcell_loss(HEADS, TARGETS, MODEL, **options)) == pytest.approx(expected)
+
+
+def test_weight_penalty() -> None:
+    loss = dcell_loss(HEADS, TARGETS, MODEL, aux_weight=0.0, l2=0.5).detach()
+    weights = (MODEL.child_weight, MODEL.gene_weight, MODEL.second_weight)
+    squares = sum(float(weight.detach().square().sum()) for weight in weights)
+    assert float(loss) == pytest.approx(2.0 + 0.5 * squares, rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 2), (2, 2), (3, 1)])
+def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"expected targets \[B, P\]"):
+        dcell_loss(HEADS, torch.zeros(shape), MODEL)

@@ -1,0 +1,178 @@
+"""The store: exact, deterministic, small, and never half there."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from data_specs.cell_graph import CellGraph
+from data_specs.errors import ArtefactError
+from data_specs.files import sha256_of
+from data_specs.parameters import Store, resolve
+from data_specs.store import StoreReader
+from dcell_model.dataset import MutantStateDataset
+from pipeline.build import build
+from pipeline.store import select_samples, write_store
+from tests.conftest import CHECKOUT, tiny_parameters
+from tests.hierarchies import random_cell_graph
+
+
+def genotypes(graph: CellGraph, count: int, seed: int = 0) -> pl.DataFrame:
+    """Random genotypes of one to three genes, some of them unknown to the graph."""
+    random = np.random.default_rng(seed)
+    names = [*graph.gene_ids, "ZZZ1", "AAA1"]
+    genes = [
+        sorted(random.choice(names, size=random.integers(1, 4), replace=False).tolist())
+        for _ in range(count)
+    ]
+    values = random.normal(size=count)
+    values[0] = np.nan
+    return pl.DataFrame(
+        {
+            "genes": genes,
+            "count": pl.Series([1] * count, dtype=pl.UInt32),
+            "score": pl.Series(values, nan_to_null=True),
+            "score_spread": pl.Series([None] * count, dtype=pl.Float64),
+        }
+    )
+
+
+def write(graph: CellGraph, table: pl.DataFrame, folder: Path, **settings: Any) -> Path:
+    write_store(select_samples(table, graph), graph, Store(**settings), folder)
+    return folder
+
+
+def dense_by_hand(graph: CellGraph, genes: list[str]) -> np.ndarray[Any, Any]:
+    state = graph.wild_type.copy()
+    for row, (_, gene) in enumerate(graph.annotations):
+        if graph.gene_ids[gene] in genes:
+            state[row, 3] = 0
+    return state
+
+
+@pytest.mark.parametrize("layout", ["delta", "dense"])
+@pytest.mark.parametrize("block_bytes", [1, 500, 2**24])
+def test_both_layouts_read_back_the_same_state(
+    tmp_path: Path, layout: str, block_bytes: int
+) -> None:
+    graph = random_cell_graph(3)
+    table = genotypes(graph, 17)
+    store = write(graph, table, tmp_path / "store", layout=layout, block_bytes=block_bytes)
+    dataset = MutantStateDataset(store, graph)
+    assert len(dataset) == 17
+    assert len(dataset.meta.blocks) == (17 if block_bytes == 1 else len(dataset.meta.blocks))
+    for index, genes in enumerate(table["genes"].to_list()):
+        sample = dataset[index]
+        assert [dataset.gene_ids[gene] for gene in sample.genes] == genes
+        expected = dense_by_hand(graph, genes)
+        np.testing.assert_array_equal(sample.mutant_state, expected)
+        np.testing.assert_array_equal(sample.delta, expected[expected[:, 3] == 0])
+        stored = np.float32(table["score"].to_list()[index] or np.nan)
+        np.testing.assert_equal(np.float32(sample.phenotypes["score"]), stored)
+
+
+def test_same_bytes_twice_and_no_lock_file(tmp_path: Path) -> None:
+    graph = random_cell_graph(3)
+    table = genotypes(graph, 200)
+    stores = [write(graph, table, tmp_path / name, block_bytes=999) for name in "ab"]
+    assert sha256_of(stores[0] / "data.mdb") == sha256_of(stores[1] / "data.mdb")
+    assert [path.name for path in stores[0].iterdir()] == ["data.mdb"]
+
+
+def test_indices_take_the_narrowest_type(tmp_path: Path) -> None:
+    graph = random_cell_graph(3)
+    block = StoreReader(write(graph, genotypes(graph, 5), tmp_path / "store")).block(0)
+    assert {column.dtype for column in block.state.values()} == {np.dtype(np.uint8)}
+
+
+def test_full_disk_leaves_nothing(tmp_path: Path) -> None:
+    """The file size limit of a process stands in for a full disk: writes fail in the middle."""
+    script = (
+        "import sys, signal, resource; from pathlib import Path;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "from pipeline.store import *; from tests.pipeline.test_store import *;"
+        "from data_specs.files import replacing; from data_specs.errors import exit_with_message;"
+        "graph = random_cell_graph(3); samples = select_samples(genotypes(graph, 20000), graph);\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
+        "with exit_with_message(), replacing(Path(sys.argv[1])) as folder:\n"
+        "    write_store(samples, graph, StoreConfig(block_bytes=50_000), folder)\n"
+    )
+    target = tmp_path / "store"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(target)],
+        cwd=CHECKOUT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unfinished_store_does_not_open(tmp_path: Path) -> None:
+    import lmdb
+
+    folder = tmp_path / "store"
+    folder.mkdir()
+    with lmdb.open(str(folder), lock=False) as environment, environment.begin(write=True) as txn:
+        txn.put(b"block" + bytes(8), b"something")
+    with pytest.raises(ArtefactError, match="never finished"):
+        StoreReader(folder)
+
+
+def test_no_store_at_all(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="folder of a finished build"):
+        StoreReader(tmp_path / "store")
+
+
+def test_damaged_block_is_refused(tmp_path: Path) -> None:
+    graph = random_cell_graph(3)
+    store = write(graph, genotypes(graph, 300), tmp_path / "store")
+    raw = bytearray((store / "data.mdb").read_bytes())
+    entry = StoreReader(store).meta.blocks[0]
+    place = raw.find(bytes(StoreReader(store).check_block(0)[-200:]))
+    raw[place] ^= 1
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "data.mdb").write_bytes(raw)
+    with pytest.raises(ArtefactError, match=rf"samples 0 to {entry.samples - 1}\) is damaged"):
+        MutantStateDataset(damaged, graph)[0]
+
+
+def test_truncated_store_is_refused(tmp_path: Path) -> None:
+    graph = random_cell_graph(3)
+    store = write(graph, genotypes(graph, 300), tmp_path / "store")
+    cut = tmp_path / "cut"
+    cut.mkdir()
+    (cut / "data.mdb").write_bytes((store / "data.mdb").read_bytes()[:-4096])
+    with pytest.raises(ArtefactError, match="cut off"):
+        StoreReader(cut)
+
+
+def test_store_of_another_hierarchy(tmp_path: Path) -> None:
+    graph, other = random_cell_graph(3), random_cell_graph(4)
+    store = write(graph, genotypes(graph, 3), tmp_path / "store")
+    with pytest.raises(ArtefactError) as error:
+        MutantStateDataset(store, other)
+    assert graph.fingerprint[:12] in str(error.value)
+    assert other.fingerprint[:12] in str(error.value)
+
+
+def test_unannotated_genotypes_can_be_dropped(tmp_path: Path) -> None:
+    dropping = resolve(tiny_parameters(genotypes={"unannotated": "drop"}))
+    layout = build(dropping, tmp_path / "build")
+    dataset = MutantStateDataset(layout.store)
+    assert dataset.meta.other_genes == ()
+    assert len(dataset) == 28  # pairs of the eight annotated genes, of 45
+
+
+def test_bytes_a_sample(tmp_path: Path) -> None:
+    """At most 6 bytes a changed row and 64 for all else, at the size of real hierarchies."""
+    graph = random_cell_graph(1, terms=400, genes=500)
+    table = genotypes(graph, 3000)
+    store = write(graph, table, tmp_path / "store")
+    rows = sum(len(MutantStateDataset(store, graph)[i].delta) for i in range(0, 3000, 10)) / 300
+    assert (store / "data.mdb").stat().st_size / 3000 < 6 * rows + 64 + 10
