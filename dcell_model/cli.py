@@ -59,7 +59,7 @@ def _train(options: argparse.Namespace) -> None:
     assignments = [*options.set, *([f"train.device={options.device}"] if options.device else [])]
     parameters = resolve(override(given, assignments), where="dcell train")
     train.run(options.data, options.out, parameters, resume=options.resume)
-    baselines.run(options.data, options.out, parameters)
+    baselines.run(options.data, options.out / "baselines.json", parameters)
     evaluate.run(options.data, options.out, options.out / "baselines.json", options.out)
     _print_summary(DataLayout(options.data).ledger, options.out)
 
@@ -69,9 +69,8 @@ def _summary(options: argparse.Namespace) -> None:
 
 
 def _print_summary(ledger: Path, folder: Path) -> None:
-    from dcell_model.summary import print_summary
-
     from data_specs.layout import read_json
+    from dcell_model.summary import print_summary
 
     plots = sorted((folder / "plots").glob("*.png"))
     print_summary(read_json(ledger), read_json(folder / "metrics.json"), plots)

@@ -181,7 +181,7 @@ class _Training:
         row |= {"seconds": seconds, "lr": self.config.lr}
         if not math.isfinite(train_loss):
             raise InputError(
-                f"epoch {epoch}: the training loss is {train_loss}; lower train.lr or set train.clip"
+                f"epoch {epoch}: the training loss is {train_loss}; lower train.lr, set train.clip"
             )
         self.history.append(row)
         value = row["val_pearson"] if self.config.select == "pearson" else row["val_loss"]

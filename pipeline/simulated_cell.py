@@ -17,6 +17,8 @@ NAMESPACES = ("biological_process", "molecular_function", "cellular_component")
 ROOTS = ("GO:0008150", "GO:0003674", "GO:0005575")
 HO = "YDL227C"  # deleting it does nothing, so it is the control of every query
 LEAF_GENES, INNER_GENES = 6, 2  # least direct genes: leaves survive the strictest preset's pruning
+MEAGRE_SHARE = 0.1  # of the leaves have no more than three genes and do not survive any
+IMPLIED_SHARE = 0.03  # of the terms have an edge that a longer path implies
 NAMES = 16 * 2 * 400 - 1  # systematic names to draw from
 
 _SHARES = (0.6, 0.2, 0.2)  # of the terms, by namespace
@@ -130,27 +132,30 @@ def _draw_edges(
 
     The first parent is one stratum up, so the drawn strata are the longest paths.
     """
-    edges, part_of = [], []
+    edges, part_of = set(), set()
+    first = [0, 1, 2]  # parent of each term; the roots' is of no account
     topic = rng.permutation(len(stratum)) % len(_TOPICS)
     attraction = rng.lognormal(0, 0.7, len(stratum))
     for term in range(len(ROOTS), len(stratum)):
         near = namespace[:term] == namespace[term]
         above = np.flatnonzero(near & (stratum[:term] == stratum[term] - 1))
         parent = rng.choice(above, p=attraction[above] / attraction[above].sum())
-        edges.append((term, int(parent)))
+        edges.add((term, int(parent)))
         if stratum[term] > 2:
             topic[term] = topic[parent]
         others = np.flatnonzero(near & (stratum[:term] < stratum[term]) & (stratum[:term] > 1))
-        others = others[others != parent]
         if len(others) and rng.random() < 0.25:
-            edges.append((term, int(rng.choice(others))))
+            edges.add((term, int(rng.choice(others))))
+        first.append(int(parent))
+        if rng.random() < IMPLIED_SHARE and parent >= len(ROOTS):
+            edges.add((term, first[parent]))
         wholes = np.flatnonzero((stratum[:term] < stratum[term]) & (stratum[:term] > 1))
         if len(wholes) and rng.random() < 0.08:
-            part_of.append((term, int(rng.choice(wholes))))
+            part_of.add((term, int(rng.choice(wholes))))
     return _sorted_pairs(edges), _sorted_pairs(part_of), topic
 
 
-def _sorted_pairs(pairs: list[tuple[int, int]]) -> Ints:
+def _sorted_pairs(pairs: set[tuple[int, int]]) -> Ints:
     return np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
 
 
@@ -199,19 +204,28 @@ def least_annotations(config: Simulate) -> int:
 
 
 def _draw_pairs(config: Simulate, edges: Ints, rng: np.random.Generator) -> Ints:
-    """Exactly `config.annotations` pairs: every term below the roots and every gene has some."""
+    """Exactly `config.annotations` pairs, some for every gene and for nearly every term.
+
+    Some leaves stay meagre, and terms with a single child may have no gene of their own, so that
+    pruning has something to do.
+    """
     genes = config.genes - unannotated(config)
-    inner = set(edges[:, 1].tolist())
-    codes = [rng.permutation(genes) + config.genes * rng.integers(3, config.terms, genes)]
-    for term in range(len(ROOTS), config.terms):
-        least = INNER_GENES if term in inner else LEAF_GENES
-        codes.append(term * config.genes + rng.choice(genes, least, replace=False))
+    children = np.bincount(edges[:, 1], minlength=config.terms)
+    least = np.where(children > 0, INNER_GENES, LEAF_GENES)
+    tidy = rng.random(config.terms) >= np.array([MEAGRE_SHARE, 0.3, 0.0])[np.minimum(children, 2)]
+    least = np.where(tidy, least, np.where(children > 0, 0, rng.integers(0, 4, config.terms)))
+    least[: len(ROOTS)], tidy[: len(ROOTS)] = 0, False
+    rich = np.flatnonzero(tidy)
+    codes = [rng.permutation(genes) + config.genes * rng.choice(rich, genes)]
+    codes += [
+        term * config.genes + rng.choice(genes, least[term], replace=False)
+        for term in np.flatnonzero(least).tolist()
+    ]
     found = np.unique(np.concatenate(codes))
-    term_weight = rng.lognormal(0, 0.8, config.terms)
-    term_weight[: len(ROOTS)] = 0
+    term_weight = rng.lognormal(0, 0.8, len(rich))
     gene_weight = rng.lognormal(0, 0.5, genes)
     while (missing := config.annotations - len(found)) > 0:
-        terms = rng.choice(config.terms, 2 * missing, p=term_weight / term_weight.sum())
+        terms = rng.choice(rich, 2 * missing, p=term_weight / term_weight.sum())
         drawn = rng.choice(genes, 2 * missing, p=gene_weight / gene_weight.sum())
         new = np.setdiff1d(terms * config.genes + drawn, found)
         found = np.union1d(found, rng.permutation(new)[:missing])

@@ -113,7 +113,7 @@ def describe(path: Path) -> dict[str, Any]:
 
 def _files(settled: dict[str, Any]) -> list[str]:
     single = [settled["ontology"], settled["annotations"]]
-    return [p for p in single if p] + settled["genotypes"] + settled["test_genotypes"]
+    return [*filter(None, single), *settled["genotypes"], *settled["test_genotypes"]]
 
 
 _VERSION_TAGS = ("data-version:", "!date-generated:", "!Date:", "!Submission Date:")

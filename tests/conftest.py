@@ -21,6 +21,25 @@ def tiny_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(resolve(tiny_parameters()), out).root
 
 
+@pytest.fixture(scope="session")
+def real_build(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a build of the real files with containment 4; read only."""
+    from data_specs.parameters import resolve
+    from pipeline.build import build
+
+    given = {
+        "sources": {
+            "profile": "yeast",
+            "ontology": str(real_data / "go" / "go-2019-01-27.obo.gz"),
+            "annotations": str(
+                real_data / "annotations" / "gene_association.sgd.2017-01-14.gaf.gz"
+            ),
+            "genotypes": [str(real_data / "genotypes" / "tau_sga_trigenic.tsv")],
+        }
+    }
+    return build(resolve(given), tmp_path_factory.mktemp("real") / "build").root
+
+
 def tiny_parameters(**sections: dict[str, object]) -> dict[str, dict[str, object]]:
     """Parameters for the tiny files, with sections or keys changed."""
     given: dict[str, dict[str, object]] = {

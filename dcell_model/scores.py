@@ -1,0 +1,82 @@
+"""How well predictions agree with measurements: Pearson, Spearman and mean squared error."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Values = npt.NDArray[Any] | Tensor
+
+
+def scores(predicted: Values, measured: Values) -> dict[str, float | None]:
+    """Score predictions `[N]` against measurements `[N]`, computed in float64.
+
+    Samples that were not measured (NaN) are left out. What is not defined is None, which JSON has
+    a word for and NaN has not: a correlation of a constant or of fewer than two samples, any
+    score of no sample at all, and every score of predictions that are not all finite.
+
+    Returns:
+        `pearson`, `spearman` (Pearson of the ranks, ties sharing their mean rank) and `mse` (in
+        squared units of the phenotype).
+    """
+    from torchmetrics.functional import mean_squared_error, pearson_corrcoef
+
+    p, m = _float64(predicted), _float64(measured)
+    assert p.shape == m.shape, f"predicted {list(p.shape)}, measured {list(m.shape)}"
+    p, m = p[~m.isnan()], m[~m.isnan()]
+    if len(p) == 0 or not bool(p.isfinite().all()):
+        return {"pearson": None, "spearman": None, "mse": None}
+    mse = float(mean_squared_error(p, m))
+    if bool((p == p[0]).all() or (m == m[0]).all()):
+        return {"pearson": None, "spearman": None, "mse": mse}
+    return {
+        "pearson": float(pearson_corrcoef(p, m)),
+        # torchmetrics' own Spearman ranks in float32 and sums ties in int32, which overflows.
+        "spearman": float(pearson_corrcoef(_ranks(p), _ranks(m))),
+        "mse": mse,
+    }
+
+
+def part_scores(
+    predictions: Values, targets: Values, parts: npt.NDArray[Any], names: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Score every part of a split that has a sample.
+
+    Args:
+        predictions: `[N, P]`.
+        targets: `[N, P]`, NaN where not measured.
+        parts: `[N]` strings, `train`, `val`, `test` or `excluded` (never scored).
+        names: the P phenotypes, the primary one first.
+
+    Returns:
+        `{"test": scores, "val": scores, "train": scores}` of the first phenotype; with more than
+        one, each also has the scores of all by name under `phenotypes`.
+    """
+    assert predictions.shape == targets.shape == (len(parts), len(names))
+    result: dict[str, dict[str, Any]] = {}
+    for part in ("test", "val", "train"):
+        inside = np.flatnonzero(np.asarray(parts) == part)
+        if len(inside) == 0:
+            continue
+        by_name = {
+            name: scores(predictions[inside, column], targets[inside, column])
+            for column, name in enumerate(names)
+        }
+        result[part] = dict(by_name[names[0]])
+        if len(names) > 1:
+            result[part]["phenotypes"] = by_name
+    return result
+
+
+def _float64(values: Values) -> Tensor:
+    return torch.as_tensor(values).detach().to("cpu", torch.float64)
+
+
+def _ranks(values: Tensor) -> Tensor:
+    """Ranks `[N]` float64, counted from 1; equal values share the mean of theirs."""
+    _, place, counts = values.unique(return_inverse=True, return_counts=True)
+    ranks: Tensor = (counts.cumsum(0) - (counts - 1) / 2)[place]
+    return ranks

@@ -1,0 +1,150 @@
+"""Stage `simulate`: the three raw inputs of the demo, drawn from a hidden hierarchical truth.
+
+Nothing is measured here, so what can be learnt is known: `truth.json` says it. The parts are the
+cell (`simulated_cell`), what is known of it (`simulated_knowledge`), the screen of its mutants
+(`simulated_screen`) and the function behind their scores (`hidden_truth`).
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from data_specs.errors import ParameterError
+from data_specs.files import replacing
+from data_specs.layout import DataLayout
+from data_specs.parameters import Parameters, Simulate
+from pipeline.hidden_truth import (
+    THRESHOLDS,
+    Floats,
+    Truth,
+    additive_fit,
+    below,
+    choose_planted,
+    draw_truth,
+    scores,
+    sum_effects,
+)
+from pipeline.simulated_cell import NAMES, Cell, Ints, draw_cell, least_annotations
+from pipeline.simulated_knowledge import draw_aliases, write_gaf, write_obo
+from pipeline.simulated_screen import COLUMNS, Screen, draw_screen, measure
+from pipeline.stage import run_stage
+
+PLANTED_SHARE, MOST_PLANTED = 0.08, 120  # of the terms; and how many at most
+
+
+@dataclass(frozen=True, slots=True)
+class RawInputs:
+    """Contents of the four files."""
+
+    ontology: str  # OBO 1.4
+    annotations: str  # GAF 2.2
+    genotypes: str  # tab-separated, columns of Kuzmin et al. 2018, Data S1
+    truth: str  # JSON
+
+
+def simulate(config: Simulate) -> RawInputs:
+    """Draw all inputs; the same config gives the same bytes.
+
+    Raises:
+        ParameterError: the numbers do not go together; says which to change.
+    """
+    _check(config)
+    of_cell, of_knowledge, of_screen, of_truth = np.random.default_rng(config.seed).spawn(4)
+    cell = draw_cell(config, of_cell)
+    planted = choose_planted(cell, min(max(4, round(PLANTED_SHARE * config.terms)), MOST_PLANTED))
+    screen = draw_screen(config, cell, planted, of_screen)
+    truth = draw_truth(cell, planted, screen.genotypes, of_truth)
+    noise_free = scores(cell, truth, screen.genotypes)
+    table, rows = measure(screen, cell, noise_free, config.noise, of_screen)
+    aliases = draw_aliases(cell, of_knowledge)
+    told = _describe(cell, screen, truth, noise_free[rows], table[COLUMNS[6]].to_numpy(), rows)
+    return RawInputs(
+        ontology=write_obo(cell, aliases, f"simulated/seed-{config.seed}"),
+        annotations=write_gaf(cell, aliases, below(cell, planted), of_knowledge),
+        genotypes=table.write_csv(separator="\t", quote_style="never", float_precision=4),
+        truth=json.dumps({"seed": config.seed, "noise": config.noise} | told, indent=2) + "\n",
+    )
+
+
+def _check(config: Simulate) -> None:
+    """Refuse numbers that do not go together, before anything is drawn."""
+    crosses = config.queries * config.arrays
+    deleted = 2 * config.queries + config.arrays
+    fewest, most = least_annotations(config), config.terms * config.genes // 3
+    for key, value, least, limit, why in (
+        ("seed", config.seed, 0, None, ""),
+        ("noise", config.noise, 0, None, ""),
+        ("terms", config.terms, 30, 50_000, "three namespaces, each several strata deep"),
+        ("queries", config.queries, 4, None, "fewer cannot tell interactions from single effects"),
+        ("arrays", config.arrays, 10, None, "fewer cannot tell interactions from single effects"),
+        ("genes", config.genes, deleted, NAMES, "2 × queries + arrays are deleted"),
+        ("triples", config.triples, 50, crosses, "queries × arrays can be crossed"),
+        ("annotations", config.annotations, fewest, most, "6 × terms + genes; terms × genes / 3"),
+    ):
+        if value < least or (limit is not None and value > limit):
+            bounds = f"at least {least}" + (f" and at most {limit}" if limit is not None else "")
+            reason = f" ({why})" if why else ""
+            raise ParameterError(f"simulate.{key} is {value}; expected {bounds}{reason}")
+
+
+def _describe(
+    cell: Cell, screen: Screen, truth: Truth, noise_free: Floats, measured: Floats, rows: Ints
+) -> dict[str, Any]:
+    """The hidden function, and the shares of the measured variance that could be explained.
+
+    `ceiling` is what the function itself reaches, `additive` the best sum of single-gene effects.
+    """
+    genotypes = screen.genotypes[rows]
+    additive = sum_effects(additive_fit(genotypes, noise_free, len(cell.genes)), genotypes)
+    kinds = {threshold: kind for kind, threshold in THRESHOLDS.items()}
+    size = cell.contained.sum(axis=1)
+    return {
+        "signal_variance": round(float(noise_free.var()), 8),
+        "noise_variance": round(float((measured - noise_free).var()), 8),
+        "ceiling": _fit(noise_free, measured),
+        "additive": _fit(additive, measured),
+        "planted": [
+            {
+                "term": cell.term_ids[term],
+                "name": cell.term_names[term],
+                "genes": int(size[term]),
+                "kind": kinds[threshold],
+                "importance": round(importance, 6),
+            }
+            for term, threshold, importance in zip(
+                truth.planted.tolist(),
+                truth.threshold.tolist(),
+                truth.importance.tolist(),
+                strict=True,
+            )
+        ],
+        "gene_effects": {
+            cell.genes[gene]: round(float(truth.gene_effect[gene]), 6)
+            for gene in sorted(np.unique(genotypes[genotypes >= 0]), key=cell.genes.__getitem__)
+        },
+    }
+
+
+def _fit(predicted: Floats, measured: Floats) -> dict[str, float]:
+    pearson = float(np.corrcoef(predicted, measured)[0, 1])
+    return {"r2": round(pearson**2, 4), "pearson": round(pearson, 4)}
+
+
+def run(parameters: Parameters, layout: DataLayout) -> None:
+    """Write `ontology.obo`, `annotations.gaf`, `genotypes.tsv` and `truth.json`."""
+    inputs = simulate(parameters.simulate)
+    with replacing(layout.simulated) as folder:
+        folder.mkdir()
+        for name, text in (
+            ("ontology.obo", inputs.ontology),
+            ("annotations.gaf", inputs.annotations),
+            ("genotypes.tsv", inputs.genotypes),
+            ("truth.json", inputs.truth),
+        ):
+            (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run_stage(run)

@@ -1,0 +1,148 @@
+"""A build is whole or not at all, and says what was wrong."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_specs.cell_graph import CellGraph
+from data_specs.errors import InputError
+from data_specs.parameters import resolve
+from dcell_model.dataset import MutantStateDataset
+from pipeline.build import build
+from tests.conftest import TINY, tiny_parameters
+
+
+def attempt(out: Path, **sections: dict[str, Any]) -> None:
+    build(resolve(tiny_parameters(**sections)), out)
+
+
+def source(tmp_path: Path, role: str, text: str, name: str = "bad.txt") -> dict[str, Any]:
+    path = tmp_path / name
+    path.write_text(text)
+    return {role: [str(path)] if role == "genotypes" else str(path)}
+
+
+def test_tiny_build(tiny_build: Path) -> None:
+    graph = CellGraph.read(tiny_build / "cell_graph")
+    assert graph.term_ids[0] == "GO:ROOT"
+    assert set(graph.term_ids) == {
+        "GO:ROOT", "GO:0000001", "GO:0000002", "GO:0000003", "GO:0000004", "GO:0000005",
+        "GO:0000007",
+    }  # fmt: skip
+    assert len(MutantStateDataset(tiny_build / "store")) == 45
+    ledger = json.loads((tiny_build / "ledger.json").read_text())
+    assert ledger["steps"][0]["step"] == "annotated"
+    assert ledger["inputs"][0]["version"] == "releases/tiny"
+    assert ledger["lines"] == ledger["kept"] + sum(ledger["dropped"].values())
+
+
+def test_same_bytes_again(tiny_build: Path, tmp_path: Path) -> None:
+    attempt(tmp_path / "again")
+    for path in sorted(tiny_build.rglob("*")):
+        if path.is_file():
+            again = tmp_path / "again" / path.relative_to(tiny_build)
+            assert again.read_bytes() == path.read_bytes(), path
+
+
+def test_assayed_genes_only(tmp_path: Path) -> None:
+    table = "genes\tfitness\nYAL001C|YAL002W\t1\nYAL006W|YAL003W\t2\nYAL001C|YAL006W\t2\n"
+    attempt(
+        tmp_path / "build",
+        sources=source(tmp_path, "genotypes", table, "few.tsv"),
+        hierarchy={"gene_universe": "assayed"},
+    )
+    graph = CellGraph.read(tmp_path / "build" / "cell_graph")
+    assert set(graph.gene_ids) <= {"YAL001C", "YAL002W", "YAL003W", "YAL006W"}
+    ledger = json.loads((tmp_path / "build" / "ledger.json").read_text())
+    assert ledger["steps"][0]["step"] == "gene_universe"
+
+
+def test_rebuilding_replaces(tmp_path: Path) -> None:
+    out = tmp_path / "build"
+    attempt(out)
+    attempt(out, store={"layout": "dense"})
+    assert MutantStateDataset(out / "store").meta.layout == "dense"
+    assert [path.name for path in tmp_path.iterdir()] == ["build"]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_something_else_is_not_replaced(tmp_path: Path, kind: str) -> None:
+    out = tmp_path / "mine"
+    if kind == "file":
+        out.write_text("thesis")
+    else:
+        out.mkdir()
+        (out / "thesis.tex").write_text("thesis")
+    with pytest.raises(InputError, match=r"is a file|not an earlier build"):
+        attempt(out)
+    kept = out if kind == "file" else out / "thesis.tex"
+    assert kept.read_text() == "thesis"
+
+
+GOOD_LINE = (TINY / "tiny.gaf").read_text().splitlines()[2]
+TWELVE = "\t".join(GOOD_LINE.split("\t")[:12])
+OBO = "format-version: 1.4\n\n[Term]\nid: GO:1\nname: one\n"
+
+
+@pytest.mark.parametrize(
+    ("role", "text", "message"),
+    [
+        ("annotations", TWELVE + "\n", r"bad.txt:1: found 12 tab-separated columns"),
+        ("annotations", GOOD_LINE.replace("20150101", "2017-3-1") + "\n", "expected YYYYMMDD"),
+        ("annotations", "!gaf-version: 2.2\n", "no annotation is left of 0 lines"),
+        ("ontology", OBO + "is_a: GO:1\n", "the ontology has a cycle: GO:1 -is_a-> GO:1"),
+        ("ontology", OBO + "is_a: GO:2\n", "bad.txt:6: GO:1 is_a 'GO:2'"),
+        ("ontology", "format-version: 1.4\n", "no terms"),
+        ("genotypes", "who\tknows\n1\t2\n", "header"),
+        ("genotypes", "genes\tfitness\nYAL001C|YAL001C\t1\n", "YAL001C"),
+        ("genotypes", "genes\tfitness\nYAL001C|YAL002W\tNaN\nYAL001C\t1\n", "bad.txt:2"),
+        ("genotypes", "", "empty"),
+    ],
+)
+def test_bad_input(tmp_path: Path, role: str, text: str, message: str) -> None:
+    out = tmp_path / "out" / "build"
+    with pytest.raises(InputError, match=message):
+        attempt(out, sources=source(tmp_path, role, text))
+    assert not out.exists()
+    assert not out.parent.exists() or list(out.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("role", ["ontology", "annotations", "genotypes"])
+def test_truncated_gzip(tmp_path: Path, role: str) -> None:
+    name = {"ontology": "tiny.obo", "annotations": "tiny.gaf", "genotypes": "tiny.tsv"}[role]
+    path = tmp_path / (name + ".gz")
+    path.write_bytes(gzip.compress((TINY / name).read_bytes())[:-20])
+    given = [str(path)] if role == "genotypes" else str(path)
+    with pytest.raises(InputError, match="cut off"):
+        attempt(tmp_path / "build", sources={role: given})
+    assert not (tmp_path / "build").exists()
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"hierarchy": {"containment": 99}}, "pruning step 'containment'"),
+        ({"annotations": {"include_evidence": ["XYZ"]}}, "no annotation is left of 20 lines"),
+        ({"genotypes": {"orders": [7]}}, "order"),
+    ],
+)
+def test_empty_result_names_what_emptied_it(
+    tmp_path: Path, sections: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        attempt(tmp_path / "build", **sections)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_store_of_another_build(tiny_build: Path, tmp_path: Path) -> None:
+    attempt(tmp_path / "other", hierarchy={"relations": ["is_a", "part_of"]})
+    mixed = tmp_path / "mixed"
+    shutil.copytree(tiny_build, mixed)
+    shutil.rmtree(mixed / "store")
+    shutil.copytree(tmp_path / "other" / "store", mixed / "store")
+    with pytest.raises(InputError, match="fingerprint"):
+        MutantStateDataset(mixed / "store")

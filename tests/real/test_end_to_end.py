@@ -1,0 +1,60 @@
+"""From the real files to trained models."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from data_specs.cell_graph import CellGraph
+from data_specs.parameters import Model
+from dcell_model import cli
+from dcell_model.dataset import MutantStateDataset
+from pipeline import cli as data_cli
+from tests.dcell_model.engines.test_equivalence import FAST, assert_equivalent
+
+pytestmark = pytest.mark.real
+
+
+def test_dna_repair_with_the_authors_split(real_data: Path, tmp_path: Path) -> None:
+    folder = real_data / "genotypes"
+    data_cli.main(
+        ["build", "--ontology", str(folder / "dcell_GO_0006281.topology"),
+         "--genotypes", str(folder / "dcell_GO_0006281.train.txt"),
+         "--test-genotypes", str(folder / "dcell_GO_0006281.test.txt"),
+         "--out", str(tmp_path / "data")]
+    )  # fmt: skip
+    cli.main(
+        ["train", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "run"),
+         "--set", "train.epochs=8", "train.batch_size=256", "baselines.mlp_epochs=2"]
+    )  # fmt: skip
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["samples"]["test"] == 2_868
+    assert metrics["samples"]["train"] + metrics["samples"]["val"] == 8_783
+    assert metrics["baselines"]["ridge"]["test"]["pearson"] == pytest.approx(0.29, abs=0.03)
+    assert metrics["test"]["pearson"] > 0.15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", FAST)
+@pytest.mark.parametrize("training", [True, False])
+def test_engines_agree_on_the_real_hierarchy(real_build: Path, engine: str, training: bool) -> None:
+    dataset = MutantStateDataset(real_build / "store", phenotypes=["interaction"])
+    graph: CellGraph = dataset.graph
+    batch = dataset.batch([*range(0, 4000, 250), 0])
+    # Rows that no sample moves have no variance, and batch norm magnifies their rounding from
+    # stratum to stratum, in whichever order sums are taken; the mean of all gradients is not met.
+    config = Model(width_genes="direct", norm_order="norm_act", norm="batch")
+    assert_equivalent(graph, config, batch, engine, training=training, floor=1.0)
+
+
+def test_tau_sga_trains(real_build: Path, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    cli.main(
+        ["train", "--data", str(real_build), "--out", str(tmp_path / "run"),
+         "--preset", "torchcell", "--set", "train.epochs=1", "train.batch_size=512",
+         "baselines.mlp_epochs=1"]
+    )  # fmt: skip
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert sum(metrics["samples"].values()) == 10_423
+    assert metrics["epochs"] == 1
