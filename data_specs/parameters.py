@@ -6,15 +6,14 @@ source profile, the preset, `params.yaml` (or a build's `params.json`), `--set k
 """
 
 import dataclasses
-import difflib
 import json
-import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from data_specs.errors import ParameterError
+from data_specs.parameter_values import fit, unknown
 from data_specs.presets import PRESETS, PROFILES
 
 
@@ -197,12 +196,12 @@ def resolve(given: Mapping[str, Any], *, where: str = "parameters") -> Parameter
     """
     for name, section in given.items():
         if name != "preset" and name not in SECTIONS:
-            raise ParameterError(_unknown(name, [*SECTIONS, "preset"], where))
+            raise ParameterError(unknown(name, [*SECTIONS, "preset"], where))
         if name != "preset" and not isinstance(section or {}, Mapping):
             raise ParameterError(f"{where}: section '{name}' is {section!r}; expected keys")
     preset = given.get("preset")
     if preset is not None and preset not in PRESETS:
-        raise ParameterError(_unknown(str(preset), PRESETS, f"{where}: preset"))
+        raise ParameterError(unknown(str(preset), PRESETS, f"{where}: preset"))
     profile = (given.get("sources") or {}).get("profile", Sources().profile)
     layers: tuple[Mapping[str, Any], ...] = (
         PROFILES.get(profile, {}),
@@ -258,11 +257,11 @@ def override(given: Mapping[str, Any], assignments: Iterable[str]) -> Values:
             result["preset"] = None if text in ("", "null", "none") else text
             continue
         if key not in KEYS:
-            raise ParameterError(_unknown(key, [*KEYS, "preset"], "--set"))
+            raise ParameterError(unknown(key, [*KEYS, "preset"], "--set"))
         section, name = key.split(".")
         hint = get_type_hints(SECTIONS[section])[name]
         value: Any = text
-        if not (hint is str or str in get_args(hint)) or text == "null":
+        if hint not in (str, str | None) or text == "null":
             try:
                 value = yaml.safe_load(text)
             except yaml.YAMLError:
@@ -288,47 +287,11 @@ def _section(cls: type, name: str, values: Mapping[str, Any], where: str) -> Any
     hints = get_type_hints(cls)
     for key in values:
         if key not in hints:
-            raise ParameterError(_unknown(f"{name}.{key}", KEYS, where))
+            raise ParameterError(unknown(f"{name}.{key}", KEYS, where))
     prefix = f"{where}: {name}"
-    section = cls(**{k: _typed(v, hints[k], f"{prefix}.{k}") for k, v in values.items()})
+    section = cls(**{k: fit(v, hints[k], f"{prefix}.{k}") for k, v in values.items()})
     _check_ranges(section, prefix)
     return section
-
-
-def _typed(value: Any, hint: Any, where: str) -> Any:
-    """Fit a YAML value to a field's type, or say what was expected."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        if value is None or value == "none":
-            return None
-        (inner,) = (argument for argument in arguments if argument is not type(None))
-        return _typed(value, inner, where)
-    if origin is Literal:
-        if value in arguments and not isinstance(value, bool):
-            return value
-        raise ParameterError(_unknown(str(value), [str(a) for a in arguments], where))
-    if origin is tuple:
-        items = [value] if isinstance(value, str | int | float) else value
-        if isinstance(items, list | tuple):
-            return tuple(_typed(item, arguments[0], where) for item in items)
-    elif hint is str:
-        if hasattr(value, "isoformat"):  # YAML reads 2017-07-19 as a date
-            return value.isoformat()
-        if isinstance(value, str | int) and not isinstance(value, bool):
-            return str(value)
-    elif hint is bool:
-        if isinstance(value, bool):
-            return value
-    elif hint is int:
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-    elif hint is float and not isinstance(value, bool):
-        try:  # YAML 1.1 reads 1e-3 as a string
-            return float(value)
-        except (TypeError, ValueError):
-            pass
-    expected = str(hint).replace("<class '", "").replace("'>", "")
-    raise ParameterError(f"{where} is {value!r}; expected {expected}")
 
 
 _AT_LEAST: dict[str, float] = {
@@ -355,7 +318,7 @@ def _check_ranges(section: Any, where: str) -> None:
     if isinstance(section, Hierarchy):
         for step in section.steps:
             if step not in PRUNING_STEPS:
-                raise ParameterError(_unknown(step, PRUNING_STEPS, f"{where}.steps"))
+                raise ParameterError(unknown(step, PRUNING_STEPS, f"{where}.steps"))
         if "is_a" not in section.relations:
             raise ParameterError(f"{where}.relations is {section.relations}; is_a is always needed")
     if isinstance(section, Split) and section.val + section.test >= 1:
@@ -371,14 +334,3 @@ def _check_ranges(section: Any, where: str) -> None:
             raise ParameterError(
                 f"{where}.date_cutoff is '{section.date_cutoff}'; expected YYYY-MM-DD"
             ) from None
-
-
-def _unknown(name: str, known: Iterable[str], where: str) -> str:
-    """`where: unknown 'name'; did you mean …?` with the nearest known names."""
-    known = list(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-    if "." in name:  # a right section with a wrong key: look for the key inside the section first
-        inside = [key for key in known if key.startswith(name.split(".")[0] + ".")]
-        near = difflib.get_close_matches(name, inside, n=1, cutoff=0.0) or near
-    listing = f" Known: {', '.join(known)}." if len(known) <= 12 else ""
-    return f"{where}: unknown '{name}'; did you mean '{near[0]}'?{listing}"

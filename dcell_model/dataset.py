@@ -52,7 +52,7 @@ class MutantState:
         return state
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MutantStateBatch:
     """Many genotypes in owned tensors; ragged parts are flat, with the sample of each entry.
 

@@ -1,115 +1,261 @@
-"""Pictures of a run: how it learnt, what it predicts, how it compares."""
+"""Pictures of a run: how it learnt, what it predicts, how it compares with the baselines."""
 
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from data_specs.files import replacing
+from dcell_model.scores import scores as score
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
     from matplotlib.figure import Figure
 
-TRAIN, VAL, BEST, FAINT = "#0072B2", "#D55E00", "#009E73", "#999999"  # Okabe and Ito's palette
+Values = npt.NDArray[Any]
+
+# Okabe and Ito's colours, which everyone can tell apart.
+BLUE, ORANGE, GREY, INK = "#0072B2", "#D55E00", "#9AA0A6", "#222222"
+LOOK: dict[str, Any] = {
+    "font.size": 13,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#666666",
+    "axes.titlesize": 14,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#E6E6E6",
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "figure.constrained_layout.h_pad": 0.12,
+    "figure.constrained_layout.w_pad": 0.12,
+}
 
 
-def loss_curves(history: list[dict[str, Any]], path: Path) -> None:
-    """Training loss, validation loss and validation Pearson by epoch, as PNG.
+def loss_curves(
+    history: Sequence[Mapping[str, Any]], path: Path, *, best_epoch: int | None = None
+) -> None:
+    """Training loss, validation loss and validation Pearson by epoch, as PNG of 1200 × 800.
 
-    The training loss holds the auxiliary heads' errors, so it has an axis of its own.
+    Each has an axis of its own: the training loss adds up the errors of all heads, the validation
+    loss is the root's alone. What was not measured (None) is left out.
+
+    Args:
+        history: one row an epoch: `epoch`, `train_loss`, `val_loss`, `val_pearson`.
+        path: the file to write.
+        best_epoch: the one to mark; by default that of the highest Pearson, else the least loss.
     """
-    figure = _figure(12, 4.5)
-    left, middle, right = figure.subplots(1, 3)
-    epochs = [row["epoch"] for row in history]
-    for axes, key, color, title in (
-        (left, "train_loss", TRAIN, "training loss, all heads"),
-        (middle, "val_loss", VAL, "validation loss, root"),
-        (right, "val_pearson", VAL, "validation Pearson, root"),
-    ):
-        known = [
-            (e, row[key]) for e, row in zip(epochs, history, strict=True) if row[key] is not None
-        ]
-        axes.set_title(title, loc="left")
-        axes.set_xlabel("epoch")
-        if known:
-            x, y = zip(*known, strict=True)
-            axes.plot(x, y, "o-", color=color, markersize=3, linewidth=1.5)
-            if key != "train_loss":
-                best = int(np.argmax(y) if key == "val_pearson" else np.argmin(y))
-                axes.plot(x[best], y[best], "o", color=BEST, markersize=8, fillstyle="none")
-                axes.annotate(f"{y[best]:.3f}", (x[best], y[best]), textcoords="offset points",
-                              xytext=(0, -14), ha="center", color=BEST)  # fmt: skip
-        _tidy(axes)
-    _save(figure, path)
+    curves = {
+        "train_loss": ("training loss\n(all heads)", GREY),
+        "val_loss": ("validation loss\n(root, scaled MSE)", ORANGE),
+        "val_pearson": ("validation\nPearson", BLUE),
+    }
+    known = {key: [row for row in history if row.get(key) is not None] for key in curves}
+    shown = [key for key in curves if known[key]] or ["train_loss"]
+    best = _best_epoch(history) if best_epoch is None else best_epoch
+    with _picture(path) as figure:
+        panels = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, key in zip(panels, shown, strict=True):
+            label, color = curves[key]
+            values = {row["epoch"]: row[key] for row in known[key]}
+            axes.plot(
+                list(values), list(values.values()), color=color, linewidth=2.2,
+                marker="o", markersize=6 if len(values) < 60 else 0,
+            )  # fmt: skip
+            axes.set_ylabel(label)
+            axes.margins(y=0.12)
+            if best is not None:
+                axes.axvline(best, color=INK, linewidth=1, linestyle=(0, (4, 4)))
+            if best in values and key != "train_loss":
+                axes.plot([best], [values[best]], "o", color=color, markeredgecolor=INK, ms=10)
+                side = -1 if best > history[len(history) // 2]["epoch"] else 1
+                axes.annotate(  # losses fall and correlations rise: there the panel is empty
+                    f"{values[best]:.3f}", (best, 0.1 if key == "val_pearson" else 0.9),
+                    xycoords=("data", "axes fraction"), xytext=(8 * side, 0),
+                    textcoords="offset points", va="center",
+                    ha="left" if side > 0 else "right", weight="bold",
+                )  # fmt: skip
+        figure.align_ylabels(list(panels))
+        panels[-1].set_xlabel("epoch")
+        panels[-1].set_xlim(0.5, max([2.5, *(row["epoch"] + 0.5 for row in history)]))
+        panels[-1].xaxis.get_major_locator().set_params(integer=True)
+        panels[0].set_title("How the model learnt" + (f"; best in epoch {best}" if best else ""))
+
+
+_PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
+
+
+def _best_epoch(history: Sequence[Mapping[str, Any]]) -> int | None:
+    for key, sign in (("val_pearson", 1.0), ("val_loss", -1.0)):
+        rows = [row for row in history if row.get(key) is not None]
+        if rows:
+            return int(max(rows, key=lambda row: sign * row[key])["epoch"])
+    return None
 
 
 def prediction_against_measurement(
-    predicted: npt.NDArray[Any],
-    measured: npt.NDArray[Any],
-    scores: dict[str, Any],
+    predicted: Values,
+    measured: Values,
+    scores: Mapping[str, float | None],
     path: Path,
     *,
     name: str,
+    model: str = "DCell",
+    baselines: Mapping[str, Values] | None = None,
 ) -> None:
-    """Predicted against measured values of the test part as a density, as PNG."""
-    figure = _figure(6.5, 6)
-    axes = figure.subplots()
-    low, high = (float(bound) for bound in np.quantile(measured, [0.001, 0.999]))
-    low, high = min(low, float(predicted.min())), max(high, float(predicted.max()))
-    margin = 0.05 * (high - low or 1.0)
-    window = (low - margin, high + margin)
-    density = axes.hexbin(measured, predicted, gridsize=60, extent=(*window, *window), mincnt=1,
-                          bins="log", cmap="viridis", linewidths=0.1)  # fmt: skip
-    axes.plot(window, window, color=FAINT, linewidth=1)
-    axes.set_xlim(*window)
-    axes.set_ylim(*window)
-    axes.set_aspect("equal")
-    axes.set_xlabel(f"measured {name}")
-    axes.set_ylabel(f"predicted {name}")
-    lines = [f"{key} {_number(scores[key], key)}" for key in ("pearson", "spearman", "mse")]
-    lines = [line[0].upper() + line[1:] for line in lines]
-    axes.text(0.03, 0.97, "\n".join([*lines, f"n = {len(measured):,}"]).replace("Mse", "MSE"),
-              transform=axes.transAxes, va="top")  # fmt: skip
-    figure.colorbar(density, ax=axes, label="genotypes", shrink=0.8)
-    _tidy(axes)
-    _save(figure, path)
+    """Density of predicted against measured values as PNG, one square panel a model.
+
+    Both axes have one scale, so that the diagonal is a perfect prediction. They leave out the
+    outermost thousandth of the values on each side; the panel says how many samples that hides.
+
+    Args:
+        predicted: `[N]`, in the phenotype's units.
+        measured: `[N]`, NaN where not measured.
+        scores: `pearson`, `spearman` and `mse` of the model.
+        path: the file to write.
+        name: of the phenotype.
+        model: what its panel is called.
+        baselines: predictions `[N]` of other models for the same samples, each for a panel.
+    """
+    from matplotlib.ticker import LogLocator
+
+    known = ~np.isnan(measured)
+    others = {other: values[known] for other, values in (baselines or {}).items()}
+    predicted, measured = predicted[known], measured[known]
+    window = _window([measured, predicted, *others.values()])
+    models = {model: (predicted, scores)}
+    models |= {other: (values, score(values, measured)) for other, values in others.items()}
+    size = {1: (9.6, 8.0), 2: (12.0, 5.9)}.get(len(models), (12.0, 1.6 + 9 / len(models)))
+    densities: list[PolyCollection] = []
+    with _picture(path, *size) as figure:
+        panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
+        for axes, (title, (values, found)) in zip(panels, models.items(), strict=True):
+            densities += _density(axes, values, measured, window)
+            _write_scores(axes, found, values, measured, window)
+            axes.set(title=title, xlabel=f"measured {name}")
+        panels[0].set_ylabel(f"predicted {name}")
+        most = [float(np.max(np.asarray(density.get_array()))) for density in densities]
+        for density in densities:  # one scale for all
+            density.set_clim(1, max([2, *most]))
+        if densities:
+            scale = figure.colorbar(densities[0], ax=list(panels), shrink=0.75, aspect=30)
+            scale.set_label("genotypes per hexagon")
+            scale.ax.yaxis.set_major_formatter("{x:,.0f}")
+            scale.ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            scale.ax.minorticks_off()
 
 
-def comparison(metrics: dict[str, Any], path: Path) -> None:
-    """Test Pearson of DCell and of every baseline as bars, as PNG."""
-    rows = {"DCell": metrics, **metrics["baselines"]}
-    values = {name: row.get("test", {}).get("pearson") for name, row in rows.items()}
-    figure = _figure(8, 0.7 * len(values) + 1.3)
-    axes = figure.subplots()
-    names = list(values)[::-1]
-    lengths = [values[name] or 0.0 for name in names]
-    bars = axes.barh(names, lengths, color=[TRAIN if n == "DCell" else FAINT for n in names])
-    axes.bar_label(bars, [_number(values[name], "pearson") for name in names], padding=4)
-    axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_xlim(min(0.0, *lengths) * 1.1, max(0.1, *lengths) * 1.15)
-    axes.set_xlabel("Pearson correlation on the test part")
-    _tidy(axes)
-    axes.grid(axis="y", visible=False)
-    _save(figure, path)
+def _window(values: Sequence[Values]) -> tuple[float, float]:
+    """Limits that hold all but the outermost thousandth of each array on each side."""
+    edges = [np.quantile(array, [0.001, 0.999]) for array in values if len(array)]
+    if not edges:
+        return 0.0, 1.0
+    low, high = float(np.min(edges)), float(np.max(edges))
+    margin = 0.04 * (high - low) or 1.0
+    return low - margin, high + margin
 
 
-def _number(value: float | None, key: str) -> str:
+def _inside(predicted: Values, measured: Values, window: tuple[float, float]) -> Values:
+    low, high = window
+    inside: Values = np.minimum(predicted, measured) >= low
+    return inside & (np.maximum(predicted, measured) <= high)
+
+
+def _density(
+    axes: "Axes", predicted: Values, measured: Values, window: tuple[float, float]
+) -> "list[PolyCollection]":
+    """Draw the diagonal and the hexagons, which are returned, if there is a sample to draw."""
+    axes.plot(window, window, color=INK, linewidth=1, linestyle=(0, (4, 4)), zorder=1)
+    axes.set(xlim=window, ylim=window, aspect="equal")
+    axes.locator_params(nbins=5)
+    inside = _inside(predicted, measured, window)
+    if not inside.any():
+        return []
+    cells = int(np.clip(1.4 * np.sqrt(len(measured)), 20, 60))
+    hexagons = axes.hexbin(
+        measured[inside], predicted[inside], gridsize=cells, extent=(*window, *window),
+        mincnt=1, bins="log", cmap="viridis", linewidths=0.2, zorder=2,
+    )  # fmt: skip
+    return [hexagons]
+
+
+def _write_scores(
+    axes: "Axes",
+    scores: Mapping[str, float | None],
+    predicted: Values,
+    measured: Values,
+    window: tuple[float, float],
+) -> None:
+    lines = [f"{label} {_format(scores[key], key)}" for key, label in LABELS.items()]
+    lines.append(f"n = {len(measured):,}")
+    hidden = int((~_inside(predicted, measured, window)).sum())
+    if hidden:
+        lines.append(f"({hidden:,} beyond the axes)")
+    axes.text(
+        0.03, 0.97, "\n".join(lines), transform=axes.transAxes, va="top", bbox=_PAPER, zorder=3
+    )
+
+
+LABELS = {"pearson": "Pearson", "spearman": "Spearman", "mse": "MSE"}
+
+
+def comparison(metrics: Mapping[str, Any], path: Path) -> None:
+    """Pearson of DCell and of every baseline on the test part as bars, best baseline first.
+
+    Args:
+        metrics: as `metrics.json` holds them; without a test part, the validation part is shown.
+        path: the PNG file to write, 1200 wide and as high as the bars need.
+    """
+    part = next((part for part in PARTS if part in metrics), "test")
+    found = {n: row.get(part, {}).get("pearson") for n, row in metrics["baselines"].items()}
+    ranked = sorted(found, key=lambda name: -2 if found[name] is None else found[name])[::-1]
+    values = {"DCell": metrics.get(part, {}).get("pearson")} | {
+        name: found[name] for name in ranked
+    }
+    lengths = [value or 0.0 for value in values.values()]
+    with _picture(path, 12, 2 + 0.75 * len(values)) as figure:
+        axes = figure.subplots()
+        colors = [BLUE, *[GREY] * len(ranked)]
+        bars = axes.barh(list(values), lengths, color=colors, height=0.66)
+        axes.bar_label(bars, [_format(v, "pearson") for v in values.values()], padding=8)
+        axes.axvline(0, color=INK, linewidth=1)
+        axes.invert_yaxis()
+        low, high = min(0.0, *lengths), max(0.1, *lengths)
+        room = 0.12 * (high - low)  # for the numbers
+        axes.set_xlim(low - room * (low < 0), high + room)
+        axes.grid(axis="y", visible=False)
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0, labelsize="large")
+        axes.set_xlabel("Pearson correlation of predicted and measured values")
+        samples = metrics.get("samples", {}).get(part)
+        counted = f", {samples:,} genotypes" if samples else ""
+        axes.set_title(f"DCell and the baselines on the {PARTS[part]} part{counted}")
+
+
+PARTS = {"test": "test", "val": "validation", "train": "training"}
+
+
+def _format(value: float | None, key: str) -> str:
     if value is None:
         return "not defined"
-    return f"{value:.3g}" if key == "mse" else f"{value:.3f}"
+    return (f"{value:.3g}" if key == "mse" else f"{value:.3f}").replace("-", "−")
 
 
-def _figure(width: float, height: float) -> "Figure":
+@contextlib.contextmanager
+def _picture(path: Path, width: float = 12.0, height: float = 8.0) -> Iterator["Figure"]:
+    """An empty figure in the look of the house; written when done, at every run the same bytes."""
+    from matplotlib import style
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=100, layout="constrained")
-
-
-def _tidy(axes: "Axes") -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#EEEEEE")
-    axes.set_axisbelow(True)
-
-
-def _save(figure: "Figure", path: Path) -> None:
-    figure.savefig(path, metadata={"Software": None})  # the same bytes at every run
+    with style.context(["default", LOOK]), replacing(path) as partial:
+        figure = Figure(figsize=(width, height), dpi=100, layout="compressed")
+        yield figure
+        figure.savefig(partial, format="png", metadata={"Software": None})

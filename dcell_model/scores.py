@@ -78,5 +78,5 @@ def _float64(values: Values) -> Tensor:
 def _ranks(values: Tensor) -> Tensor:
     """Ranks `[N]` float64, counted from 1; equal values share the mean of theirs."""
     _, place, counts = values.unique(return_inverse=True, return_counts=True)
-    ranks: Tensor = (counts.cumsum(0) - (counts - 1) / 2)[place]
-    return ranks
+    ranks: Tensor = counts.cumsum(0) - (counts.double() - 1) / 2
+    return ranks[place]

@@ -1,11 +1,17 @@
 """What a run ends with: what was kept, what was learnt, and where the pictures are."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+
+PARTS = {"test": "test", "val": "validation", "train": "training"}
+ORDERS = {"1": "single", "2": "double", "3": "triple"}
+SCORES = {"pearson": "Pearson", "spearman": "Spearman", "mse": "MSE"}
 
 
 def print_summary(
@@ -14,83 +20,146 @@ def print_summary(
     plots: Sequence[Path],
     console: "Console | None" = None,
 ) -> None:
-    """Print data, training and scores beside the baselines, in at most 80 columns.
+    """Print data, training, the scores beside the baselines, and where the plots are.
+
+    It fits 80 columns, and says all in words and numbers: colour is not needed.
 
     Args:
         ledger: as `ledger.json` holds it.
         metrics: as `metrics.json` holds it.
         plots: paths to list.
-        console: where to print; by default the terminal.
+        console: where to print; by default the standard output.
     """
     from rich.console import Console
 
-    console = console or Console(highlight=False)
-    console.print()
-    console.print(_facts(ledger, metrics))
-    console.print()
-    console.print(_scores(metrics))
-    console.print()
+    console = console or Console()
+    blocks = [_facts(ledger, metrics), _scores(metrics), *([_places(plots)] if plots else [])]
+    for block in blocks:
+        console.print()
+        console.print(block)
+
+
+def _facts(ledger: Mapping[str, Any], metrics: Mapping[str, Any]) -> "Table":
+    from rich.text import Text
+
+    genotypes, store, split = ledger["genotypes"], ledger["store"], ledger["split"]
+    table = _named_lines()
+
+    def add(name: str, *lines: "str | Table") -> None:
+        for line in lines:
+            table.add_row(name, Text(line) if isinstance(line, str) else line)
+            name = ""
+
+    add(
+        "annotations",
+        f"{ledger['lines']:,} lines, {ledger['kept']:,} kept",
+        _dropped(ledger["dropped"]),
+    )
+    add("hierarchy", _steps(ledger["steps"]))
+    strata, leaves = ledger["strata"], ledger["leaves"]
+    add("strata", f"{len(strata)}, the widest of {max(strata):,} terms; {leaves:,} leaves")
+    orders = ", ".join(
+        f"{n:,} {ORDERS.get(o, o + '-fold')}" for o, n in genotypes["orders"].items()
+    )
+    add(
+        "genotypes",
+        f"{genotypes['rows']:,} rows, {genotypes['genotypes']:,} genotypes ({orders})",
+        f"{_dropped(genotypes['dropped'])}; {genotypes['merged']:,} rows merged",
+    )
+    add(
+        "store",
+        f"{store['samples']:,} samples, {store['bytes_per_sample']:,} bytes each; "
+        f"{store['unannotated_genes']:,} genes without annotation",
+        *([_dropped(store["dropped"])] if any(store["dropped"].values()) else []),
+    )
+    samples = (f"{count:,} {part}" for part, count in metrics["samples"].items() if count)
+    add("samples", f"{', '.join(samples)} ({split['method']} split)")
+    add("model", f"{metrics['parameters']:,} parameters")
+    add(
+        "training",
+        f"{metrics['epochs']} epochs, best {metrics['best_epoch']}; "
+        f"{metrics['seconds_per_epoch']:.3g} s an epoch "
+        f"({metrics['engine']} engine, {metrics['device']})",
+    )
+    return table
+
+
+def _places(plots: Sequence[Path]) -> "Table":
+    from rich.text import Text
+
+    table = _named_lines()
     for folder in sorted({path.parent for path in plots}):
         names = ", ".join(path.name for path in plots if path.parent == folder)
-        console.print(f"plots in {folder}: {names}", soft_wrap=False)
+        table.add_row("plots", Text(f"{folder}/\n{names}"))
+    return table
 
 
-def _facts(ledger: Mapping[str, Any], metrics: Mapping[str, Any]) -> Any:
+def _named_lines() -> "Table":
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
-    table.add_column()
-    rows, split, store = ledger["genotypes"], ledger["split"], ledger["store"]
-    kept = f"{ledger['lines']:,} lines, {ledger['kept']:,} kept"
-    table.add_row("annotations", kept + _dropped(ledger["dropped"]))
-    steps = [f"{step['terms']:,} {step['step'].replace('_', ' ')}" for step in ledger["steps"]]
-    table.add_row("terms", ", ".join(steps))
-    table.add_row("strata", f"{len(ledger['strata'])}, widest {max(ledger['strata']):,} terms")
-    table.add_row(
-        "genotypes",
-        f"{rows['rows']:,} rows, {rows['genotypes']:,} genotypes, {rows['merged']:,} rows merged"
-        + _dropped(rows["dropped"]),
-    )
-    table.add_row(
-        "store", f"{store['samples']:,} samples, {store['bytes_per_sample']:,} bytes each"
-    )
-    samples = [f"{n:,} {part}" for part, n in metrics["samples"].items() if n]
-    table.add_row("samples", f"{', '.join(samples)} ({split['method']} split)")
-    table.add_row("parameters", f"{metrics['parameters']:,}")
-    table.add_row(
-        "training",
-        f"{metrics['epochs']} epochs, best {metrics['best_epoch']}, "
-        f"{metrics['seconds_per_epoch']:.2f} s an epoch ({metrics['engine']} engine, "
-        f"{metrics['device']})",
-    )
+    table.add_column(overflow="fold")
     return table
 
 
 def _dropped(reasons: Mapping[str, int]) -> str:
-    counts = [f"{count:,} {reason.replace('_', ' ')}" for reason, count in reasons.items()]
-    return f"; dropped {', '.join(counts)}" if counts else "; none dropped"
+    counts = [f"{count:,} {_words(reason)}" for reason, count in reasons.items() if count]
+    return "dropped: " + (", ".join(counts) or "none")
 
 
-def _scores(metrics: Mapping[str, Any]) -> Any:
-    from rich import box
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _steps(steps: Iterable[Mapping[str, Any]]) -> "Table":
+    """Size of the hierarchy after each step, one line a step."""
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, title="test part", title_justify="left", title_style="bold")
-    table.add_column("model")
-    for column in ("Pearson", "Spearman", "MSE"):
-        table.add_column(column, justify="right")
-    rows = {"DCell": metrics, **metrics["baselines"]}
-    tests = {name: row.get("test", {}) for name, row in rows.items()}
-    correlations = {name: test.get("pearson") for name, test in tests.items()}
-    best = max(correlations, key=lambda name: correlations[name] or float("-inf"))
-    for name, test in tests.items():
-        values = [_format(test.get(key), key) for key in ("pearson", "spearman", "mse")]
-        table.add_row(name, *values, style="bold" if name == best else None)
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    for _ in range(4):
+        table.add_column(justify="right")
+    keys = ("terms", "edges", "annotations", "genes")
+    table.add_row("after step", *keys, style="dim")
+    for step in steps:
+        table.add_row(_words(step["step"]), *(f"{step[key]:,}" for key in keys))
     return table
 
 
-def _format(value: float | None, key: str) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.5f}" if key == "mse" else f"{value:.3f}"
+def _scores(metrics: Mapping[str, Any]) -> "Table":
+    """One line a model, DCell first; the best of each score is bold."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    part = next((part for part in PARTS if part in metrics), "test")
+    rows = {"DCell": metrics, **metrics["baselines"]}
+    found = {name: row.get(part, {}) for name, row in rows.items()}
+    table = Table(box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    phenotype = "".join(f", {name}" for name in metrics.get("phenotypes", [])[:1])
+    count = metrics["samples"].get(part, 0)
+    table.title = Text(f"{PARTS[part]} part: {count:,} genotypes{phenotype}")
+    table.add_column("model")
+    columns = []
+    for key, label in SCORES.items():
+        table.add_column(label, justify="right")
+        columns.append(_column([found[name].get(key) for name in rows], least=key == "mse"))
+    for name, *cells in zip(rows, *columns, strict=True):
+        table.add_row(Text(name), *cells)
+    return table
+
+
+def _column(values: Sequence[float | None], *, least: bool) -> list[Any]:
+    """Numbers with as many decimals as the smallest needs for four digits, at least three."""
+    from rich.text import Text
+
+    known = [value for value in values if value is not None]
+    smallest = min((abs(value) for value in known if value), default=1.0) if least else 1.0
+    decimals = min(max(3, 3 - math.floor(math.log10(smallest))), 9)
+    best = (min if least else max)(known, default=None)
+    return [
+        Text("–") if value is None
+        else Text(f"{value:.{decimals}f}", style="bold" if value == best else "")
+        for value in values
+    ]  # fmt: skip

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_specs.errors import ParameterError
-from pipeline.simulated_cell import Bools, Cell, Ints
+from pipeline.simulated_cell import LEAF_GENES, Bools, Cell, Ints
 
 Floats = NDArray[np.float64]
 
 FRACTION = 0.1  # of the genes, contained by the planted terms, about
 SIGNAL = 0.08  # standard deviation of the noise-free scores, in units of epsilon
-ADDITIVE_SHARE = 0.2  # of the noise-free variance
+ADDITIVE_SHARE = 0.25  # of the noise-free variance
 CAPACITY = 3.0  # bound of a term's disruption, in losses
 STEEPNESS = 6.0
 THRESHOLDS = {"fragile": 0.5, "buffered": 1.5}  # losses at which a term fails
@@ -39,7 +39,8 @@ class Truth:
 def choose_planted(cell: Cell, count: int) -> Ints:
     """Up to `count` terms below the top that contain about `FRACTION` of the genes, [P], sorted.
 
-    They survive every preset's pruning: none is redundant, none contains fewer than six genes.
+    They survive every preset's pruning: none is redundant, none contains fewer than six genes. A
+    term with more than half of the genes could not tell them apart.
 
     Raises:
         ParameterError: no two terms are like that.
@@ -50,13 +51,15 @@ def choose_planted(cell: Cell, count: int) -> Ints:
     order = [
         term
         for term in np.lexsort((np.arange(len(fit)), fit)).tolist()
-        if cell.stratum[term] > 1 and term not in redundant and size[term] >= 6 and fit[term] < 1.1
+        if cell.stratum[term] > 1
+        and term not in redundant
+        and LEAF_GENES <= size[term] <= len(cell.genes) / 2
     ]
     if len(order) < 2:
         raise ParameterError(
-            f"simulate: {len(order)} of {len(cell.term_ids)} terms contain about {FRACTION:.0%} of "
-            "the genes; expected at least 2 to hide a function in. Raise simulate.terms, or bring "
-            "simulate.annotations nearer to 6 × terms + genes."
+            f"simulate: {len(order)} of {len(cell.term_ids)} terms contain {LEAF_GENES} genes to "
+            "half of the genes; expected at least 2 to hide a function in. Raise simulate.genes, "
+            "or lower simulate.annotations."
         )
     return np.array(sorted(order[:count]), dtype=np.int64)
 
@@ -89,7 +92,7 @@ def draw_truth(cell: Cell, planted: Ints, genotypes: Ints, rng: np.random.Genera
     effects = additive_fit(genotypes, raw, len(cell.genes))
     additive = sum_effects(effects, genotypes)
     rest = raw - additive
-    if rest.std() < 1e-9 or additive.std() < 1e-9:
+    if min(rest.std(), additive.std()) <= 1e-3 * raw.std():
         raise ParameterError(
             "simulate: no two deletions of one genotype meet in a planted term. Raise "
             "simulate.queries, simulate.arrays or simulate.triples."

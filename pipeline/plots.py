@@ -1,102 +1,169 @@
 """Pictures of the ledger: what was kept and dropped, and the shape of the hierarchy."""
 
+import contextlib
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data_specs.files import replacing
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-KEPT, DROPPED, FAINT = "#0072B2", "#D55E00", "#BBBBBB"  # Okabe and Ito's colour-blind safe palette
-STEP_NAMES = {
-    "gene_universe": "assayed genes",
-    "annotated": "annotated",
-    "containment": "containment",
-    "redundant": "not redundant",
-    "transitive_reduction": "transitive\nreduction",
+# Okabe and Ito's colours, which everyone can tell apart.
+KEPT, DROPPED, FAINT, INK = "#0072B2", "#D55E00", "#B8BEC4", "#222222"
+LOOK: dict[str, Any] = {
+    "font.size": 13,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#666666",
+    "axes.titlesize": 14,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#E6E6E6",
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "figure.constrained_layout.h_pad": 0.12,
+    "figure.constrained_layout.w_pad": 0.12,
 }
 
 
-def ledger_waterfall(ledger: dict[str, Any], path: Path) -> None:
-    """Annotation lines from read to kept, and terms through the pruning steps, as PNG."""
-    figure = _figure(12, 5)
-    lines, terms = figure.subplots(1, 2, width_ratios=[3, 2])
-    _draw_lines(lines, ledger)
-    _draw_terms(terms, ledger)
-    _save(figure, path)
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One row of a waterfall: from `left` to `right`, with what is written beside it."""
+
+    name: str
+    left: int
+    right: int
+    label: str
+    drop: bool = False
 
 
-def strata_sizes(ledger: dict[str, Any], path: Path) -> None:
-    """Terms per stratum (bars) and per height (line), as PNG."""
-    figure = _figure(9, 5)
-    axes = figure.subplots()
-    strata, heights = ledger["strata"], ledger["heights"]
-    bars = axes.bar(range(len(strata)), strata, color=KEPT, label="terms in the stratum")
-    axes.bar_label(bars, [f"{n:,}" for n in strata], fontsize=8, padding=2)
-    axes.plot(range(len(heights)), heights, "o-", color=DROPPED, markersize=4, linewidth=1,
-              label="terms of that height (leaves: 0)")  # fmt: skip
-    axes.set_xticks(range(max(len(strata), len(heights))))
-    axes.set_xlabel("stratum: longest path from the root; or height: longest path to a leaf")
-    axes.set_ylabel("terms")
-    axes.legend(frameon=False)
-    _tidy(axes)
-    _save(figure, path)
+def ledger_waterfall(ledger: Mapping[str, Any], path: Path) -> None:
+    """Annotation lines from read to kept, and terms through the pruning steps.
+
+    Args:
+        ledger: `lines`, `dropped`, `kept` and `steps` are used.
+        path: the PNG file to write, 1200 wide and as high as the rows need.
+    """
+    lines, terms = line_bars(ledger), term_bars(ledger)
+    with _picture(path, 12, 3 + 0.46 * (len(lines) + len(terms))) as figure:
+        panels = figure.subplots(2, 1, height_ratios=[len(lines), len(terms)])
+        _draw(
+            panels[0], lines, "lines", "Annotation lines, dropped for the first reason that holds"
+        )
+        _draw(panels[1], terms, "terms", "Terms, pruned step by step (in brackets: edges)")
 
 
-def _draw_lines(axes: "Axes", ledger: dict[str, Any]) -> None:
-    """Bars hang from what was left before; drops too small to see are told by their numbers."""
+def line_bars(ledger: Mapping[str, Any]) -> list[Bar]:
+    """The rows for annotation lines: read, one a reason, kept."""
     left = ledger["lines"]
-    names, bottoms, heights, colors = ["read"], [0], [left], [KEPT]
+    bars = [Bar("read", 0, left, f"{left:,}")]
     for reason, count in ledger["dropped"].items():
+        bars.append(Bar(reason.replace("_", " "), left - count, left, f"−{count:,}", drop=True))
         left -= count
-        names.append(reason.replace("_", " "))
-        bottoms.append(left)
-        heights.append(count)
-        colors.append(DROPPED)
-    assert left == ledger["kept"], "the ledger does not add up"
-    names.append("kept")
-    bottoms.append(0)
-    heights.append(left)
-    colors.append(KEPT)
-    bars = axes.bar(range(len(names)), heights, bottom=bottoms, color=colors)
-    signs = ["", *["−"] * len(ledger["dropped"]), ""]
-    labels = [f"{sign}{n:,}" for sign, n in zip(signs, heights, strict=True)]
-    axes.bar_label(bars, labels, fontsize=9, padding=2)
-    axes.set_xticks(range(len(names)), names, rotation=25, ha="right")
-    axes.set_ylabel("annotation lines")
-    axes.set_title("Annotation lines, by the first reason that drops them", loc="left")
-    _tidy(axes)
+    return [*bars, Bar("kept", 0, left, f"{left:,}")]
 
 
-def _draw_terms(axes: "Axes", ledger: dict[str, Any]) -> None:
-    steps = ledger["steps"]
-    names = [STEP_NAMES.get(step["step"], step["step"]) for step in steps]
-    terms, edges = [step["terms"] for step in steps], [step["edges"] for step in steps]
-    places = range(len(steps))
-    left = axes.bar([p - 0.2 for p in places], terms, 0.4, color=KEPT, label="terms")
-    right = axes.bar([p + 0.2 for p in places], edges, 0.4, color=FAINT, label="edges")
-    for bars, values in ((left, terms), (right, edges)):
-        axes.bar_label(bars, [f"{n:,}" for n in values], fontsize=8, padding=2)
-    axes.set_xticks(places, names)
-    axes.set_ylabel("terms, edges")
-    axes.set_title("The hierarchy after each step", loc="left")
-    axes.legend(frameon=False)
-    _tidy(axes)
+def term_bars(ledger: Mapping[str, Any]) -> list[Bar]:
+    """The rows for terms: those that the first step left, the change of each further one, kept."""
+    steps = ledger["steps"] or [{"step": "read", "terms": sum(ledger["strata"]), "edges": None}]
+    first, last = steps[0], steps[-1]
+    bars = [Bar(_name(first), 0, first["terms"], _sizes(first))]
+    for before, step in itertools.pairwise(steps):
+        fewer = f"{step['terms'] - before['terms']:+,} ({step['edges'] - before['edges']:+,})"
+        label = fewer.replace("-", "−").replace("+0", "0")
+        bars.append(Bar(_name(step), step["terms"], before["terms"], label, drop=True))
+    return [*bars, Bar("kept", 0, last["terms"], _sizes(last))]
 
 
-def _figure(width: float, height: float) -> "Figure":
+def _name(step: Mapping[str, Any]) -> str:
+    return str(step["step"]).replace("_", " ")
+
+
+def _sizes(step: Mapping[str, Any]) -> str:
+    return f"{step['terms']:,}" + (f" ({step['edges']:,})" if step["edges"] is not None else "")
+
+
+def _draw(axes: "Axes", bars: list[Bar], unit: str, title: str) -> None:
+    longest = max(bar.right for bar in bars) or 1
+    least = 0.003 * longest  # a drop of 51 lines in 111,356 is still to be seen
+    for row, bar in enumerate(bars):
+        lost = bar.drop and bar.right > bar.left
+        if lost or not bar.drop:
+            width = max(bar.right - bar.left, least)
+            color = DROPPED if lost else KEPT
+            axes.barh(row, width, left=bar.right - width, height=0.66, color=color)
+        else:
+            axes.plot([bar.right] * 2, [row - 0.33, row + 0.33], color=INK, linewidth=0.8)
+        axes.annotate(bar.label, (bar.right, row), xytext=(8, 0), textcoords="offset points",
+                      va="center", color=DROPPED if lost else INK)  # fmt: skip
+        if row:  # where the last row ended
+            axes.plot([bar.right] * 2, [row - 0.67, row - 0.33], color=INK, linewidth=0.8)
+    axes.set_yticks(range(len(bars)), [bar.name for bar in bars])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.22 * longest)
+    axes.set_xlabel(unit)
+    _count_in_whole_numbers(axes.xaxis)
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+    axes.set_title(title)
+
+
+def strata_sizes(ledger: Mapping[str, Any], path: Path) -> None:
+    """Terms per stratum, and below them, faintly, terms per height, as PNG of 1200 × 800.
+
+    Args:
+        ledger: `strata` and `heights` are used.
+        path: the file to write.
+    """
+    strata, heights = ledger["strata"], ledger["heights"]
+    with _picture(path, 12, 8) as figure:
+        panels = figure.subplots(2, 1, sharex=True, height_ratios=[5, 3])
+        titles = (
+            f"{sum(strata):,} terms in {len(strata)} strata (longest path from the root)",
+            "The same terms by height (longest path down to a leaf)",
+        )
+        for axes, sizes, color, title, label in zip(
+            panels, (strata, heights), (KEPT, FAINT), titles, ("stratum", "height"), strict=True
+        ):
+            bars = axes.bar(range(len(sizes)), sizes, color=color, width=0.8)
+            axes.bar_label(bars, [f"{size:,}" for size in sizes], padding=3,
+                           fontsize=13 if len(sizes) < 20 else 9)  # fmt: skip
+            axes.set_title(title)
+            axes.set_ylabel("terms")
+            axes.set_xlabel(label)
+            axes.margins(y=0.14)
+            axes.grid(axis="x", visible=False)
+            _count_in_whole_numbers(axes.yaxis)
+            axes.tick_params(axis="x", length=0, labelbottom=True)
+        last = max(len(strata), len(heights))
+        panels[1].set_xlim(-0.6, max(last, 8) - 0.4)
+        panels[1].set_xticks(range(0, last, 1 if last <= 24 else 5))
+
+
+def _count_in_whole_numbers(axis: "Axis") -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
+    axis.set_major_formatter("{x:,.0f}")
+
+
+@contextlib.contextmanager
+def _picture(path: Path, width: float, height: float) -> Iterator["Figure"]:
+    """An empty figure in the look of the house; written when done, at every run the same bytes."""
+    from matplotlib import style
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=100, layout="constrained")
-
-
-def _tidy(axes: "Axes") -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#EEEEEE")
-    axes.set_axisbelow(True)
-    axes.margins(y=0.12)
-    axes.yaxis.set_major_formatter("{x:,.0f}")
-
-
-def _save(figure: "Figure", path: Path) -> None:
-    figure.savefig(path, metadata={"Software": None})  # the same bytes at every run
+    with style.context(["default", LOOK]), replacing(path) as partial:
+        figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+        yield figure
+        figure.savefig(partial, format="png", metadata={"Software": None})

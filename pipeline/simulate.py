@@ -75,7 +75,7 @@ def _check(config: Simulate) -> None:
     fewest, most = least_annotations(config), config.terms * config.genes // 3
     for key, value, least, limit, why in (
         ("seed", config.seed, 0, None, ""),
-        ("noise", config.noise, 0, None, ""),
+        ("noise", config.noise, 0, 1, ""),
         ("terms", config.terms, 30, 50_000, "three namespaces, each several strata deep"),
         ("queries", config.queries, 4, None, "fewer cannot tell interactions from single effects"),
         ("arrays", config.arrays, 10, None, "fewer cannot tell interactions from single effects"),
@@ -83,7 +83,7 @@ def _check(config: Simulate) -> None:
         ("triples", config.triples, 50, crosses, "queries × arrays can be crossed"),
         ("annotations", config.annotations, fewest, most, "6 × terms + genes; terms × genes / 3"),
     ):
-        if value < least or (limit is not None and value > limit):
+        if not (value >= least and (limit is None or value <= limit)):  # NaN is refused too
             bounds = f"at least {least}" + (f" and at most {limit}" if limit is not None else "")
             reason = f" ({why})" if why else ""
             raise ParameterError(f"simulate.{key} is {value}; expected {bounds}{reason}")

@@ -79,11 +79,12 @@ def write_obo(cell: Cell, aliases: Aliases, version: str) -> str:
     ]
     retired += [(i, "consider", terms) for i, terms in aliases.obsolete]
     for number, (term_id, key, terms) in enumerate(retired, start=1):
+        namespace = cell.namespace[terms[0]] if key == "replaced_by" else 0
         stanzas.append(
             [
                 f"id: {term_id}",
-                f"name: obsolete process {number}",
-                f"namespace: {NAMESPACES[0]}",
+                f"name: obsolete term {number}",
+                f"namespace: {NAMESPACES[namespace]}",
                 'def: "OBSOLETE. Simulated term." [GOC:simulated]',
                 "is_obsolete: true",
                 *(f"{key}: {cell.term_ids[term]}" for term in sorted(terms)),
@@ -127,7 +128,7 @@ def write_gaf(cell: Cell, aliases: Aliases, certain: Bools, rng: np.random.Gener
     negated, extra = (max(2, int(s * len(pair))) for s in (NEGATED_SHARE, NAMELESS_SHARE))
     lost = [term_id for term_id, _ in aliases.obsolete for _ in range(3)]
     more = rng.integers(len(ROOTS), terms, negated + extra)
-    term = np.concatenate([term, more, np.full(len(lost), len(ROOTS))])
+    term = np.concatenate([term, more, np.zeros(len(lost), dtype=np.int64)])
     term_id = np.concatenate([term_id, np.array(cell.term_ids, dtype=object)[more], lost])
     gene = np.concatenate(
         [

@@ -126,7 +126,7 @@ def measure(
         COLUMNS[11]: deviation,
     }
     table = names.with_columns(
-        *(pl.Series(name, column).round(4) + 0.0 for name, column in values.items()),  # no -0.0
+        *(pl.Series(name, column.round(4) + 0.0) for name, column in values.items()),  # no -0.0
         pl.Series(COLUMNS[7], [f"{p:.3e}" for p in chance]),
         genotype=pl.Series(row),
     ).sort(COLUMNS[0], COLUMNS[2])

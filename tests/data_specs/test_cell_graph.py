@@ -1,0 +1,76 @@
+"""The cell graph on disk."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from data_specs.cell_graph import CellGraph
+from data_specs.errors import ArtefactError
+from tests.hierarchies import random_cell_graph
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    graph = random_cell_graph(0)
+    graph.write(tmp_path / "graph")
+    again = CellGraph.read(tmp_path / "graph")
+    assert again.fingerprint == graph.fingerprint
+    for name in CellGraph.__dataclass_fields__:
+        np.testing.assert_array_equal(getattr(again, name), getattr(graph, name))
+
+
+def test_any_arrow_reader_can_map_it(tmp_path: Path) -> None:
+    graph = random_cell_graph(0)
+    graph.write(tmp_path / "graph")
+    with pa.memory_map(str(tmp_path / "graph" / "annotations.arrow")) as source:
+        table = pa.ipc.open_file(source).read_all()
+    assert table.to_pydict()["term"] == graph.annotations[:, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    "name", ["term_ids", "gene_ids", "strata", "genes_contained", "annotations", "edges"]
+)
+def test_fingerprint_covers_all_that_gives_meaning(name: str) -> None:
+    graph = random_cell_graph(0)
+    fields = {field: getattr(graph, field) for field in CellGraph.__dataclass_fields__}
+    changed = list(fields[name])
+    changed[0], changed[-1] = changed[-1], changed[0]
+    if not isinstance(changed[0], str):
+        changed = np.array(changed)
+    if not np.array_equal(changed, fields[name]):
+        assert CellGraph(**(fields | {name: changed})).fingerprint != graph.fingerprint
+    else:
+        changed[0] += 1
+        assert CellGraph(**(fields | {name: changed})).fingerprint != graph.fingerprint
+
+
+def test_other_version(tmp_path: Path) -> None:
+    random_cell_graph(0).write(tmp_path / "graph")
+    path = tmp_path / "graph" / "cell_graph.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 99}))
+    with pytest.raises(ArtefactError, match="version 99; expected 'dcell-cell-graph' version 1"):
+        CellGraph.read(tmp_path / "graph")
+
+
+def test_damaged_and_missing_files(tmp_path: Path) -> None:
+    random_cell_graph(0).write(tmp_path / "graph")
+    path = tmp_path / "graph" / "edges.arrow"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ArtefactError, match=r"edges\.arrow: not readable"):
+        CellGraph.read(tmp_path / "graph")
+    path.unlink()
+    with pytest.raises(ArtefactError, match=r"edges\.arrow"):
+        CellGraph.read(tmp_path / "graph")
+    with pytest.raises(ArtefactError, match="folder of a finished build"):
+        CellGraph.read(tmp_path / "nowhere")
+
+
+def test_other_hierarchy_names_both() -> None:
+    a, b = random_cell_graph(0), random_cell_graph(1)
+    a.require(a.fingerprint, "this")
+    with pytest.raises(ArtefactError) as error:
+        a.require(b.fingerprint, "the store x")
+    assert a.fingerprint[:12] in str(error.value)
+    assert b.fingerprint[:12] in str(error.value)

@@ -1,0 +1,122 @@
+"""Parameters: layers, types, and the nearest known name for an unknown one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_specs.errors import ParameterError
+from data_specs.parameters import Parameters, changed, load, override, resolve
+
+
+def test_layers_win_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("preset: torchcell\nhierarchy:\n  containment:\nmodel: {width_min: 7}\n")
+    values = load(path, ["train.lr=1e-2", "model.width_min=8"])
+    assert values.hierarchy.containment == 4  # no value in the file: the preset's
+    assert values.model.width_genes == "direct"  # preset over default
+    assert values.model.width_min == 8  # assignment over file
+    assert values.train.lr == 0.01
+    assert values.train.weight_decay == 1e-6
+
+
+@pytest.mark.parametrize(
+    ("preset", "key", "value"),
+    [
+        ("paper-2018", "hierarchy.containment", 6),
+        ("paper-2018", "model.norm_order", "act_norm"),
+        ("paper-2018", "train.aux_reduction", "sum"),
+        ("paper-2018", "annotations.exclude_evidence", ("IGI",)),
+        ("torchcell", "hierarchy.containment", 4),
+        ("torchcell", "model.norm_order", "norm_act"),
+        ("torchcell", "train.clip", 10.0),
+        ("dcell_2017-07-19", "hierarchy.containment", 4),
+        ("dcell_2017-07-19", "annotations.date_cutoff", "2017-07-19"),
+        ("dcell_2017-07-19", "model.width_genes", "contained"),
+    ],
+)
+def test_presets(preset: str, key: str, value: Any) -> None:
+    section, name = key.split(".")
+    assert getattr(getattr(resolve({"preset": preset}), section), name) == value
+
+
+def test_profile_names_genes() -> None:
+    assert resolve({"sources": {"profile": "yeast"}}).annotations.gene_id_columns == (11,)
+    assert resolve({"sources": {"profile": "local"}}).annotations.gene_id_columns == (11, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "section", "name", "value"),
+    [
+        ("annotations.gene_id_columns=[11, 3]", "annotations", "gene_id_columns", (11, 3)),
+        ("annotations.gene_id_columns=11", "annotations", "gene_id_columns", (11,)),
+        ("annotations.gene_id_pattern=^(Y|Q): {3}[a]$", "annotations", "gene_id_pattern",
+         "^(Y|Q): {3}[a]$"),
+        ("annotations.date_cutoff=2010-12-31", "annotations", "date_cutoff", "2010-12-31"),
+        ("annotations.exclude_evidence=[IGI, IEA]", "annotations", "exclude_evidence",
+         ("IGI", "IEA")),
+        ("annotations.exclude_evidence=IGI", "annotations", "exclude_evidence", ("IGI",)),
+        ("annotations.include_evidence=[IDA]", "annotations", "include_evidence", ("IDA",)),
+        ("annotations.taxon=559292", "annotations", "taxon", "559292"),
+        ("train.patience=null", "train", "patience", None),
+        ("train.patience=none", "train", "patience", None),
+        ("train.clip=1e1", "train", "clip", 10.0),
+        ("train.standardize=false", "train", "standardize", False),
+        ("model.layers=2", "model", "layers", 2),
+        ("sources.genotypes=[a.tsv, b.tsv]", "sources", "genotypes", ("a.tsv", "b.tsv")),
+    ],
+)  # fmt: skip
+def test_assignments(assignment: str, section: str, name: str, value: Any) -> None:
+    resolved = resolve(override({}, [assignment]))
+    assert getattr(getattr(resolved, section), name) == value
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("hierarchy.containmnt=3", "did you mean 'hierarchy.containment'"),
+        ("hierachy.containment=3", "did you mean 'hierarchy.containment'"),
+        ("train.learning_rate=3", "unknown 'train.learning_rate'; did you mean 'train."),
+        ("containment", "expected section.key=value"),
+        ("hierarchy.containment=many", "hierarchy.containment is 'many'; expected int"),
+        ("hierarchy.containment=0", "expected at least 1"),
+        ("hierarchy.orphans=pull", "did you mean 'push'"),
+        ("hierarchy.steps=[contain]", "did you mean 'containment'"),
+        ("hierarchy.relations=[part_of]", "is_a is always needed"),
+        ("annotations.date_cutoff=2010", "expected YYYY-MM-DD"),
+        ("split.test=1.0", "leave nothing to train on"),
+        ("train.standardize=maybe", "expected bool"),
+        ("train.lr=[1]", "expected float"),
+        ("preset=paper", "did you mean 'paper-2018'"),
+        ("model.layers=3", "unknown '3'"),
+    ],
+)
+def test_what_is_refused(assignment: str, message: str) -> None:
+    with pytest.raises(ParameterError, match=message.replace(".", r"\.")):
+        resolve(override({}, [assignment]))
+
+
+def test_unknown_section_and_shape() -> None:
+    with pytest.raises(ParameterError, match="did you mean 'hierarchy'"):
+        resolve({"hierarchi": {}})
+    with pytest.raises(ParameterError, match="expected keys"):
+        resolve({"hierarchy": 3})
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1\n- 2\n"])
+def test_unreadable_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ParameterError, match=r"params\.yaml"):
+        load(path)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="no such parameter file"):
+        load(tmp_path / "nowhere.yaml")
+
+
+def test_changed_values_lead_back() -> None:
+    values = resolve({"preset": "torchcell", "train": {"patience": None, "epochs": 3}})
+    assert changed(Parameters()) == {}
+    assert resolve(changed(values)) == values

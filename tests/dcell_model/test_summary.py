@@ -1,0 +1,113 @@
+"""The summary holds every number, within 80 columns, with and without colour."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from dcell_model.summary import print_summary
+
+
+def scored(pearson: float | None, mse: float) -> dict[str, Any]:
+    return {"test": {"pearson": pearson, "spearman": pearson, "mse": mse}}
+
+
+LEDGER: dict[str, Any] = {
+    "lines": 111_356,
+    "dropped": {
+        "malformed": 3, "negated": 355, "taxon": 5, "no_gene_id": 1884, "evidence": 56_679,
+        "date": 21_207, "unknown_term": 41, "obsolete": 51,
+    },
+    "kept": 31_131,
+    "steps": [
+        {"step": "annotated", "terms": 5793, "edges": 9787, "annotations": 24_661, "genes": 5814},
+        {"step": "transitive_reduction", "terms": 2415, "edges": 4048, "annotations": 21_772,
+         "genes": 5778},
+    ],
+    "strata": [1, 3, 431, 17],
+    "heights": [1023, 560, 3, 1],
+    "leaves": 1023,
+    "genotypes": {
+        "rows": 501_510, "dropped": {"no_deletion": 1203, "bad_row": 17}, "merged": 361,
+        "genotypes": 499_929, "orders": {"1": 6, "2": 408_878, "3": 91_041, "4": 4},
+    },
+    "store": {
+        "samples": 498_729, "bytes_per_sample": 612.4, "dropped": {"unannotated": 1200},
+        "unannotated_genes": 38,
+    },
+    "split": {"method": "query"},
+}  # fmt: skip
+METRICS: dict[str, Any] = {
+    "model": "dcell",
+    **scored(0.62134, 0.0041234),
+    "baselines": {
+        "mean": scored(None, 0.0061),
+        "ridge": scored(0.3512, 0.005234),
+        "mlp": scored(0.5912, 0.00431),
+    },
+    "samples": {"train": 390_000, "val": 49_872, "test": 49_873, "excluded": 8984},
+    "parameters": 131_135_713,
+    "epochs": 40,
+    "best_epoch": 33,
+    "seconds_per_epoch": 104.23,
+    "device": "cuda:0",
+    "engine": "stratum",
+    "phenotypes": ["[bold]tau[/bold]"],
+}
+PLOTS = [Path("/home/someone") / ("a-long-folder/" * 9) / name for name in ("a.png", "b.png")]
+
+
+def printed(metrics: dict[str, Any] = METRICS, **options: Any) -> str:
+    stream = io.StringIO()
+    console = Console(file=stream, width=80, **options)
+    print_summary(LEDGER, metrics, PLOTS, console)
+    return stream.getvalue()
+
+
+def numbers(value: Any) -> list[str]:
+    """All counts below a part of the ledger, as they are printed."""
+    if isinstance(value, dict):
+        return [text for inner in value.values() for text in numbers(inner)]
+    if isinstance(value, list):
+        return [text for inner in value for text in numbers(inner)]
+    return [] if isinstance(value, str) else [f"{value:,}"]
+
+
+def test_every_number_in_eighty_columns() -> None:
+    text = printed()
+    assert max(map(len, text.splitlines())) <= 80
+    words = text.replace(",\n", "\n").split()
+    words = [word.strip(",;()") for word in words]
+    shown = {key: value for key, value in LEDGER.items() if key not in ("strata", "heights")}
+    expected = [*numbers(shown), *numbers(METRICS["samples"]), "131,135,713", "40", "33", "104"]
+    assert set(expected) <= set(words)
+    assert {"0.621", "0.351", "0.591", "0.004123", "0.006100", "–"} <= set(words)
+    assert "[bold]tau[/bold]" in text  # a name is no markup
+    assert "\x1b" not in text  # not a terminal: no colours, no cursor movements
+
+
+def test_dcell_comes_first_and_the_best_is_bold() -> None:
+    lines = printed(force_terminal=True, color_system="standard").splitlines()
+    first = next(i for i, line in enumerate(lines) if line.lstrip().startswith("DCell"))
+    assert "\x1b[1m" in lines[first]
+    for line, name in zip(lines[first + 1 :], METRICS["baselines"], strict=False):
+        assert name in line
+        assert "\x1b[1m" not in line
+
+
+@pytest.mark.parametrize("parts", [("val", "train"), ("train",), ()])
+def test_without_scored(parts: tuple[str, ...]) -> None:
+    found = {part: {"pearson": 0.5, "spearman": 0.4, "mse": 2.0} for part in parts}
+    metrics = {key: value for key, value in METRICS.items() if key != "test"}
+    metrics |= found | {"baselines": {"mean": {}}}
+    assert {"val": "validation part", "train": "training part"}.get(
+        parts[0] if parts else "", "test part"
+    ) in printed(metrics)
+
+
+def test_large_units() -> None:
+    metrics = METRICS | {"test": {"pearson": 1.0, "spearman": 1.0, "mse": 12345.678}}
+    metrics["baselines"] = {"mean": {"test": {"pearson": None, "spearman": None, "mse": 0.0}}}
+    assert "12345.678" in printed(metrics)

@@ -1,0 +1,113 @@
+"""`dvc.yaml` says what every stage really depends on."""
+
+import ast
+import functools
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from data_specs import parameters
+from data_specs.presets import PRESETS, PROFILES
+from tests.conftest import CHECKOUT
+
+STAGES: dict[str, Any] = yaml.safe_load((CHECKOUT / "dvc.yaml").read_text())["stages"]
+PACKAGES = ("data_specs", "pipeline", "dcell_model")
+
+
+def module_of(stage: str) -> str:
+    return str(STAGES[stage]["cmd"]).removeprefix("python -m ")
+
+
+def file_of(module: str) -> Path | None:
+    path = CHECKOUT / Path(*module.split("."))
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+@functools.cache
+def imports(module: str) -> frozenset[str]:
+    """Modules of this project that a module imports, and the packages they lie in."""
+    file = file_of(module)
+    assert file is not None, module
+    names = {".".join(module.split(".")[:n]) for n in range(1, module.count(".") + 1)}
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(n for n in names if n.split(".")[0] in PACKAGES and file_of(n))
+
+
+def closure(module: str) -> set[str]:
+    seen: set[str] = set()
+    todo = [module]
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            todo += imports(name)
+    return {str(path.relative_to(CHECKOUT)) for name in seen if (path := file_of(name))}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_lists_every_module_that_it_imports(stage: str) -> None:
+    listed = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
+    assert listed == closure(module_of(stage))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_and_module_share_a_name(stage: str) -> None:
+    assert module_of(stage).split(".")[1] == stage
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_lists_the_parameters_that_it_reads(stage: str) -> None:
+    file = file_of(module_of(stage))
+    assert file is not None
+    read = {
+        node.attr
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node.value) in ("parameters", "self.parameters")
+        and node.attr in parameters.SECTIONS
+    }
+    listed = set(STAGES[stage].get("params", []))
+    assert {key.split(".")[0] for key in listed - {"preset", "sources.profile"}} == read
+    settings = {section for setting in PRESETS.values() for section in setting}
+    if read & settings:
+        assert "preset" in listed
+    if read & {section for setting in PROFILES.values() for section in setting}:
+        assert "sources.profile" in listed
+
+
+def test_params_file_names_every_parameter_once() -> None:
+    given = yaml.safe_load((CHECKOUT / "params.yaml").read_text())
+    named = {f"{s}.{k}" for s, keys in given.items() if isinstance(keys, dict) for k in keys}
+    assert named == set(parameters.KEYS)
+    assert parameters.load(CHECKOUT / "params.yaml") == parameters.Parameters(
+        annotations=parameters.resolve({"sources": {"profile": "demo"}}).annotations
+    )
+
+
+def test_params_file_shows_the_defaults() -> None:
+    for line in (CHECKOUT / "params.yaml").read_text().splitlines():
+        if line.startswith("  ") and "#" in line:
+            key, _, shown = line.strip().partition("#")
+            key = key.partition(":")[0]
+            assert any(
+                yaml.safe_load(shown) == yaml.safe_load(_shown(getattr(section(), key)))
+                for section in parameters.SECTIONS.values()
+                if key in section.__dataclass_fields__
+            ), line
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_shown(item) for item in value) + "]"
+    return (
+        "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    )
