@@ -126,7 +126,8 @@ class Train:
     phenotypes: tuple[str, ...] = ()  # empty: the store's first
     epochs: int = 40
     batch_size: int = 256
-    lr: float = 1e-3
+    lr: float = 2e-3
+    schedule: Literal["cosine", "constant"] = "cosine"  # of the learning rate, down to 0
     weight_decay: float = 1e-2
     clip: float | None = 10.0
     aux_weight: float = 0.3
@@ -134,7 +135,7 @@ class Train:
     l2: float = 0.0
     standardize: bool = True
     select: Literal["pearson", "loss"] = "pearson"
-    patience: int | None = 10
+    patience: int | None = None
     accumulate: int = 1
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -15,7 +15,7 @@ _PAPER_2018: Setting = {
         "init": "uniform",
         "init_range": 0.001,
     },
-    "train": {"aux_weight": 0.3, "aux_reduction": "sum"},
+    "train": {"aux_weight": 0.3, "aux_reduction": "sum", "lr": 1e-3, "schedule": "constant"},
 }
 
 PRESETS: dict[str, Setting] = {
@@ -31,6 +31,7 @@ PRESETS: dict[str, Setting] = {
             "aux_weight": 0.3,
             "aux_reduction": "mean",
             "lr": 1e-3,
+            "schedule": "constant",
             "weight_decay": 1e-6,
             "clip": 10.0,
         },

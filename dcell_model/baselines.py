@@ -29,7 +29,7 @@ from dcell_model.scores import part_scores
 from dcell_model.targets import all_targets, read_parts, target_names, usable_samples
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_array  # type: ignore[import-untyped]
+    from scipy.sparse import csr_array
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

@@ -6,6 +6,7 @@ targets, so that with a cell graph it is a model that predicts.
 
 import json
 import pickle
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -65,10 +66,14 @@ def load(path: Path) -> Checkpoint:
         ArtefactError: no such file, or not a checkpoint of this version.
     """
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # torch warns of a foreign pickle, then reads it
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ArtefactError(f"{path}: no such checkpoint") from None
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except (
+        RuntimeError, EOFError, ValueError, KeyError, UserWarning, pickle.UnpicklingError
+    ) as error:  # fmt: skip
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise ArtefactError(
             f"{path}: not readable as a checkpoint of tensors and plain values ({reason}). "

@@ -62,7 +62,7 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
         pq.write_table(pa.table(columns), partial)
     with replacing(out / "plots") as folder:
         folder.mkdir()
-        plots.loss_curves(record["history"], folder / "loss.png")
+        plots.loss_curves(record["history"], folder / "loss.png", best_epoch=record["best_epoch"])
         plots.comparison(metrics, folder / "comparison.png")
         test = parts[samples] == "test"
         if test.any():

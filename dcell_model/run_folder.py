@@ -12,8 +12,9 @@ from data_specs.parameters import Parameters
 MARKER = "dcell-run.json"
 RUN = {"format": "dcell-run", "version": 1}
 LAST, BEST, RECORD = "last.pt", "checkpoint.pt", "train.json"
-# What may change between a stop and its resumption without changing what is computed.
-FREE = {"train.epochs", "train.patience", "train.device", "train.num_workers"}
+# What may change between a stop and its resumption without changing what is computed; the epochs
+# too where the learning rate does not depend on how many there are.
+FREE = {"train.patience", "train.device", "train.num_workers"}
 
 
 def prepare_folder(out: Path, resume: bool) -> None:
@@ -48,7 +49,8 @@ def refuse_changes(trained_with: str, parameters: Parameters, path: Path) -> Non
     before = _flat(json.loads(trained_with))
     sections = (("model", parameters.model), ("train", parameters.train))
     now = _flat({name: dataclasses.asdict(section) for name, section in sections})
-    for key in sorted(before.keys() | now.keys()):
+    free = FREE | ({"train.epochs"} if parameters.train.schedule == "constant" else set())
+    for key in sorted((before.keys() | now.keys()) - free):
         if before.get(key) != now.get(key):
             raise InputError(
                 f"{path}: was trained with {key}={before.get(key)}, now it is {now.get(key)}; a "
@@ -58,7 +60,7 @@ def refuse_changes(trained_with: str, parameters: Parameters, path: Path) -> Non
 
 def _flat(sections: dict[str, dict[str, Any]]) -> dict[str, Any]:
     flat = {f"{s}.{k}": v for s, values in sections.items() for k, v in values.items()}
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in flat.items() if k not in FREE}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in flat.items()}
 
 
 def build_parameters(data: Path) -> dict[str, Any]:

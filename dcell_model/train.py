@@ -8,6 +8,7 @@ after each, and the order of an epoch's samples depends on seed and epoch alone.
 import argparse
 import logging
 import math
+import os
 import time
 import warnings
 from collections.abc import Sequence
@@ -69,14 +70,15 @@ def _fabric(config: TrainConfig) -> Any:
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
     if config.device == "cuda" and not torch.cuda.is_available():
         raise InputError("train.device=cuda: no CUDA device is visible; use auto or cpu")
-    several = torch.distributed.is_torchelastic_launched()
+    torchrun = torch.distributed.is_torchelastic_launched()
     with warnings.catch_warnings():
         # Advice on hardware that is not used, from libraries below.
         warnings.simplefilter("ignore")
         fabric = Fabric(
             accelerator=config.device,
-            devices="auto" if several else 1,
-            strategy="ddp" if several else "auto",
+            devices=int(os.environ["LOCAL_WORLD_SIZE"]) if torchrun else 1,
+            num_nodes=int(os.environ["GROUP_WORLD_SIZE"]) if torchrun else 1,
+            strategy="ddp" if torchrun else "auto",
             precision="bf16-mixed" if config.precision == "bf16" else "32-true",
         )
         fabric.launch()
@@ -178,7 +180,7 @@ class _Training:
         seconds = time.perf_counter() - start
         row = {"epoch": epoch, "train_loss": train_loss, "val_loss": None, "val_pearson": None}
         row |= self.fabric.broadcast(self._validate())  # one verdict for all processes
-        row |= {"seconds": seconds, "lr": self.config.lr}
+        row |= {"seconds": seconds, "lr": self.optimizer.param_groups[0]["lr"]}
         if not math.isfinite(train_loss):
             raise InputError(
                 f"epoch {epoch}: the training loss is {train_loss}; lower train.lr, set train.clip"
@@ -204,6 +206,7 @@ class _Training:
         optimizer.zero_grad()
         for step, cpu_batch in enumerate(self.loader, start=1):
             batch = cpu_batch.to(self.fabric.device, non_blocking=True)
+            self._set_rate((epoch - 1 + (step - 1) / len(self.loader)) / config.epochs)
             closing = step % config.accumulate == 0 or step == len(self.loader)
             with self.fabric.no_backward_sync(model, enabled=not closing):
                 heads = model(batch)
@@ -226,6 +229,12 @@ class _Training:
             seen += len(batch)
             advance()
         return float(total) / seen
+
+    def _set_rate(self, progress: float) -> None:
+        """Learning rate after this share of the run; a function of it alone, so resume is exact."""
+        if self.config.schedule == "cosine":
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.config.lr * (1 + math.cos(math.pi * progress)) / 2
 
     def _validate(self) -> dict[str, float | None]:
         """Mean squared error of the root in trained units, and Pearson of the first phenotype."""

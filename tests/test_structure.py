@@ -58,5 +58,5 @@ def test_dcell_model_imports_little() -> None:
 @pytest.mark.parametrize("package", ["data_specs", "pipeline", "dcell_model"])
 def test_modules_are_read_in_one_sitting(package: str) -> None:
     for module in (CHECKOUT / package).rglob("*.py"):
-        assert len(module.read_text(encoding="utf-8").splitlines()) <= 330, module
+        assert len(module.read_text(encoding="utf-8").splitlines()) <= 350, module
         assert module.stem not in {"utils", "helpers", "common", "misc"}

@@ -51,18 +51,52 @@ def test_same_seed_same_weights_other_seed_others(tiny_build: Path, tmp_path: Pa
         assert_same(tmp_path / "a", tmp_path / "c")
 
 
+class _StopError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
 @pytest.mark.parametrize("stopped", [1, 4])
 def test_resume_continues_as_if_never_stopped(
-    tiny_build: Path, tmp_path: Path, stopped: int
+    tiny_build: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    schedule: str,
+    stopped: int,
 ) -> None:
-    train.run(tiny_build, tmp_path / "whole", settings(epochs=5))
-    train.run(tiny_build, tmp_path / "parts", settings(epochs=stopped))
-    record = train.run(tiny_build, tmp_path / "parts", settings(epochs=5), resume=True)
+    given = settings(epochs=5, schedule=schedule)
+    train.run(tiny_build, tmp_path / "whole", given)
+    whole_epoch = train._Training._train_one_epoch
+
+    def dies(self: train._Training, epoch: int, advance: Any) -> float:
+        if epoch > stopped:
+            raise _StopError
+        return whole_epoch(self, epoch, advance)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train._Training, "_train_one_epoch", dies)
+        with pytest.raises(_StopError):
+            train.run(tiny_build, tmp_path / "parts", given)
+    record = train.run(tiny_build, tmp_path / "parts", given, resume=True)
     assert_same(tmp_path / "whole", tmp_path / "parts")
     whole = json.loads((tmp_path / "whole" / "train.json").read_text())
-    for key in ("epoch", "train_loss", "val_loss", "val_pearson"):
+    for key in ("epoch", "train_loss", "val_loss", "val_pearson", "lr"):
         assert [row[key] for row in record["history"]] == [r[key] for r in whole["history"]]
     assert record["best_epoch"] == whole["best_epoch"]
+
+
+def test_a_constant_rate_may_be_trained_on(tiny_build: Path, tmp_path: Path) -> None:
+    train.run(tiny_build, tmp_path / "whole", settings(epochs=5, schedule="constant"))
+    for epochs in (2, 5):
+        given = settings(epochs=epochs, schedule="constant")
+        train.run(tiny_build, tmp_path / "parts", given, resume=epochs == 5)
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_cosine_schedule_ends_near_zero(tiny_build: Path, tmp_path: Path) -> None:
+    rates = [row["lr"] for row in train.run(tiny_build, tmp_path, settings(epochs=9))["history"]]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 0.1 * rates[0]
 
 
 def test_resume_with_other_parameters(tiny_build: Path, tmp_path: Path) -> None:
@@ -86,11 +120,16 @@ def test_folder_that_is_something_else(tiny_build: Path, tmp_path: Path) -> None
 def test_accumulation_is_the_mean_of_its_parts(tiny_build: Path, tmp_path: Path) -> None:
     """Without batch statistics, two halves accumulated are one whole batch."""
     model = {"norm": "layer", "width_min": 4}
-    for name, size, parts in (("whole", 36, 1), ("halves", 18, 2)):
-        given = {"epochs": 2, "batch_size": size, "accumulate": parts, "patience": None}
+    for name, size, parts in (("whole", 34, 1), ("halves", 17, 2)):
+        given = {"epochs": 1, "batch_size": size, "accumulate": parts, "lr": 1e-4, "clip": None}
         train.run(tiny_build, tmp_path / name, resolve({"train": given, "model": model}))
-    for name, value in weights(tmp_path / "whole").items():
-        torch.testing.assert_close(weights(tmp_path / "halves")[name], value, rtol=1e-3, atol=1e-5)
+    moments = [
+        checkpoint.load(tmp_path / name / "last.pt")["optimizer"]["state"]
+        for name in ("whole", "halves")
+    ]
+    for whole, halves in zip(moments[0].values(), moments[1].values(), strict=True):
+        assert whole["step"] == halves["step"] == 1
+        torch.testing.assert_close(halves["exp_avg"], whole["exp_avg"], rtol=1e-3, atol=1e-6)
 
 
 def test_patience_stops(tiny_build: Path, tmp_path: Path) -> None:
@@ -133,21 +172,20 @@ def test_the_command_ends_with_a_table(
     tiny_build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
-    cli.main(["train", "--data", str(tiny_build), "--out", str(out), "--device", "cpu",
-              "--set", "train.epochs=2", "train.batch_size=16", "baselines.mlp_epochs=2"])  # fmt: skip
+    quick = ["train.epochs=2", "train.batch_size=16", "baselines.mlp_epochs=2"]
+    cli.main(["train", "--data", str(tiny_build), "--out", str(out), "--set", *quick])
     printed = capsys.readouterr().out
     for word in ("DCell", "ridge", "mlp", "Pearson", "parameters", str(out / "plots")[:20]):
         assert word in printed.replace("\n", "")
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["test"].keys() == {"pearson", "spearman", "mse"}
     assert metrics["baselines"].keys() == {"mean", "ridge", "mlp"}
-    assert metrics["samples"]["train"] == 37 - 0 * metrics["epochs"]
+    assert metrics["samples"] == {"train": 35, "val": 5, "test": 5, "excluded": 0}
     assert metrics["parameters"] > 0
     assert metrics["seconds_per_epoch"] > 0
     predictions = pl.read_parquet(out / "predictions.parquet")
     test = predictions.filter(pl.col("part") == "test")
-    error = (test["interaction_predicted"] if "interaction_predicted" in test.columns
-             else test["fitness_predicted"]) - test["fitness_measured"]  # fmt: skip
+    error = test["fitness_predicted"] - test["fitness_measured"]
     assert float(np.square(error.to_numpy()).mean()) == pytest.approx(metrics["test"]["mse"])
     assert {path.name for path in (out / "plots").iterdir()} >= {"loss.png", "comparison.png"}
 
