@@ -72,7 +72,7 @@ def _print_summary(ledger: Path, folder: Path) -> None:
     from data_specs.layout import read_json
     from dcell_model.summary import print_summary
 
-    plots = sorted((folder / "plots").glob("*.png"))
+    plots = sorted({*ledger.parent.glob("*plots/*.png"), *folder.glob("plots/*.png")})
     print_summary(read_json(ledger), read_json(folder / "metrics.json"), plots)
 
 

@@ -24,17 +24,25 @@ def test_replacing_a_file_and_a_folder(tmp_path: Path) -> None:
 def test_failure_leaves_what_was_there(tmp_path: Path) -> None:
     target = tmp_path / "file.txt"
     write_text(target, "before")
-    with pytest.raises(RuntimeError), replacing(target) as partial:
-        partial.write_text("half")
-        raise RuntimeError
+
+    def fail_half_way() -> None:
+        with replacing(target) as partial:
+            partial.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
     assert target.read_text() == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
 
 
 def test_full_disk(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="No space left on device"), replacing(tmp_path / "f"):
-        with Path("/dev/full").open("w") as full:
-            full.write("x" * 100_000)
+    with (
+        pytest.raises(InputError, match="No space left on device"),
+        replacing(tmp_path / "f"),
+        Path("/dev/full").open("w") as full,
+    ):
+        full.write("x" * 100_000)
     assert list(tmp_path.iterdir()) == []
 
 
