@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: demo test lint clean install
 
 demo: install
-	dvc repro --quiet
+	dvc repro
 	dcell summary --ledger results/ledger.json --run results
 
 test: install lint
