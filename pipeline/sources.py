@@ -49,6 +49,8 @@ def fetch(source: Source, cache: Path | None = None) -> Path:
         )
     except (OSError, ValueError) as error:  # requests' errors are OSErrors
         reason = str(error).splitlines()[0][:200]
+        if "Max retries exceeded" in reason:  # urllib3's words for a host that does not answer
+            reason = "no connection"
         raise InputError(
             f"{source.file} could not be had from {source.url}: {reason}. Fetch it by other means "
             f"and point to the copy with sources.{source.role} in params.yaml "
