@@ -1,43 +1,20 @@
 """Pictures of a run: how it learnt, what it predicts, how it compares with the baselines."""
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from data_specs.files import replacing
+from data_specs.figures import BLUE, GREY, INK, ORANGE, picture
 from dcell_model.scores import scores as score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PolyCollection
-    from matplotlib.figure import Figure
 
 Values = npt.NDArray[Any]
-
-# Okabe and Ito's colours, which everyone can tell apart.
-BLUE, ORANGE, GREY, INK = "#0072B2", "#D55E00", "#9AA0A6", "#222222"
-LOOK: dict[str, Any] = {
-    "font.size": 13,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": "#666666",
-    "axes.titlesize": 14,
-    "axes.titlelocation": "left",
-    "axes.titlepad": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.color": "#E6E6E6",
-    "xtick.color": "#444444",
-    "ytick.color": "#444444",
-    "figure.constrained_layout.h_pad": 0.12,
-    "figure.constrained_layout.w_pad": 0.12,
-}
 
 
 def loss_curves(
@@ -61,7 +38,7 @@ def loss_curves(
     known = {key: [row for row in history if row.get(key) is not None] for key in curves}
     shown = [key for key in curves if known[key]] or ["train_loss"]
     best = _best_epoch(history) if best_epoch is None else best_epoch
-    with _picture(path) as figure:
+    with picture(path) as figure:
         panels = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
         for axes, key in zip(panels, shown, strict=True):
             label, color = curves[key]
@@ -135,7 +112,7 @@ def prediction_against_measurement(
     models |= {other: (values, score(values, measured)) for other, values in others.items()}
     size = {1: (9.6, 8.0), 2: (12.0, 5.9)}.get(len(models), (12.0, 1.6 + 9 / len(models)))
     densities: list[PolyCollection] = []
-    with _picture(path, *size) as figure:
+    with picture(path, *size) as figure:
         panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
         for axes, (title, (values, found)) in zip(panels, models.items(), strict=True):
             densities += _density(axes, values, measured, window)
@@ -221,7 +198,7 @@ def comparison(metrics: Mapping[str, Any], path: Path) -> None:
         name: found[name] for name in ranked
     }
     lengths = [value or 0.0 for value in values.values()]
-    with _picture(path, 12, 2 + 0.75 * len(values)) as figure:
+    with picture(path, 12, 2 + 0.75 * len(values)) as figure:
         axes = figure.subplots()
         colors = [BLUE, *[GREY] * len(ranked)]
         bars = axes.barh(list(values), lengths, color=colors, height=0.66)
@@ -247,15 +224,3 @@ def _format(value: float | None, key: str) -> str:
     if value is None:
         return "not defined"
     return (f"{value:.3g}" if key == "mse" else f"{value:.3f}").replace("-", "−")
-
-
-@contextlib.contextmanager
-def _picture(path: Path, width: float = 12.0, height: float = 8.0) -> Iterator["Figure"]:
-    """An empty figure in the look of the house; written when done, at every run the same bytes."""
-    from matplotlib import style
-    from matplotlib.figure import Figure
-
-    with style.context(["default", LOOK]), replacing(path) as partial:
-        figure = Figure(figsize=(width, height), dpi=100, layout="compressed")
-        yield figure
-        figure.savefig(partial, format="png", metadata={"Software": None})

@@ -1,39 +1,18 @@
 """Pictures of the ledger: what was kept and dropped, and the shape of the hierarchy."""
 
-import contextlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_specs.files import replacing
+from data_specs.figures import BLUE, INK, ORANGE, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which everyone can tell apart.
-KEPT, DROPPED, FAINT, INK = "#0072B2", "#D55E00", "#B8BEC4", "#222222"
-LOOK: dict[str, Any] = {
-    "font.size": 13,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": "#666666",
-    "axes.titlesize": 14,
-    "axes.titlelocation": "left",
-    "axes.titlepad": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.color": "#E6E6E6",
-    "xtick.color": "#444444",
-    "ytick.color": "#444444",
-    "figure.constrained_layout.h_pad": 0.12,
-    "figure.constrained_layout.w_pad": 0.12,
-}
+KEPT, DROPPED, FAINT = BLUE, ORANGE, "#B8BEC4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +34,7 @@ def ledger_waterfall(ledger: Mapping[str, Any], path: Path) -> None:
         path: the PNG file to write, 1200 wide and as high as the rows need.
     """
     lines, terms = line_bars(ledger), term_bars(ledger)
-    with _picture(path, 12, 3 + 0.46 * (len(lines) + len(terms))) as figure:
+    with picture(path, 12, 3 + 0.46 * (len(lines) + len(terms))) as figure:
         panels = figure.subplots(2, 1, height_ratios=[len(lines), len(terms)])
         _draw(
             panels[0], lines, "lines", "Annotation lines, dropped for the first reason that holds"
@@ -126,7 +105,7 @@ def strata_sizes(ledger: Mapping[str, Any], path: Path) -> None:
         path: the file to write.
     """
     strata, heights = ledger["strata"], ledger["heights"]
-    with _picture(path, 12, 8) as figure:
+    with picture(path, 12, 8) as figure:
         panels = figure.subplots(2, 1, sharex=True, height_ratios=[5, 3])
         titles = (
             f"{sum(strata):,} terms in {len(strata)} strata (longest path from the root)",
@@ -155,15 +134,3 @@ def _count_in_whole_numbers(axis: "Axis") -> None:
 
     axis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
     axis.set_major_formatter("{x:,.0f}")
-
-
-@contextlib.contextmanager
-def _picture(path: Path, width: float, height: float) -> Iterator["Figure"]:
-    """An empty figure in the look of the house; written when done, at every run the same bytes."""
-    from matplotlib import style
-    from matplotlib.figure import Figure
-
-    with style.context(["default", LOOK]), replacing(path) as partial:
-        figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
-        yield figure
-        figure.savefig(partial, format="png", metadata={"Software": None})

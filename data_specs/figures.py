@@ -1,0 +1,47 @@
+"""The one look of all pictures, and how they reach the disk."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_specs.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, which everyone can tell apart.
+BLUE, ORANGE, GREY, INK = "#0072B2", "#D55E00", "#9AA0A6", "#222222"
+LOOK: dict[str, Any] = {
+    "font.size": 13,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#666666",
+    "axes.titlesize": 14,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#E6E6E6",
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "figure.constrained_layout.h_pad": 0.12,
+    "figure.constrained_layout.w_pad": 0.12,
+}
+
+
+@contextlib.contextmanager
+def picture(path: Path, width: float = 12.0, height: float = 8.0) -> Iterator["Figure"]:
+    """An empty figure of so many hundred pixels; written as PNG when done, the same bytes always.
+
+    The user's own matplotlib settings have no say.
+    """
+    from matplotlib import style
+    from matplotlib.figure import Figure
+
+    with style.context(["default", LOOK]), replacing(path) as partial:
+        figure = Figure(figsize=(width, height), dpi=100, layout="compressed")
+        yield figure
+        figure.savefig(partial, format="png", metadata={"Software": None})
