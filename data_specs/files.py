@@ -12,6 +12,8 @@ from pathlib import Path
 
 from data_specs.errors import InputError
 
+_FULL_OR_FORBIDDEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)
+
 
 @contextlib.contextmanager
 def replacing(target: Path) -> Iterator[Path]:
@@ -34,7 +36,7 @@ def replacing(target: Path) -> Iterator[Path]:
             target.rename(workplace / "previous")
         partial.rename(target)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if error.errno not in _FULL_OR_FORBIDDEN:
             raise
         raise InputError(
             f"{target}: cannot be written: {error.strerror}. Nothing was left behind; what was "

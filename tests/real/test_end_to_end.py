@@ -29,6 +29,8 @@ def test_dna_repair_with_the_authors_split(real_data: Path, tmp_path: Path) -> N
          "--set", "train.epochs=8", "train.batch_size=256", "baselines.mlp_epochs=2"]
     )  # fmt: skip
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    ledger = json.loads((tmp_path / "data" / "ledger.json").read_text())
+    assert ledger["split"]["method"] == "given"
     assert metrics["samples"]["test"] == 2_868
     assert metrics["samples"]["train"] + metrics["samples"]["val"] == 8_783
     assert metrics["baselines"]["ridge"]["test"]["pearson"] == pytest.approx(0.29, abs=0.03)
