@@ -272,15 +272,17 @@ def override(given: Mapping[str, Any], assignments: Iterable[str]) -> Values:
 
 
 def changed(parameters: Parameters) -> Values:
-    """The values that differ from the defaults, sections without one left out."""
-    default = Parameters()
+    """The values that preset, profile and defaults do not give: `resolve` of them leads back."""
     result: Values = {"preset": parameters.preset} if parameters.preset else {}
-    for name, values in parameters.to_dict().items():
-        if isinstance(values, dict):
-            reference = default.to_dict()[name]
-            differing = {k: v for k, v in values.items() if v != reference[k]}
-            if differing:
-                result[name] = differing
+    profile = {"profile": parameters.sources.profile}
+    given_already = resolve({**result, "sources": profile}).to_dict()
+    for name in SECTIONS:
+        values = parameters.to_dict()[name]
+        differing = {k: v for k, v in values.items() if v != given_already[name][k]}
+        if name == "sources" and parameters.sources.profile != Sources().profile:
+            differing = profile | differing
+        if differing:
+            result[name] = differing
     return result
 
 
@@ -291,7 +293,7 @@ def _section(cls: type, name: str, values: Mapping[str, Any], where: str) -> Any
             raise ParameterError(unknown(f"{name}.{key}", KEYS, where))
     prefix = f"{where}: {name}"
     section = cls(**{k: fit(v, hints[k], f"{prefix}.{k}") for k, v in values.items()})
-    _check_ranges(section, prefix)
+    _check_ranges(section, name, where)
     return section
 
 
@@ -306,8 +308,8 @@ _AT_LEAST: dict[str, float] = {
 PRUNING_STEPS = ("annotated", "containment", "redundant", "transitive_reduction")
 
 
-def _check_ranges(section: Any, where: str) -> None:
-    name = type(section).__name__.lower()
+def _check_ranges(section: Any, name: str, where: str) -> None:
+    where = f"{where}: {name}"
     for key in dataclasses.fields(section):
         value = getattr(section, key.name)
         least = _AT_LEAST.get(f"{name}.{key.name}")

@@ -118,5 +118,18 @@ def test_missing_file(tmp_path: Path) -> None:
 
 def test_changed_values_lead_back() -> None:
     values = resolve({"preset": "torchcell", "train": {"patience": None, "epochs": 3}})
-    assert changed(Parameters()) == {}
+    assert changed(resolve({})) == {}
+    assert resolve(changed(Parameters())) == Parameters()
     assert resolve(changed(values)) == values
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"preset": "paper-2018", "hierarchy": {"containment": 4}, "model": {"init": "fan_in"}},
+        {"sources": {"profile": "yeast"}, "annotations": {"gene_id_columns": [11, 3, 2]}},
+        {"sources": {"profile": "local"}},
+    ],
+)
+def test_a_default_that_was_set_over_a_preset_is_a_change(given: dict[str, Any]) -> None:
+    assert resolve(changed(resolve(given))) == resolve(given)
