@@ -250,7 +250,7 @@ def run(data: Path, target: Path, parameters: Parameters) -> dict[str, Any]:
     dataset = MutantStateDataset(layout.store, phenotypes=target_names(layout, parameters.train))
     targets = all_targets(dataset)
     parts = np.full(len(dataset), "excluded")
-    for part, samples in usable_samples(dataset, read_parts(layout)).items():
+    for part, samples in usable_samples(targets, read_parts(layout)).items():
         parts[samples] = part
     fitted = fit_baselines(multi_hot(dataset), targets, parts, parameters.baselines)
     result: dict[str, Any] = {

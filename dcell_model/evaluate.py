@@ -39,11 +39,12 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
     dataset = MutantStateDataset(layout.store, phenotypes=state["phenotypes"])
     model = checkpoint.restore(state, dataset.graph, trained / BEST)
     parts = read_parts(layout)
-    used = usable_samples(dataset, parts)
+    targets = all_targets(dataset)
+    used = usable_samples(targets, parts)
     samples = np.sort(np.concatenate([used["train"], used["val"], used["test"]]))
     scale = (state["target_mean"], state["target_std"])
     predictions = predict(model, dataset, samples, scale)
-    targets = all_targets(dataset)[samples]
+    targets = targets[samples]
     names = dataset.phenotypes
     metrics = {
         "model": "dcell",

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data_specs.figures import BLUE, GREY, INK, ORANGE, picture
+from dcell_model.scores import PART_NAMES, SCORE_NAMES
 from dcell_model.scores import scores as score
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def _write_scores(
     measured: Values,
     window: tuple[float, float],
 ) -> None:
-    lines = [f"{label} {_format(scores[key], key)}" for key, label in LABELS.items()]
+    lines = [f"{label} {_format(scores[key], key)}" for key, label in SCORE_NAMES.items()]
     lines.append(f"n = {len(measured):,}")
     hidden = int((~_inside(predicted, measured, window)).sum())
     if hidden:
@@ -181,9 +182,6 @@ def _write_scores(
     )
 
 
-LABELS = {"pearson": "Pearson", "spearman": "Spearman", "mse": "MSE"}
-
-
 def comparison(metrics: Mapping[str, Any], path: Path) -> None:
     """Pearson of DCell and of every baseline on the test part as bars, best baseline first.
 
@@ -191,7 +189,7 @@ def comparison(metrics: Mapping[str, Any], path: Path) -> None:
         metrics: as `metrics.json` holds them; without a test part, the validation part is shown.
         path: the PNG file to write, 1200 wide and as high as the bars need.
     """
-    part = next((part for part in PARTS if part in metrics), "test")
+    part = next((part for part in PART_NAMES if part in metrics), "test")
     found = {n: row.get(part, {}).get("pearson") for n, row in metrics["baselines"].items()}
     ranked = sorted(found, key=lambda name: -2 if found[name] is None else found[name])[::-1]
     values = {"DCell": metrics.get(part, {}).get("pearson")} | {
@@ -214,10 +212,7 @@ def comparison(metrics: Mapping[str, Any], path: Path) -> None:
         axes.set_xlabel("Pearson correlation of predicted and measured values")
         samples = metrics.get("samples", {}).get(part)
         counted = f", {samples:,} genotypes" if samples else ""
-        axes.set_title(f"DCell and the baselines on the {PARTS[part]} part{counted}")
-
-
-PARTS = {"test": "test", "val": "validation", "train": "training"}
+        axes.set_title(f"DCell and the baselines on the {PART_NAMES[part]} part{counted}")
 
 
 def _format(value: float | None, key: str) -> str:

@@ -9,6 +9,9 @@ import torch
 from torch import Tensor
 
 Values = npt.NDArray[Any] | Tensor
+# How they are called where people read them; the part that judges a model comes first.
+PART_NAMES = {"test": "test", "val": "validation", "train": "training"}
+SCORE_NAMES = {"pearson": "Pearson", "spearman": "Spearman", "mse": "MSE"}
 
 
 def scores(predicted: Values, measured: Values) -> dict[str, float | None]:
@@ -57,7 +60,7 @@ def part_scores(
     """
     assert predictions.shape == targets.shape == (len(parts), len(names))
     result: dict[str, dict[str, Any]] = {}
-    for part in ("test", "val", "train"):
+    for part in PART_NAMES:
         inside = np.flatnonzero(np.asarray(parts) == part)
         if len(inside) == 0:
             continue

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dcell_model.scores import PART_NAMES, SCORE_NAMES
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-PARTS = {"test": "test", "val": "validation", "train": "training"}
 ORDERS = {"1": "single", "2": "double", "3": "triple"}
-SCORES = {"pearson": "Pearson", "spearman": "Spearman", "mse": "MSE"}
 
 
 def print_summary(
@@ -133,16 +133,16 @@ def _scores(metrics: Mapping[str, Any]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    part = next((part for part in PARTS if part in metrics), "test")
+    part = next((part for part in PART_NAMES if part in metrics), "test")
     rows = {"DCell": metrics, **metrics["baselines"]}
     found = {name: row.get(part, {}) for name, row in rows.items()}
     table = Table(box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
     phenotype = "".join(f", {name}" for name in metrics.get("phenotypes", [])[:1])
     count = metrics["samples"].get(part, 0)
-    table.title = Text(f"{PARTS[part]} part: {count:,} genotypes{phenotype}")
+    table.title = Text(f"{PART_NAMES[part]} part: {count:,} genotypes{phenotype}")
     table.add_column("model")
     columns = []
-    for key, label in SCORES.items():
+    for key, label in SCORE_NAMES.items():
         table.add_column(label, justify="right")
         columns.append(_column([found[name].get(key) for name in rows], least=key == "mse"))
     for name, *cells in zip(rows, *columns, strict=True):

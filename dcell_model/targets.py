@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 from data_specs.errors import ArtefactError
 from data_specs.layout import DataLayout
 from data_specs.parameters import Train as TrainConfig
+from data_specs.store import StoreReader
+from data_specs.tables import PARTS
 from dcell_model.dataset import MutantStateDataset
 
 
@@ -16,7 +18,7 @@ def target_names(layout: DataLayout, config: TrainConfig) -> list[str]:
     """The phenotypes to predict: those asked for, else the store's first."""
     if config.phenotypes:
         return list(config.phenotypes)
-    return [MutantStateDataset(layout.store).meta.phenotypes[0]]
+    return [StoreReader(layout.store).meta.phenotypes[0]]
 
 
 def read_parts(layout: DataLayout) -> npt.NDArray[Any]:
@@ -30,19 +32,19 @@ def read_parts(layout: DataLayout) -> npt.NDArray[Any]:
 
 
 def usable_samples(
-    dataset: MutantStateDataset, parts: npt.NDArray[Any]
+    targets: npt.NDArray[np.float32], parts: npt.NDArray[Any]
 ) -> dict[str, npt.NDArray[np.int64]]:
     """Sample numbers by part; those with a target that was not measured are left out.
 
     Raises:
         ArtefactError: the split is another store's.
     """
-    if len(parts) != len(dataset):
+    if len(parts) != len(targets):
         raise ArtefactError(
-            f"the split has {len(parts)} samples, the store {len(dataset)}; build the data again"
+            f"the split has {len(parts)} samples, the store {len(targets)}; build the data again"
         )
-    known = ~np.isnan(all_targets(dataset)).any(axis=1)
-    return {p: np.flatnonzero((parts == p) & known) for p in ("train", "val", "test", "excluded")}
+    known = ~np.isnan(targets).any(axis=1)
+    return {part: np.flatnonzero((parts == part) & known) for part in PARTS}
 
 
 def all_targets(dataset: MutantStateDataset) -> npt.NDArray[np.float32]:

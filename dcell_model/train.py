@@ -54,14 +54,15 @@ def run(data: Path, out: Path, parameters: Parameters, *, resume: bool = False) 
     config = parameters.train
     layout = DataLayout(data)
     dataset = MutantStateDataset(layout.store, phenotypes=target_names(layout, config))
-    samples = usable_samples(dataset, read_parts(layout))
+    targets = all_targets(dataset)
+    samples = usable_samples(targets, read_parts(layout))
     if len(samples["train"]) < 2:
         raise InputError(f"{data}: {len(samples['train'])} training samples; expected at least 2")
     fabric = _fabric(config)
     if fabric.is_global_zero:
         prepare_folder(out, resume)
     fabric.barrier()
-    return _Training(fabric, dataset, samples, parameters, out, resume).run()
+    return _Training(fabric, dataset, targets, samples, parameters, out, resume).run()
 
 
 def _fabric(config: TrainConfig) -> Any:
@@ -93,6 +94,7 @@ class _Training:
         self,
         fabric: Any,
         dataset: MutantStateDataset,
+        targets: npt.NDArray[np.float32],
         samples: dict[str, npt.NDArray[np.int64]],
         parameters: Parameters,
         out: Path,
@@ -101,7 +103,7 @@ class _Training:
         self.fabric, self.dataset, self.samples = fabric, dataset, samples
         self.parameters, self.config, self.out = parameters, parameters.train, out
         config = self.config
-        self.targets = torch.from_numpy(all_targets(dataset))
+        self.targets = torch.from_numpy(targets)
         self.scale = self._target_scale()
         model = DCell(
             dataset.graph,
