@@ -94,10 +94,16 @@ class CellGraph:
         term, gene = self.annotations.T
         return np.stack([term, gene, self.strata[term], np.full_like(term, WILD_TYPE)], axis=1)
 
+    @functools.cached_property
+    def row_keys(self) -> IntArray:
+        """`[M]` term · G + gene: sorted, so that a row is found by its (term, gene)."""
+        term, gene = self.annotations.T
+        keys: IntArray = term * self.num_genes + gene
+        return keys
+
     def rows_of(self, term: IntArray, gene: IntArray) -> IntArray:
         """Rows m of annotated (term, gene) pairs."""
-        keys = self.annotations[:, 0] * self.num_genes + self.annotations[:, 1]
-        return np.searchsorted(keys, term * self.num_genes + gene)
+        return np.searchsorted(self.row_keys, term * self.num_genes + gene)
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -1,11 +1,12 @@
 """Where each artefact of a build lies: one folder, the same with DVC and without it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_specs.errors import ArtefactError
+from data_specs.errors import ArtefactError, InputError
 from data_specs.files import write_text
 
 MARKER = "dcell-data.json"
@@ -101,3 +102,27 @@ def read_json(path: Path) -> Any:
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ArtefactError(f"{path}: not readable as JSON: {error}. Build it again.") from None
+
+
+def refuse_foreign(folder: Path, kind: str, marker: str, description: Mapping[str, Any]) -> None:
+    """Refuse an output folder unless it is new, empty, or an earlier one of its kind.
+
+    Args:
+        folder: where to write.
+        kind: what it should be, for messages: build, run.
+        marker: the file by which such a folder is known.
+        description: what that file holds.
+
+    Raises:
+        InputError: the path is a file, or a folder with something else in it.
+    """
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file; expected a folder for the {kind}")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / marker).is_file():
+            raise InputError(
+                f"{folder}: exists and is not an earlier {kind} (no {marker} in it). Name another "
+                "folder, or remove it yourself."
+            )
+        if read_json(folder / marker).get("format") != description["format"]:
+            raise InputError(f"{folder / marker}: not the marker of an earlier {kind}")

@@ -1,11 +1,8 @@
 """The mutant state: which rows of the wild type's `[M, 4]` the deletion of genes changes."""
 
 import numpy as np
-import numpy.typing as npt
 
-from data_specs.cell_graph import CellGraph
-
-IntArray = npt.NDArray[np.int64]
+from data_specs.cell_graph import CellGraph, IntArray
 
 
 class StateEncoder:

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from data_specs.cell_graph import CellGraph
+from data_specs.cell_graph import CellGraph, IntArray
 from data_specs.errors import InputError, ParameterError
 from data_specs.parameters import Model as ModelConfig
 from dcell_model.dataset import MutantStateBatch
 from dcell_model.engines import reference, stratum
-from dcell_model.subsystems import IntArray, SubsystemLayout
+from dcell_model.subsystems import SubsystemLayout
 
 ENGINES: dict[str, Callable[["DCell", MutantStateBatch], Tensor]] = {
     "reference": reference.forward,
@@ -50,7 +50,7 @@ class DCell(nn.Module):
 
     running_mean: Tensor
     running_var: Tensor
-    pair_key: Tensor  # [M] term · G + gene: sorted, so a row is found by its (term, gene)
+    pair_key: Tensor  # [M] CellGraph.row_keys
     pair_gene: Tensor  # [M]
     pair_weight: Tensor  # [M] where the row's weights begin
     pair_row: Tensor  # [M] first neuron that they feed
@@ -93,8 +93,7 @@ class DCell(nn.Module):
         self.head_weight = nn.Parameter(torch.empty(rows, phenotypes))
         self.head_bias = nn.Parameter(torch.empty(graph.num_terms, phenotypes))
         # Indices travel with the module to its device, but are not part of its state.
-        keys = graph.annotations[:, 0] * graph.num_genes + graph.annotations[:, 1]
-        self._index("pair_key", keys)
+        self._index("pair_key", graph.row_keys)
         self._index("pair_gene", graph.annotations[:, 1])
         self._index("pair_weight", layout.first_gene_weight)
         self._index("pair_row", layout.first_row[graph.annotations[:, 0]])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data_specs.errors import InputError
-from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.layout import DataLayout, read_json, refuse_foreign, write_json
 from data_specs.parameters import Parameters
 
 MARKER = "dcell-run.json"
@@ -23,10 +23,7 @@ def prepare_folder(out: Path, resume: bool) -> None:
     Raises:
         InputError: it is something else, or there is nothing to resume.
     """
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file()):
-        raise InputError(
-            f"{out}: exists and is not an earlier run (no {MARKER} in it). Name another folder."
-        )
+    refuse_foreign(out, "run", MARKER, RUN)
     if resume and not (out / LAST).is_file():
         raise InputError(f"{out}: no {LAST} to resume from; train without --resume first")
     if not resume:

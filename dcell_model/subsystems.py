@@ -12,14 +12,11 @@ from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from data_specs.cell_graph import CellGraph
+from data_specs.cell_graph import CellGraph, IntArray
 from data_specs.parameters import Model as ModelConfig
 
 NORM_EPS, NORM_MOMENTUM = 1e-5, 0.1  # as in torch.nn.BatchNorm1d
-
-IntArray = npt.NDArray[np.int64]
 
 
 def widths(graph: CellGraph, config: ModelConfig) -> IntArray:

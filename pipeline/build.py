@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from data_specs.errors import InputError
 from data_specs.files import replacing
-from data_specs.layout import FORMAT, MARKER, DataLayout, read_json, write_json
+from data_specs.layout import FORMAT, MARKER, DataLayout, refuse_foreign, write_json
 from data_specs.parameters import Parameters, changed
 from pipeline import (
     annotations,
@@ -51,7 +50,7 @@ def build(
     Raises:
         InputError: bad input, or a folder that is something else. Nothing is left half written.
     """
-    refuse_foreign(out)
+    refuse_foreign(out, "build", MARKER, FORMAT)
     with replacing(out) as partial:
         partial.mkdir()
         layout = DataLayout(partial)
@@ -65,21 +64,3 @@ def build(
         write_json(layout.parameters, changed(parameters))
         write_json(partial / MARKER, FORMAT)
     return DataLayout(out)
-
-
-def refuse_foreign(out: Path) -> None:
-    """Refuse to replace what is not a build.
-
-    Raises:
-        InputError: the path is a file, or a folder with something else in it.
-    """
-    if out.is_file():
-        raise InputError(f"{out}: is a file; expected a folder for the build")
-    if out.is_dir() and any(out.iterdir()):
-        if not (out / MARKER).is_file():
-            raise InputError(
-                f"{out}: exists and is not an earlier build (no {MARKER} in it). Name another "
-                "folder, or remove it yourself."
-            )
-        if read_json(out / MARKER).get("format") != FORMAT["format"]:
-            raise InputError(f"{out / MARKER}: not the marker of an earlier build")

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from data_specs.cell_graph import DELETED, WILD_TYPE, CellGraph
+from data_specs.cell_graph import DELETED, WILD_TYPE, CellGraph, IntArray
 from data_specs.errors import InputError
 from data_specs.files import replacing, size_of
 from data_specs.layout import DataLayout, write_json
-from data_specs.mutant_state import IntArray, StateEncoder
+from data_specs.mutant_state import StateEncoder
 from data_specs.parameters import Parameters
 from data_specs.parameters import Store as StoreConfig
 from data_specs.store import (

@@ -64,7 +64,8 @@ def test_both_layouts_read_back_the_same_state(
     store = write(graph, table, tmp_path / "store", layout=layout, block_bytes=block_bytes)
     dataset = MutantStateDataset(store, graph)
     assert len(dataset) == 17
-    assert len(dataset.meta.blocks) == (17 if block_bytes == 1 else len(dataset.meta.blocks))
+    blocks = len(dataset.meta.blocks)
+    assert blocks == 17 if block_bytes == 1 else blocks < 17
     for index, genes in enumerate(table["genes"].to_list()):
         sample = dataset[index]
         assert [dataset.gene_ids[gene] for gene in sample.genes] == genes
