@@ -23,6 +23,7 @@ install: $(BIN)/.installed
 # The constraints pin every package that was tested. A CPU build of torch is enough for all of it:
 # where pip would fetch the CUDA build, set PIP_EXTRA_INDEX_URL to PyTorch's CPU index.
 $(BIN)/.installed: pyproject.toml constraints.txt
+	@echo "installing into .venv; this takes some minutes"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
