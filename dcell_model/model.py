@@ -12,13 +12,13 @@ differ in the order in which they work through them.
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from data_specs.cell_graph import CellGraph, IntArray
+from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError, ParameterError
 from data_specs.parameters import Model as ModelConfig
+from dcell_model.activations import ACTIVATIONS
 from dcell_model.dataset import MutantStateBatch
 from dcell_model.engines import reference, stratum
 from dcell_model.subsystems import SubsystemLayout
@@ -42,7 +42,7 @@ class DCell(nn.Module):
             may be changed at any time.
 
     Parameters (flat; `export_subsystems` gives them term by term):
-        child_weight `[Σ out · fan_in]`, gene_weight `[Σ out (· E)]`, bias `[R]`,
+        child_weight `[Σ fan_in · out]`, gene_weight `[Σ out (· E)]`, bias `[R]`,
         norm_weight and norm_bias `[R]`, head_weight `[R, P]`, head_bias `[T, P]`; with
         `layers: 2` second_weight `[Σ out²]` and second_bias `[R]`; with `gene_embedding: E`
         embedding `[G, E]`.
@@ -50,15 +50,7 @@ class DCell(nn.Module):
 
     running_mean: Tensor
     running_var: Tensor
-    pair_key: Tensor  # [M] CellGraph.row_keys
-    pair_gene: Tensor  # [M]
-    pair_weight: Tensor  # [M] where the row's weights begin
-    pair_row: Tensor  # [M] first neuron that they feed
-    pair_width: Tensor  # [M] number of neurons
-    gene_weight_row: Tensor  # row that each gene weight feeds
-    row_term: Tensor  # [R]
-    place_of_term: Tensor  # [T] where a term stands in row order
-    stratum_ends: Tensor  # [strata] first term index beyond each stratum
+    gene_of_weight: Tensor
 
     def __init__(
         self,
@@ -92,22 +84,11 @@ class DCell(nn.Module):
             self.register_buffer("running_var", torch.ones(rows))
         self.head_weight = nn.Parameter(torch.empty(rows, phenotypes))
         self.head_bias = nn.Parameter(torch.empty(graph.num_terms, phenotypes))
-        # Indices travel with the module to its device, but are not part of its state.
-        self._index("pair_key", graph.row_keys)
-        self._index("pair_gene", graph.annotations[:, 1])
-        self._index("pair_weight", layout.first_gene_weight)
-        self._index("pair_row", layout.first_row[graph.annotations[:, 0]])
-        self._index("pair_width", layout.widths[graph.annotations[:, 0]])
-        self._index("gene_weight_row", layout.gene_weight_row)
-        self._index("row_term", layout.row_term)
-        self._index("place_of_term", np.argsort(layout.order))
-        self._index("stratum_ends", np.cumsum(np.bincount(graph.strata)))
-        for number, group in enumerate(layout.groups()):
-            self._index(f"child_rows_{number}", group.child_rows.reshape(-1))
+        if config.gene_embedding:
+            gene = graph.annotations[layout.gene_weight_pair, 1]
+            # Travels with the module to its device, but is not part of its state.
+            self.register_buffer("gene_of_weight", torch.from_numpy(gene), persistent=False)
         self.reset_parameters()
-
-    def _index(self, name: str, values: IntArray) -> None:
-        self.register_buffer(name, torch.from_numpy(values.copy()), persistent=False)
 
     @property
     def engine(self) -> str:
@@ -141,10 +122,10 @@ class DCell(nn.Module):
             )
 
         order = torch.from_numpy(layout.order)
-        term_of_row = self.row_term.cpu()
+        term_of_row = torch.from_numpy(layout.row_term)
         per_term = torch.from_numpy(layout.widths * layout.fan_in)[order]
         draw(self.child_weight, inputs[order].repeat_interleave(per_term))
-        of_gene_weight = inputs[term_of_row[self.gene_weight_row.cpu()]]
+        of_gene_weight = inputs[layout.graph.annotations[layout.gene_weight_pair, 0]]
         draw(self.gene_weight, of_gene_weight.repeat_interleave(max(1, config.gene_embedding)))
         draw(self.bias, inputs[term_of_row])
         if config.layers == 2:
@@ -177,21 +158,16 @@ class DCell(nn.Module):
             )
         return ENGINES[self._engine](self, batch)
 
-    def rows_of_state(self, batch: MutantStateBatch) -> Tensor:
-        """`[N]` int64 rows m of the mutant state that a batch changes."""
-        return torch.searchsorted(self.pair_key, batch.term * self.graph.num_genes + batch.gene)
-
     def gene_columns(self) -> Tensor:
         """Flat gene weights against the binary state: the embedding, if any, is multiplied in."""
         width = self.config.gene_embedding
         if not width:
             return self.gene_weight
-        gene = self.pair_gene.repeat_interleave(self.pair_width)
-        return (self.gene_weight.view(-1, width) * self.embedding[gene]).sum(dim=1)
+        return (self.gene_weight.view(-1, width) * self.embedding[self.gene_of_weight]).sum(dim=1)
 
     def activate(self, z: Tensor) -> Tensor:
         """The configured activation."""
-        return _ACTIVATIONS[self.config.activation](z)
+        return ACTIVATIONS[self.config.activation].forward(z)
 
     def num_parameters(self) -> int:
         """Trainable numbers."""
@@ -203,10 +179,3 @@ class DCell(nn.Module):
         if self.config.layers == 2:
             weights.append(self.second_weight)
         return torch.stack([weight.square().sum() for weight in weights]).sum()
-
-
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "tanh": torch.tanh,
-    "gelu": nn.functional.gelu,
-    "relu": torch.relu,
-}

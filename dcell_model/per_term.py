@@ -51,7 +51,9 @@ def split_by_term(model: "DCell") -> list[Subsystem]:
     child = dict(
         zip(order, model.child_weight.split((width * fan_in)[order].tolist()), strict=True)
     )
-    gene = model.gene_weight.split((width * genes * embedded).tolist())
+    gene = dict(
+        zip(order, model.gene_weight.split((width * genes * embedded)[order].tolist()), strict=True)
+    )
     bias, head = rows(model.bias), rows(model.head_weight)
     optional: list[tuple[str, dict[int, Tensor]]] = []
     if config.norm != "none":
@@ -67,7 +69,7 @@ def split_by_term(model: "DCell") -> list[Subsystem]:
     for term in range(layout.graph.num_terms):
         out = int(width[term])
         columns = gene[term].view(int(genes[term]), out, embedded)
-        own = [child[term].view(out, int(fan_in[term])), columns.transpose(0, 1).flatten(1)]
+        own = [child[term].view(int(fan_in[term]), out).t(), columns.transpose(0, 1).flatten(1)]
         subsystems.append(
             Subsystem(
                 weight=torch.cat(own, dim=1),
@@ -132,7 +134,7 @@ def import_subsystems(model: "DCell", exported: Mapping[str, Tensor]) -> None:
         out, fan_in = int(layout.widths[term]), int(layout.fan_in[term])
         weight = exported[prefix + "linear.weight"]
         first = int(layout.first_weight[term])
-        model.child_weight[first : first + out * fan_in] = weight[:, :fan_in].flatten()
+        model.child_weight[first : first + out * fan_in] = weight[:, :fan_in].t().flatten()
         pairs = layout.gene_rows(term)
         if pairs.stop > pairs.start:
             columns = weight[:, fan_in:].unflatten(1, (-1, embedded)).transpose(0, 1).flatten()

@@ -1,15 +1,19 @@
 """Where every subsystem's numbers lie in the flat parameters that all engines share.
 
-Output neurons of all terms are rows, one stratum after the other from the root down, and inside a
-stratum terms of equal shape side by side ("a group"), so that a stratum is one slice of rows and a
-group is one view `[n, out, in]` of the weights.
+Terms are placed stratum by stratum from the root down, and inside a stratum by width, then by
+fan-in. Output neurons of all terms are rows in that order, so that a stratum is one slice of rows;
+the terms of one stratum and width ("a group") have their weights side by side, as one matrix
+`[inputs of all of them, width]`, in which the inputs of a term, of a child and of a gene are rows.
 """
 
+import itertools
 import math
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -30,27 +34,65 @@ def widths(graph: CellGraph, config: ModelConfig) -> IntArray:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Terms of one stratum with `out` neurons and `fan_in` child neurons each.
+class Bundle:
+    """The terms of a group with `fan_in` child neurons each.
 
     Attributes:
-        terms: `[n]` term indices.
-        first_row: row of the first neuron of the first term; the others follow.
+        first: place of the first of the n terms among the group's; the others follow.
         child_rows: `[n, fan_in]` rows of the children's neurons, children in index order.
-        first_weight: where the group's `[n, out, fan_in]` begin in the flat child weights.
+        first_input: row of the group's weights where the bundle's `n · fan_in` begin.
     """
 
-    terms: IntArray
-    out: int
-    fan_in: int
-    first_row: int
+    first: int
     child_rows: IntArray
-    first_weight: int
+    first_input: int
 
     @property
-    def rows(self) -> int:
-        """Neurons of all the group's terms."""
-        return len(self.terms) * self.out
+    def terms(self) -> int:
+        """The number n of terms."""
+        return len(self.child_rows)
+
+    @property
+    def fan_in(self) -> int:
+        """Child neurons of each term."""
+        return int(self.child_rows.shape[1])
+
+    @property
+    def own(self) -> slice:
+        """The terms among the group's."""
+        return slice(self.first, self.first + self.terms)
+
+    @property
+    def inputs(self) -> slice:
+        """Their inputs among the rows of the group's weights."""
+        return slice(self.first_input, self.first_input + self.child_rows.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The terms of one stratum with `width` neurons each.
+
+    Attributes:
+        stratum: their stratum.
+        terms: `[n]` term indices, in row order.
+        width: neurons of each.
+        rows: their neurons among all rows.
+        child_weights: their part of the flat child weights, `[Σ fan_in, width]`.
+        gene_weights: their part of the flat gene weights, `[Σ direct genes, width]`.
+        second_weights: their part of the flat second-layer weights, `[n, width, width]`.
+        genes: `[n + 1]` where each term's direct genes begin among the group's.
+        bundles: the terms by fan-in.
+    """
+
+    stratum: int
+    terms: IntArray
+    width: int
+    rows: slice
+    child_weights: slice
+    gene_weights: slice
+    second_weights: slice
+    genes: IntArray
+    bundles: tuple[Bundle, ...]
 
 
 class SubsystemLayout:
@@ -58,34 +100,53 @@ class SubsystemLayout:
 
     Attributes:
         widths: `[T]` neurons of every term.
+        fan_in: `[T]` child neurons of every term.
+        order: `[T]` terms in row order.
         first_row: `[T]` row of every term's first neuron.
-        first_weight: `[T]` where a term's `[out, fan_in]` begin in the flat child weights.
-        first_gene_weight: `[M]` where row m of the mutant state has its `[out]` column of weights
-            in the flat gene weights; columns of one term follow each other.
-        strata: the groups of every stratum, index = stratum.
+        first_weight: `[T]` where a term's `[fan_in, out]` begin in the flat child weights.
+        first_gene_weight: `[M]` where row m of the mutant state has its `[out]` weights in the
+            flat gene weights; those of one term follow each other.
+        groups: in row order.
+        handle: the number by which operators, which take no objects, find the layout (`find`).
     """
 
+    _by_handle: "weakref.WeakValueDictionary[int, SubsystemLayout]" = weakref.WeakValueDictionary()
+    _numbers = itertools.count()
+
     def __init__(self, graph: CellGraph, config: ModelConfig) -> None:
-        self.graph = graph
+        self.graph, self.config = graph, config
+        self.handle = next(self._numbers)
+        self._by_handle[self.handle] = self
         self.widths = widths(graph, config)
         children: list[list[int]] = [[] for _ in range(graph.num_terms)]
         for child, parent in graph.edges:
             children[parent].append(int(child))
         self.children = [sorted(own) for own in children]
         self.fan_in = np.array([self.widths[own].sum() for own in self.children], dtype=np.int64)
-        self._place_terms()
-        self._form_groups()
-        columns = self.widths[graph.annotations[:, 0]]
-        self.first_gene_weight = np.cumsum(columns) - columns
-        self.num_gene_weights = int(columns.sum())
-
-    def _place_terms(self) -> None:
-        terms = np.arange(self.graph.num_terms)
-        self.order = np.lexsort((terms, self.fan_in, self.widths, self.graph.strata))
+        terms = np.arange(graph.num_terms)
+        self.order = np.lexsort((terms, self.fan_in, self.widths, graph.strata))
         self.first_row = self._starts(self.widths)
         self.first_weight = self._starts(self.widths * self.fan_in)
+        term = graph.annotations[:, 0]
+        within = np.arange(len(term)) - np.searchsorted(term, term)
+        first_of_term = self._starts(self.widths * graph.genes_direct)
+        self.first_gene_weight = first_of_term[term] + within * self.widths[term]
         self.num_rows = int(self.widths.sum())
         self.num_child_weights = int((self.widths * self.fan_in).sum())
+        self.num_gene_weights = int((self.widths * graph.genes_direct).sum())
+        self.groups = list(self._form_groups())
+        self.indices: dict[Any, Any] = {}  # `engines.indices.Indices` by device
+
+    @classmethod
+    def find(cls, handle: int) -> "SubsystemLayout":
+        """The living layout with this number."""
+        return cls._by_handle[handle]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "SubsystemLayout":
+        return self  # never changed after construction; a copied model shares it
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SubsystemLayout, (self.graph, self.config)  # a handle is of one process only
 
     def _starts(self, sizes: IntArray) -> IntArray:
         """Where each term's part begins when the parts follow each other in row order."""
@@ -94,21 +155,32 @@ class SubsystemLayout:
         starts[self.order] = ends - sizes[self.order]
         return starts
 
-    def _form_groups(self) -> None:
-        shape = np.stack([self.graph.strata, self.widths, self.fan_in], axis=1)[self.order]
-        new = np.flatnonzero(np.any(np.diff(shape, axis=0) != 0, axis=1)) + 1
-        self.strata: list[list[Group]] = [[] for _ in range(self.graph.num_strata)]
-        for terms in np.split(self.order, new):
-            first = int(terms[0])
-            group = Group(
+    def _form_groups(self) -> Iterator[Group]:
+        first_gene = self._starts(self.widths * self.graph.genes_direct)
+        first_second = self._starts(self.widths**2)
+        for terms in _runs(self.order, self.graph.strata, self.widths):
+            width = int(self.widths[terms[0]])
+            genes = np.concatenate([[0], np.cumsum(self.graph.genes_direct[terms])])
+            bundles, first, first_input = [], 0, 0
+            for same in _runs(terms, self.fan_in):
+                rows = np.array([self.child_rows(int(t)) for t in same], dtype=np.int64)
+                bundles.append(Bundle(first, rows.reshape(len(same), -1), first_input))
+                first, first_input = first + len(same), first_input + rows.size
+
+            def part(starts: IntArray, length: int, term: int = int(terms[0])) -> slice:
+                return slice(int(starts[term]), int(starts[term]) + length)
+
+            yield Group(
+                stratum=int(self.graph.strata[terms[0]]),
                 terms=terms,
-                out=int(self.widths[first]),
-                fan_in=int(self.fan_in[first]),
-                first_row=int(self.first_row[first]),
-                child_rows=np.array([self.child_rows(int(t)) for t in terms], dtype=np.int64),
-                first_weight=int(self.first_weight[first]),
+                width=width,
+                rows=part(self.first_row, len(terms) * width),
+                child_weights=part(self.first_weight, first_input * width),
+                gene_weights=part(first_gene, int(genes[-1]) * width),
+                second_weights=part(first_second, len(terms) * width**2),
+                genes=genes,
+                bundles=tuple(bundles),
             )
-            self.strata[self.graph.strata[first]].append(group)
 
     def child_rows(self, term: int) -> IntArray:
         """`[fan_in]` rows of the neurons of a term's children, in index order."""
@@ -121,24 +193,23 @@ class SubsystemLayout:
         return np.repeat(self.order, self.widths[self.order])
 
     @cached_property
-    def gene_weight_row(self) -> IntArray:
-        """The row that each of the flat gene weights feeds."""
-        term = self.graph.annotations[:, 0]
-        lengths = self.widths[term]
-        within = np.arange(self.num_gene_weights) - np.repeat(self.first_gene_weight, lengths)
-        return np.repeat(self.first_row[term], lengths) + within
+    def place(self) -> IntArray:
+        """`[T]` where every term stands in row order."""
+        return np.argsort(self.order)
 
     @cached_property
-    def stratum_rows(self) -> list[int]:
-        """Rows of every stratum, index = stratum."""
-        return [sum(group.rows for group in groups) for groups in self.strata]
-
-    def groups(self) -> Iterator[Group]:
-        """All groups in row order."""
-        for groups in self.strata:
-            yield from groups
+    def gene_weight_pair(self) -> IntArray:
+        """The row m of the mutant state that each of the flat gene weights belongs to."""
+        pairs = np.argsort(self.first_gene_weight)
+        return np.repeat(pairs, self.widths[self.graph.annotations[pairs, 0]])
 
     def gene_rows(self, term: int) -> slice:
         """The rows m of the mutant state that belong to a term."""
         first, last = np.searchsorted(self.graph.annotations[:, 0], [term, term + 1])
         return slice(int(first), int(last))
+
+
+def _runs(terms: IntArray, *keys: IntArray) -> list[IntArray]:
+    """Cut `terms` wherever a key differs from the one before."""
+    table = np.stack([key[terms] for key in keys], axis=1)
+    return np.split(terms, np.flatnonzero(np.any(np.diff(table, axis=0) != 0, axis=1)) + 1)

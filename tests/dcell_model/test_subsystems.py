@@ -1,6 +1,8 @@
 """Widths and the places of the parameters."""
 
+import copy
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -32,19 +34,44 @@ def test_every_number_has_one_place(seed: int) -> None:
         [layout.first_row[t] + np.arange(layout.widths[t]) for t in range(graph.num_terms)]
     )
     assert sorted(rows) == list(range(layout.num_rows))
-    assert layout.num_child_weights == sum(g.rows * g.fan_in for g in layout.groups())
-    expected = 0
-    for group in layout.groups():
-        assert (group.first_row, group.first_weight) == (
-            layout.first_row[group.terms[0]], layout.first_weight[group.terms[0]],
-        )  # fmt: skip
-        assert group.first_weight == expected
-        expected += group.rows * group.fan_in
-    for stratum, groups in enumerate(layout.strata):
-        terms = sorted(int(t) for group in groups for t in group.terms)
-        assert terms == np.flatnonzero(graph.strata == stratum).tolist()
-    assert np.array_equal(layout.row_term[layout.gene_weight_row], np.repeat(
-        graph.annotations[:, 0], layout.widths[graph.annotations[:, 0]]))  # fmt: skip
+    ends = {"rows": 0, "child_weights": 0, "gene_weights": 0, "second_weights": 0}
+    for group in layout.groups:
+        for name, end in ends.items():  # the groups' parts follow each other without a gap
+            part = getattr(group, name)
+            assert part.start == end
+            ends[name] = part.stop
+        first = group.terms[0]
+        assert group.rows.start == layout.first_row[first]
+        assert group.child_weights.start == layout.first_weight[first]
+        assert {int(layout.widths[t]) for t in group.terms} == {group.width}
+        assert {int(graph.strata[t]) for t in group.terms} == {group.stratum}
+        for bundle in group.bundles:
+            for number, rows in enumerate(bundle.child_rows):
+                term = int(group.terms[bundle.first + number])
+                assert rows.tolist() == layout.child_rows(term).tolist()
+                at = group.child_weights.start + (
+                    (bundle.first_input + number * bundle.fan_in) * group.width
+                )
+                assert at == layout.first_weight[term]
+    assert ends == {
+        "rows": layout.num_rows,
+        "child_weights": layout.num_child_weights,
+        "gene_weights": layout.num_gene_weights,
+        "second_weights": int((layout.widths**2).sum()),
+    }
+    assert sorted(int(t) for group in layout.groups for t in group.terms) == list(range(20))
+    own = np.argsort(np.argsort(layout.first_gene_weight, kind="stable"), kind="stable")
+    starts = np.searchsorted(own[layout.gene_weight_pair], np.arange(len(graph.annotations)))
+    assert np.array_equal(starts[own], layout.first_gene_weight)
+
+
+def test_layout_is_found_by_its_number_while_it_lives() -> None:
+    layout = SubsystemLayout(random_cell_graph(0), Model())
+    assert SubsystemLayout.find(layout.handle) is layout
+    assert copy.deepcopy(layout) is layout
+    copied = pickle.loads(pickle.dumps(layout))
+    assert copied.handle != layout.handle
+    assert SubsystemLayout.find(copied.handle) is copied
 
 
 @pytest.mark.real
