@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from data_specs.errors import InputError
+from dcell_model.heads import Heads, TouchedHeads
 
 if TYPE_CHECKING:
     from dcell_model.model import DCell
 
 
 def dcell_loss(
-    heads: Tensor,
+    heads: Heads,
     targets: Tensor,
     model: "DCell",
     *,
@@ -23,7 +24,7 @@ def dcell_loss(
     """`MSE(root) + α · reduce over t ≠ root of MSE(t) + λ · Σ‖W(t)‖²` (Ma et al. 2018, eq. 3).
 
     Args:
-        heads: `[T, B, P]` predictions; `[0]` is the root's.
+        heads: `[T, B, P]` predictions, of which `[0]` are the root's, or `TouchedHeads`.
         targets: `[B, P]`.
         model: whose weights are penalised.
         aux_weight: α.
@@ -33,12 +34,20 @@ def dcell_loss(
     Raises:
         InputError: targets of another shape, which broadcasting would turn into B × B errors.
     """
-    if heads.dim() != 3 or heads.shape[1:] != targets.shape:
+    if isinstance(heads, TouchedHeads):
+        terms, phenotypes = heads.wild_type.shape
+        shape = torch.Size([terms, heads.samples, phenotypes])
+    else:
+        shape = heads.shape
+    if len(shape) != 3 or shape[1:] != targets.shape:
         raise InputError(
-            f"heads have shape {list(heads.shape)} [T, B, P] and targets {list(targets.shape)}; "
+            f"heads have shape {list(shape)} [T, B, P] and targets {list(targets.shape)}; "
             "expected targets [B, P] with the same B and P"
         )
-    errors = (heads - targets).square().mean(dim=(1, 2))  # [T]
+    if isinstance(heads, TouchedHeads):
+        errors = heads.squared_errors(targets)
+    else:
+        errors = (heads - targets).square().mean(dim=(1, 2))  # [T]
     loss = errors[0]
     if aux_weight and len(errors) > 1:
         auxiliary = errors[1:].sum() if aux_reduction == "sum" else errors[1:].mean()

@@ -11,6 +11,7 @@ differ in the order in which they work through them.
 """
 
 from collections.abc import Callable
+from typing import overload
 
 import torch
 from torch import Tensor, nn
@@ -20,12 +21,14 @@ from data_specs.errors import InputError, ParameterError
 from data_specs.parameters import Model as ModelConfig
 from dcell_model.activations import ACTIVATIONS
 from dcell_model.dataset import MutantStateBatch
-from dcell_model.engines import reference, stratum
+from dcell_model.engines import incremental, reference, stratum
+from dcell_model.heads import Heads, TouchedHeads
 from dcell_model.subsystems import SubsystemLayout
 
-ENGINES: dict[str, Callable[["DCell", MutantStateBatch], Tensor]] = {
+ENGINES: dict[str, Callable[["DCell", MutantStateBatch], Heads]] = {
     "reference": reference.forward,
     "stratum": stratum.forward,
+    "incremental": incremental.forward,
 }
 
 
@@ -65,6 +68,7 @@ class DCell(nn.Module):
         self.config = config = config or ModelConfig()
         self.layout = layout = SubsystemLayout(graph, config)
         self.engine = engine
+        self.wild_type_cache = incremental.WildTypeCache()
         rows = layout.num_rows
         embedded = max(1, config.gene_embedding)
         self.child_weight = nn.Parameter(torch.empty(layout.num_child_weights))
@@ -139,11 +143,19 @@ class DCell(nn.Module):
         draw(self.head_weight, width[term_of_row])
         draw(self.head_bias, width)
 
-    def forward(self, batch: MutantStateBatch) -> Tensor:
+    @overload
+    def forward(self, batch: MutantStateBatch) -> Tensor: ...
+
+    @overload
+    def forward(self, batch: MutantStateBatch, *, dense: bool) -> Heads: ...
+
+    def forward(self, batch: MutantStateBatch, *, dense: bool = True) -> Heads:
         """Predictions of the heads of all terms.
 
         Args:
             batch: B genotypes, on the model's device.
+            dense: false leaves the heads in the form in which the engine has them, which for
+                `incremental` is much smaller; `dcell_loss` and `root_of` take both forms.
 
         Returns:
             `[T, B, P]`; `[0]` is the root's, the prediction of the model.
@@ -156,7 +168,8 @@ class DCell(nn.Module):
                 "a training batch of one sample has no variance to normalise with; use at least "
                 "two, or drop the last batch of an epoch"
             )
-        return ENGINES[self._engine](self, batch)
+        heads = ENGINES[self._engine](self, batch)
+        return heads.dense() if dense and isinstance(heads, TouchedHeads) else heads
 
     def gene_columns(self) -> Tensor:
         """Flat gene weights against the binary state: the embedding, if any, is multiplied in."""

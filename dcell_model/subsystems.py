@@ -135,7 +135,7 @@ class SubsystemLayout:
         self.num_child_weights = int((self.widths * self.fan_in).sum())
         self.num_gene_weights = int((self.widths * graph.genes_direct).sum())
         self.groups = list(self._form_groups())
-        self.indices: dict[Any, Any] = {}  # `engines.indices.Indices` by device
+        self.derived: dict[Any, Any] = {}  # what engines make of the layout, once
 
     @classmethod
     def find(cls, handle: int) -> "SubsystemLayout":

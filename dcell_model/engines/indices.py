@@ -20,6 +20,7 @@ class Indices:
         pair_row, pair_weight, pair_width: `[M]` first neuron that the pair feeds, where its
             weights begin in the flat gene weights, and how many there are.
         place, stratum: `[T]` where every term stands in row order, and its stratum.
+        term_of_row: `[R]`.
         child_rows: by group and bundle, `[n · fan_in]`.
         genes: by group, `[n + 1]` where each term's direct genes begin among the group's.
         term_of_gene: by group, the term of the group that each of its gene weight rows feeds.
@@ -31,6 +32,7 @@ class Indices:
     pair_width: Tensor
     place: Tensor
     stratum: Tensor
+    term_of_row: Tensor
     child_rows: list[list[Tensor]]
     genes: list[Tensor]
     term_of_gene: list[Tensor]
@@ -38,9 +40,10 @@ class Indices:
     @classmethod
     def of(cls, layout: SubsystemLayout, device: torch.device) -> "Indices":
         """The indices of a layout, made once a device."""
-        if device not in layout.indices:
-            layout.indices[device] = cls._make(layout, device)
-        return layout.indices[device]
+        if (cls, device) not in layout.derived:
+            layout.derived[cls, device] = cls._make(layout, device)
+        indices: Indices = layout.derived[cls, device]
+        return indices
 
     @classmethod
     def _make(cls, layout: SubsystemLayout, device: torch.device) -> "Indices":
@@ -57,6 +60,7 @@ class Indices:
             pair_width=tensor(layout.widths[term]),
             place=tensor(layout.place),
             stratum=tensor(graph.strata),
+            term_of_row=tensor(layout.row_term),
             child_rows=[
                 [tensor(bundle.child_rows.reshape(-1)) for bundle in group.bundles]
                 for group in layout.groups

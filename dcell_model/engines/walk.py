@@ -1,0 +1,144 @@
+"""A batch's entries and runs as views, in the form in which both passes of `incremental` walk them.
+
+Shapes: N entries of a group, n its terms, w its width; of a run: E edges of b places, child width
+v.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dcell_model.engines.indices import Indices, segment_sum
+from dcell_model.engines.touched import Ranks, Touched
+from dcell_model.subsystems import Group, SubsystemLayout
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Edges of one child width into one group, each with (or padded to) as many places.
+
+    Attributes:
+        edges, places: E and b.
+        child_class: number of the children's width among the distinct ones.
+        child, parent: `[E · b]`, see `Touched`.
+        inputs: rows of the group's child weights: a slice for one edge, else `[E · v]`.
+    """
+
+    edges: int
+    places: int
+    child_class: int
+    child: Tensor
+    parent: Tensor
+    inputs: slice | Tensor
+
+    def children(self, table_Nv: Tensor) -> Tensor:
+        """`[E, b, v]` entries of the children."""
+        return table_Nv.index_select(0, self.child).view(self.edges, self.places, -1)
+
+    def parents(self, table_Nw: Tensor) -> Tensor:
+        """`[E, b, w]` entries of the parents."""
+        return table_Nw.index_select(0, self.parent).view(self.edges, self.places, -1)
+
+    def weights(self, weights_Kw: Tensor) -> Tensor:
+        """`[E, v, w]` weights of the edges."""
+        if isinstance(self.inputs, slice):
+            return weights_Kw[self.inputs][None]
+        rows = weights_Kw.index_select(0, self.inputs)
+        return rows.view(self.edges, -1, weights_Kw.shape[1])
+
+    def add_weights(self, weights_Kw: Tensor, values_Evw: Tensor) -> None:
+        """Add to the weights of the edges in place."""
+        if isinstance(self.inputs, slice):
+            weights_Kw[self.inputs] += values_Evw[0]
+        else:
+            weights_Kw.index_add_(0, self.inputs, values_Evw.flatten(0, 1))
+
+
+class Entries:
+    """The entries of one group, and sums over those of each term.
+
+    Attributes:
+        number, group: the group.
+        class_number: number of its width among the distinct ones.
+        rows: where the entries stand in the table of that width.
+        all_rows: where they stand among all entries.
+        count: N.
+        term, starts: `[N]` term of each, from the group's first on, and where each term's begin.
+        change_entry, change_input: see `Touched`.
+    """
+
+    def __init__(
+        self, number: int, group: Group, ranks: Ranks, at: Touched, begin: list[int], changes: slice
+    ) -> None:
+        own = ranks.groups[number]
+        self.number, self.group = number, group
+        self.class_number = int(ranks.class_of_rank[own.start])
+        first = begin[ranks.classes[self.class_number].start]
+        self.rows = slice(begin[own.start] - first, begin[own.stop] - first)
+        self.all_rows = slice(begin[own.start], begin[own.stop])
+        self.count = begin[own.stop] - begin[own.start]
+        self.term = at.rank[self.all_rows] - own.start  # [N], 0 … n − 1
+        self.starts = at.starts[own.start : own.stop + 1] - begin[own.start]
+        self.change_entry = at.change_entry[changes]
+        self.change_input = at.change_input[changes]
+
+    def each(self, values_nw: Tensor) -> Tensor:
+        """`[N, w]` the value of each entry's term."""
+        return values_nw.index_select(0, self.term)
+
+    def total(self, values_Nw: Tensor) -> Tensor:
+        """`[n, w]` sums over the entries of each term."""
+        return segment_sum(values_Nw, self.starts)
+
+    def untouched(self, samples: int) -> Tensor:
+        """`[n, 1]` samples that do not touch each term."""
+        return (samples - self.starts.diff())[:, None]
+
+
+class Walk:
+    """Everything that both passes look up about a batch."""
+
+    def __init__(self, handle: int, touched: Sequence[Tensor], device: torch.device) -> None:
+        self.layout = layout = SubsystemLayout.find(handle)
+        self.indices, self.ranks = Indices.of(layout, device), Ranks.of(layout)
+        self.at = at = Touched(*touched)
+        self.begin = begin = at.starts.tolist()
+        changes = [slice(*bounds) for bounds in at.change_bounds.t().tolist()]
+        self.entries = [
+            Entries(number, group, self.ranks, at, begin, changes[number])
+            for number, group in enumerate(layout.groups)
+        ]
+        classes = zip(self.ranks.widths.tolist(), self.ranks.classes, strict=True)
+        self.sizes = [(begin[own.stop] - begin[own.start], width) for width, own in classes]
+        self._edge_input = at.edge_input.tolist()
+        self.runs: list[list[Run]] = [[] for _ in layout.groups]
+        for run in at.runs.tolist():
+            group, value = self._run(*run)
+            self.runs[group].append(value)
+
+    def _run(self, number: int, b: int, E: int, edge: int, place: int) -> tuple[int, Run]:
+        group, child_class = self.ranks.sets[number]
+        v = int(self.ranks.widths[child_class])
+        inputs: slice | Tensor
+        if E == 1:
+            inputs = slice(self._edge_input[edge], self._edge_input[edge] + v)
+        else:
+            first = self.at.edge_input[edge : edge + E]
+            inputs = (first[:, None] + torch.arange(v, device=first.device)).view(-1)
+        places = slice(place, place + E * b)
+        return group, Run(E, b, child_class, self.at.child[places], self.at.parent[places], inputs)
+
+    def tables(self, like: Tensor) -> Tensor:
+        """Room for a table `[N + 1, width]` of every width; the last row of each is zero."""
+        flat = like.new_empty(sum((rows + 1) * width for rows, width in self.sizes))
+        for table in self.split(flat):
+            table[-1] = 0
+        return flat
+
+    def split(self, flat: Tensor) -> list[Tensor]:
+        """The tables by width."""
+        lengths = [(rows + 1) * width for rows, width in self.sizes]
+        parts = zip(flat.split(lengths), self.sizes, strict=True)
+        return [part.view(-1, width) for part, (_, width) in parts]
