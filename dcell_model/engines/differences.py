@@ -19,7 +19,7 @@ from dcell_model.subsystems import NORM_EPS
 def activate(act: Activation, at: Entries, x_wt: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
     """y_wt and D of an activation."""
     y_wt = act.forward(x_wt)
-    return y_wt, act.forward(at.each(x_wt).add_(d)).sub_(at.each(y_wt))
+    return y_wt, act.forward(at.plus(d, x_wt)).sub_(at.each(y_wt))
 
 
 def activate_backward(
@@ -38,7 +38,7 @@ def activate_backward(
         keep_wt, keep: what the activation keeps (x or y): the wild type's, and the difference.
     """
     g_wt, gD = gradients
-    gd = act.backward(gD, at.each(keep_wt).add_(keep))
+    gd = act.backward(gD, at.plus(keep, keep_wt))
     return act.backward(g_wt - at.total(gD), keep_wt) + at.total(gd), gd
 
 
@@ -60,12 +60,12 @@ class Norm:
             return x_wt, d
         if self.kind == "layer":
             y_wt = _standardised(x_wt)[0] * self.weight + self.bias
-            unit = _standardised(at.each(x_wt).add_(d))[0]
-            y = unit.mul_(at.each(self.weight)).add_(at.each(self.bias))
+            unit = _standardised(at.plus(d, x_wt))[0]
+            y = at.plus(at.times(unit, self.weight), self.bias)
             return y_wt, y.sub_(at.each(y_wt))
         if not self.training:
             scale = self.weight * (self.var + NORM_EPS).rsqrt()
-            return (x_wt - self.mean) * scale + self.bias, d * at.each(scale)
+            return (x_wt - self.mean) * scale + self.bias, at.times(d, scale)
         shift = at.total(d) / self.samples
         if measure:
             squares = at.total((d - at.each(shift)).square_())
@@ -73,7 +73,7 @@ class Norm:
             self.mean.copy_(x_wt + shift)
             self.var.copy_(squares / self.samples)
         scale = self.weight * (self.var + NORM_EPS).rsqrt()
-        return self.bias - shift * scale, d * at.each(scale)
+        return self.bias - shift * scale, at.times(d, scale)
 
     def backward(
         self, gradients: tuple[Tensor, Tensor], x_wt: Tensor, d: Tensor, out: Weights
@@ -85,10 +85,10 @@ class Norm:
         out.norm_bias[rows] = g_wt.reshape(-1)
         if self.kind == "layer":
             unit_wt, deviation_wt = _standardised(x_wt)
-            unit, deviation = _standardised(at.each(x_wt).add_(d))
+            unit, deviation = _standardised(at.plus(d, x_wt))
             g_own = g_wt - at.total(gD)  # of the samples that are the wild type here
             out.norm[rows] = (at.total(gD * unit) + g_own * unit_wt).view(-1)
-            gd = _standardised_backward(gD * at.each(self.weight), unit, deviation)
+            gd = _standardised_backward(at.times(gD, self.weight), unit, deviation)
             gx = _standardised_backward(g_own * self.weight, unit_wt, deviation_wt)
             return gx + at.total(gd), gd
         rstd = (self.var + NORM_EPS).rsqrt()
@@ -96,13 +96,13 @@ class Norm:
         dot = at.total(gD * d)
         if not self.training:
             out.norm[rows] = ((dot + g_wt * (x_wt - self.mean)) * rstd).view(-1)
-            return g_wt * scale, gD * at.each(scale)
+            return g_wt * scale, at.times(gD, scale)
         shift = at.total(d) / self.samples
         dot -= g_wt * shift
         out.norm[rows] = (dot * rstd).view(-1)
         slope = scale * rstd.square() * dot / self.samples
         offset = slope * shift - scale * g_wt / self.samples
-        gd = (gD * at.each(scale)).sub_(d * at.each(slope)).add_(at.each(offset))
+        gd = at.times(gD, scale).sub_(at.times(d, slope)).add_(at.each(offset))
         return torch.zeros_like(x_wt), gd
 
 

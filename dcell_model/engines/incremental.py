@@ -158,7 +158,7 @@ def _forward(
         inputs[at.class_number][at.rows] = kept
         tables[at.class_number][at.rows] = D
         for p in range(own.head.shape[1]):
-            parts = at.each(own.head_of(group)[:, :, p]).mul_(D)
+            parts = at.times(D, own.head_of(group)[:, :, p])
             torch.sum(parts, 1, out=difference[at.all_rows, p])
         Z_R[group.rows], O_R[group.rows] = z_wt.reshape(-1), o_wt.reshape(-1)
     parts = own.head * O_R[:, None]
@@ -232,7 +232,7 @@ def _backward(
         for p in range(own.head.shape[1]):
             grad_head = grad_difference[at.all_rows, p, None]
             out.head_of(group)[:, :, p] += at.total(D * grad_head)
-            grad_D += at.each(own.head_of(group)[:, :, p]).mul_(grad_head)
+            grad_D += at.each(own.head_of(group)[:, :, p]) * grad_head
         g = grad_O_R[group.rows].view(-1, w), grad_D
         norm = differences.Norm(config.norm, own, at, samples, training)
         if config.norm_order == "act_norm":

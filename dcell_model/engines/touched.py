@@ -20,8 +20,8 @@ from torch import Tensor
 from data_specs.cell_graph import IntArray
 from dcell_model.subsystems import SubsystemLayout
 
-# Numbers of entries that edges are padded to; steps of a third to a half.
-_LADDER = np.array(sorted({2**k for k in range(40)} | {3 * 2**k for k in range(38)}))
+# Multiplications by zero that a run may hold: less than what one more run would cost.
+PADDING = 200_000
 
 
 class Ranks:
@@ -36,6 +36,7 @@ class Ranks:
         edge_input: `[E]` row of the group's child weights where the edge's weights begin.
         edge_set: `[E]` number of the set, sorted; edges of a set have equal group and child width.
         sets: group and width class of the children, by set.
+        set_area: `[sets]` weights of an edge, child width times width.
         pair_input: `[M]` row of the group's gene weights of each row m of the mutant state.
         pair_key: `[M]` term · G + gene, sorted.
         touched_starts, touched_ranks: ranks that each gene touches, one gene after the other.
@@ -101,6 +102,8 @@ class Ranks:
         self.edge_set = np.concatenate([[0], np.cumsum(new)])[: len(order)]
         first = np.flatnonzero(np.concatenate([[True], new]))[: len(order)]
         self.sets = [(int(g), int(c)) for g, c in keys[first]]
+        widths = np.array([group.width for group in layout.groups])
+        self.set_area = widths[keys[first, 0]] * self.widths[keys[first, 1]]
 
     def _closure(self, layout: SubsystemLayout) -> None:
         graph = layout.graph
@@ -233,14 +236,26 @@ def _runs(ranks: Ranks, entries: IntArray) -> tuple[IntArray, IntArray, IntArray
         `[runs, 5]` as in `Touched.runs`.
     """
     edges = np.flatnonzero(entries[ranks.edge_child] > 0)
-    number = ranks.edge_set[edges]
     own = entries[ranks.edge_child[edges]]
-    alone = np.bincount(number, minlength=len(ranks.sets))[number] == 1
-    padded = np.where(alone, own, _LADDER[np.searchsorted(_LADDER, own)])
-    order = np.lexsort((padded, number))
-    edges, number, padded = edges[order], number[order], padded[order]
-    new = (np.diff(number, prepend=-1) != 0) | (np.diff(padded, prepend=-1) != 0)
-    first = np.flatnonzero(new)
-    count = np.diff(np.append(first, len(edges)))
-    place = np.cumsum(padded) - padded
-    return edges, padded, np.stack([number[first], padded[first], count, first, place[first]], 1)
+    order = np.lexsort((-own, ranks.edge_set[edges]))
+    edges, own = edges[order], own[order]
+    number = ranks.edge_set[edges]
+    # Equal sizes, longest first, with how many edges have them.
+    new = np.flatnonzero((np.diff(number, prepend=-1) != 0) | (np.diff(own, prepend=-1) != 0))
+    count = np.diff(np.append(new, len(edges)))
+    levels = np.stack([number[new], own[new], count, ranks.set_area[number[new]]], axis=1)
+    runs: list[list[int]] = []
+    before, waste = -1, 0
+    for of_set, size, n, area in levels.tolist():
+        added = (runs[-1][1] - size) * n * area if of_set == before else 0
+        if of_set == before and waste + added <= PADDING:
+            runs[-1][2] += n
+            waste += added
+        else:
+            runs.append([of_set, size, n])
+            before, waste = of_set, 0
+    table = np.array(runs, dtype=np.int64).reshape(-1, 3)
+    first = np.cumsum(table[:, 2]) - table[:, 2]
+    places = table[:, 1] * table[:, 2]
+    padded = np.repeat(table[:, 1], table[:, 2])
+    return edges, padded, np.column_stack([table, first, np.cumsum(places) - places])

@@ -85,11 +85,28 @@ class Entries:
         self.change_input = at.change_input[changes]
 
     def each(self, values_nw: Tensor) -> Tensor:
-        """`[N, w]` the value of each entry's term."""
-        return values_nw.index_select(0, self.term)
+        """`[N, w]` the value of each entry's term; read only."""
+        if len(values_nw) == 1:
+            return values_nw.expand(self.count, -1)
+        # A gather from a strided tensor is ten times slower.
+        return values_nw.contiguous().index_select(0, self.term)
+
+    def plus(self, values_Nw: Tensor, other_nw: Tensor) -> Tensor:
+        """`values + each(other)`."""
+        if len(other_nw) == 1:
+            return values_Nw + other_nw
+        return self.each(other_nw).add_(values_Nw)
+
+    def times(self, values_Nw: Tensor, other_nw: Tensor) -> Tensor:
+        """`values · each(other)`."""
+        if len(other_nw) == 1:
+            return values_Nw * other_nw
+        return self.each(other_nw).mul_(values_Nw)
 
     def total(self, values_Nw: Tensor) -> Tensor:
         """`[n, w]` sums over the entries of each term."""
+        if len(self.starts) == 2:
+            return values_Nw.sum(0, keepdim=True)
         return segment_sum(values_Nw, self.starts)
 
     def untouched(self, samples: int) -> Tensor:
