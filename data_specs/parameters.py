@@ -122,7 +122,7 @@ class Model:
 class Train:
     """The training loop and the loss."""
 
-    engine: Literal["stratum", "reference"] = "stratum"
+    engine: Literal["auto", "incremental", "stratum", "reference"] = "auto"
     phenotypes: tuple[str, ...] = ()  # empty: the store's first
     epochs: int = 40
     batch_size: int = 256

@@ -19,7 +19,7 @@ from data_specs.files import replacing
 from data_specs.parameters import Parameters, resolve
 from dcell_model.model import DCell
 
-FORMAT, VERSION = "dcell-checkpoint", 1
+FORMAT, VERSION = "dcell-checkpoint", 2
 Checkpoint = dict[str, Any]
 
 
@@ -83,7 +83,8 @@ def load(path: Path) -> Checkpoint:
         raise ArtefactError(f"{path}: not a checkpoint that dcell wrote")
     if checkpoint.get("version") != VERSION:
         raise ArtefactError(
-            f"{path}: checkpoint version {checkpoint.get('version')!r}; expected {VERSION}"
+            f"{path}: checkpoint version {checkpoint.get('version')!r}; expected {VERSION}. "
+            "Weights stand in another order there; train again."
         )
     return checkpoint
 

@@ -22,6 +22,8 @@ from data_specs.parameters import Model as ModelConfig
 from dcell_model.activations import ACTIVATIONS
 from dcell_model.dataset import MutantStateBatch
 from dcell_model.engines import incremental, reference, stratum
+from dcell_model.engines.choice import pick_engine
+from dcell_model.engines.wild_type import WildTypeCache
 from dcell_model.heads import Heads, TouchedHeads
 from dcell_model.subsystems import SubsystemLayout
 
@@ -41,8 +43,9 @@ class DCell(nn.Module):
         graph: the hierarchy.
         config: widths, norm, activation and the other variants.
         phenotypes: P, the width of every head.
-        engine: how to run it: `stratum` (fast) or `reference` (the equations, term by term);
-            may be changed at any time.
+        engine: how to run it: `reference` (the equations, term by term), `stratum` (all terms of a
+            stratum at once), `incremental` (only what the deletions touch), or `auto`, which picks
+            one of the last two at the first batch (`engines.choice`); may be changed at any time.
 
     Parameters (flat; `export_subsystems` gives them term by term):
         child_weight `[Σ fan_in · out]`, gene_weight `[Σ out (· E)]`, bias `[R]`,
@@ -61,14 +64,14 @@ class DCell(nn.Module):
         config: ModelConfig | None = None,
         *,
         phenotypes: int = 1,
-        engine: str = "stratum",
+        engine: str = "auto",
     ) -> None:
         super().__init__()
         self.graph = graph
         self.config = config = config or ModelConfig()
         self.layout = layout = SubsystemLayout(graph, config)
         self.engine = engine
-        self.wild_type_cache = incremental.WildTypeCache()
+        self.wild_type_cache = WildTypeCache()
         rows = layout.num_rows
         embedded = max(1, config.gene_embedding)
         self.child_weight = nn.Parameter(torch.empty(layout.num_child_weights))
@@ -96,13 +99,14 @@ class DCell(nn.Module):
 
     @property
     def engine(self) -> str:
-        """The engine that runs the network."""
+        """The engine that runs the network; `auto` until the first batch."""
         return self._engine
 
     @engine.setter
     def engine(self, name: str) -> None:
-        if name not in ENGINES:
-            raise ParameterError(f"engine '{name}' is unknown; there are {', '.join(ENGINES)}")
+        if name not in (*ENGINES, "auto"):
+            known = ", ".join(["auto", *ENGINES])
+            raise ParameterError(f"engine '{name}' is unknown; there are {known}")
         self._engine = name
 
     @torch.no_grad()
@@ -168,6 +172,8 @@ class DCell(nn.Module):
                 "a training batch of one sample has no variance to normalise with; use at least "
                 "two, or drop the last batch of an epoch"
             )
+        if self._engine == "auto":
+            self._engine, _ = pick_engine(self, batch)
         heads = ENGINES[self._engine](self, batch)
         return heads.dense() if dense and isinstance(heads, TouchedHeads) else heads
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 from dcell_model.dataset import MutantStateDataset
+from dcell_model.heads import root_of
 from dcell_model.model import DCell
 
 
@@ -36,7 +37,8 @@ def predict(
     training, device = model.training, model.bias.device
     model.eval()
     loader = DataLoader(Subset(dataset, np.asarray(samples).tolist()), batch_size=batch_size)
-    parts = [model(batch.to(device))[0].double().cpu() for batch in loader]
+    heads = (model(batch.to(device), dense=False) for batch in loader)
+    parts = [root_of(part).double().cpu() for part in heads]
     model.train(training)
     mean, std = (value.double().cpu() for value in scale)
     empty = torch.empty(0, len(mean), dtype=torch.float64)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -110,8 +110,10 @@ class SubsystemLayout:
         handle: the number by which operators, which take no objects, find the layout (`find`).
     """
 
-    _by_handle: "weakref.WeakValueDictionary[int, SubsystemLayout]" = weakref.WeakValueDictionary()
-    _numbers = itertools.count()
+    _by_handle: ClassVar[weakref.WeakValueDictionary[int, "SubsystemLayout"]] = (
+        weakref.WeakValueDictionary()
+    )
+    _numbers: ClassVar = itertools.count()
 
     def __init__(self, graph: CellGraph, config: ModelConfig) -> None:
         self.graph, self.config = graph, config

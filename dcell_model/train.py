@@ -27,6 +27,7 @@ from data_specs.parameters import Parameters, load
 from data_specs.parameters import Train as TrainConfig
 from dcell_model import checkpoint
 from dcell_model.dataset import MutantStateDataset
+from dcell_model.engines.choice import pick_engine
 from dcell_model.loss import dcell_loss
 from dcell_model.model import DCell
 from dcell_model.predict import predict
@@ -103,6 +104,7 @@ class _Training:
         self.fabric, self.dataset, self.samples = fabric, dataset, samples
         self.parameters, self.config, self.out = parameters, parameters.train, out
         config = self.config
+        self.engine_reason = "train.engine"
         self.targets = torch.from_numpy(targets)
         self.scale = self._target_scale()
         model = DCell(
@@ -114,6 +116,9 @@ class _Training:
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
         )
+        if model.engine == "auto":  # by samples that a resumed run has, too
+            some = dataset.batch(samples["train"][:1024])
+            model.engine, self.engine_reason = pick_engine(model, some)
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {"epoch": 0, "value": -math.inf}
         if resume:
@@ -211,7 +216,7 @@ class _Training:
             self._set_rate((epoch - 1 + (step - 1) / len(self.loader)) / config.epochs)
             closing = step % config.accumulate == 0 or step == len(self.loader)
             with self.fabric.no_backward_sync(model, enabled=not closing):
-                heads = model(batch)
+                heads = model(batch, dense=False)
                 loss = dcell_loss(
                     heads.float(),
                     (batch.phenotypes - mean) / std,
@@ -283,7 +288,8 @@ class _Training:
             "seconds_per_epoch": float(np.median(times)),
             "parameters": self.plain_model.num_parameters(),
             "samples": {part: len(numbers) for part, numbers in self.samples.items()},
-            "engine": self.config.engine,
+            "engine": self.plain_model.engine,
+            "engine_reason": self.engine_reason,
             "device": str(self.fabric.device),
             "precision": self.config.precision,
             "fingerprint": self.dataset.graph.fingerprint,

@@ -35,7 +35,8 @@ def activate_backward(
         act: the activation.
         at: the entries.
         gradients: of y_wt and D.
-        keep_wt, keep: what the activation keeps (x or y): the wild type's, and the difference.
+        keep_wt: what the activation keeps (x or y) of the wild type.
+        keep: the difference of the entries from it.
     """
     g_wt, gD = gradients
     gd = act.backward(gD, at.plus(keep, keep_wt))

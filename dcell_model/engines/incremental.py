@@ -1,23 +1,22 @@
 """Only what the deletions touch: the wild type once, and the differences from it.
 
-A deletion of three genes touches some hundred of the 4,000 terms of yeast. In every other term the
-sample's column equals the wild type's, in training too, since batch norm maps equal inputs to equal
-outputs. So a term has one wild-type column and, for each sample that touches it (an entry, see
-`engines.touched`), the difference D from that column:
+A deletion of three genes touches some hundred of the 4,000 terms of yeast. In every other term
+the sample's column equals the wild type's, in training too, since batch norm maps equal inputs to
+equal outputs. So a term has one wild-type column and, for each sample that touches it (an entry,
+see `engines.touched`), the difference D from that column:
 
-    z = z_wt + d,    d(p, s) = Σ over touched children c of W_pc D(c, s) − Σ over deleted genes of w_g
+    z = z_wt + d,    d(p, s) = Σ over touched children c of W_pc D(c, s) − Σ over deleted genes of w
 
 A function f that works sample by sample gives D = f(z_wt + d) − f(z_wt). Batch norm's statistics
 count the wild type once for each untouched sample; in differences the wild type drops out of them:
 mean = z_wt + Σd/B, and var = (Σ(d − m)² + (B − n)m²)/B with m = Σd/B and n entries. Nothing is
-neglected: the result is that of the other engines, and a term that no sample touches has a variance
-of exactly zero.
+neglected: the result is that of the other engines, and a term that no sample touches has a
+variance of exactly zero.
 
 Shapes: T terms, R rows, N entries of a group, n its terms, w its width, P phenotypes; of a run: E
 edges of b places, child width v.
 """
 
-import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ from dcell_model.activations import ACTIVATIONS
 from dcell_model.dataset import MutantStateBatch
 from dcell_model.engines import differences
 from dcell_model.engines.indices import segment_sum
-from dcell_model.engines.touched import Ranks, Touched, touched_entries
+from dcell_model.engines.touched import Touched, touched_entries
 from dcell_model.engines.walk import Entries, Walk
 from dcell_model.engines.weights import Weights, product_dtype, update_running_statistics
 from dcell_model.heads import TouchedHeads
@@ -45,48 +44,16 @@ def forward(model: "DCell", batch: MutantStateBatch) -> TouchedHeads:
     touched = _touch(batch.term, batch.gene, batch.sample, batch.deleted_sample,
                      batch.deleted_gene, len(batch), model.layout.handle)  # fmt: skip
     known = model.wild_type_cache.get(model)
-    wild, difference, mean, var, first, *_ = _forward(
-        weights.to_list(), touched, known, len(batch), model.layout.handle, model.training, dtype
-    )
+    with torch.autocast(model.bias.device.type, enabled=False):  # the operator sees to its types
+        wild, difference, mean, var, first, *_ = _forward(
+            weights.to_list(), touched, known, len(batch), model.layout.handle, model.training,
+            dtype,
+        )  # fmt: skip
     model.wild_type_cache.put(model, first)
     if model.training and model.config.norm == "batch":
         update_running_statistics(model, mean, var, len(batch))
-    terms = Ranks.of(model.layout).on(model.bias.device, "terms")
     at = Touched(*touched)
-    return TouchedHeads(wild, difference, terms[at.rank], at.sample, len(batch))
-
-
-class WildTypeCache:
-    """The wild type's pre-activations in evaluation, kept until a parameter changes.
-
-    Changes are seen by autograd's version counters: all in-place operations count, `.data` does
-    not.
-    """
-
-    def __init__(self) -> None:
-        self._state: tuple[Any, ...] = ()
-        self._value: Tensor | None = None
-
-    def get(self, model: "DCell") -> Tensor:
-        """The kept `[R]`, or an empty tensor."""
-        if self._value is None or not self._usable(model) or self._state != _versions(model):
-            return model.bias.new_empty(0)
-        return self._value
-
-    def put(self, model: "DCell", value: Tensor) -> None:
-        """Keep `[R]` where it can be used again."""
-        if self._usable(model):
-            self._state, self._value = _versions(model), value
-
-    def _usable(self, model: "DCell") -> bool:
-        # With batch norm in training the wild type depends on the batch.
-        frozen = not (model.training or torch.is_grad_enabled())
-        return frozen and not torch.compiler.is_compiling()
-
-
-def _versions(model: "DCell") -> tuple[Any, ...]:
-    state = itertools.chain(model.parameters(), model.buffers())
-    return tuple((tensor.data_ptr(), tensor.dtype, tensor._version) for tensor in state)
+    return TouchedHeads(wild, difference, at.term, at.sample, len(batch))
 
 
 @torch.library.custom_op("dcell::touched", mutates_args=())
@@ -111,9 +78,11 @@ def _forward(
     training: bool,
     dtype: torch.dtype,
 ) -> list[Tensor]:
-    """Wild type's heads `[T, P]`, differences `[N, P]`, mean and variance of the batch `[R]`, the
-    wild type's pre-activations `[R]` (taken from `known` if it is not empty), and what backward
-    needs."""
+    """Heads of the wild type `[T, P]` and differences `[N, P]`, and what backward needs.
+
+    Between them stand mean and variance of the batch `[R]` and the wild type's pre-activations
+    `[R]`, which are taken from `known` if that is not empty.
+    """
     own = Weights(*weights)
     walk = Walk(handle, touched, own.bias.device)
     layout, config = walk.layout, walk.layout.config
@@ -257,9 +226,7 @@ def _backward(
             weights_nww = own.second_of(group)
             g_wt = torch.bmm(g[0][:, None, :], weights_nww)[:, 0]
             g = g_wt, _by_term(at, g[1], weights_nww, dtype)
-            g = differences.activate_backward(
-                act, at, g, y_wt if act.keeps_output else z_wt, first
-            )
+            g = differences.activate_backward(act, at, g, y_wt if act.keeps_output else z_wt, first)
         grad_wt, grad = g
         out.bias[group.rows] = grad_wt.reshape(-1)
         genes_Mw = out.genes_of(group)
@@ -281,7 +248,13 @@ def _backward(
 
 
 def _wild_type_backward(
-    walk: Walk, own: Weights, out: Weights, at: Entries, grad_nw: Tensor, O_R: Tensor, grad_R: Tensor
+    walk: Walk,
+    own: Weights,
+    out: Weights,
+    at: Entries,
+    grad_nw: Tensor,
+    O_R: Tensor,
+    grad_R: Tensor,
 ) -> None:
     """Put the wild type's part of the child weights' gradient in place; add to its children's."""
     w, indices = at.group.width, walk.indices.child_rows[at.number]
@@ -309,7 +282,8 @@ def _(
     entries, places = _some(term), _some(term)
     cpu = torch.device("cpu")
     return Touched(
-        rank=entries,
+        term=entries,
+        rank=torch.empty_like(entries),
         sample=torch.empty_like(entries),
         starts=term.new_empty(layout.graph.num_terms + 1),
         child=places,
@@ -369,7 +343,8 @@ def _differentiate(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
         own[0].new_zeros(shape) if gradient is None else gradient
         for gradient, shape in zip(gradients[:2], (wild, difference), strict=True)
     ]
-    out = _backward(*given, own, at, saved, *ctx.settings)
+    with torch.autocast(own[0].device.type, enabled=False):
+        out = _backward(*given, own, at, saved, *ctx.settings)
     return [*out[:-2], None, None], [None] * touched, *(None,) * 5
 
 

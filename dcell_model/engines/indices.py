@@ -84,4 +84,3 @@ def segment_sum(values: Tensor, starts: Tensor) -> Tensor:
         return values.new_zeros(len(starts) - 1, values.shape[1])
     every = torch.arange(len(values), device=values.device)
     return F.embedding_bag(every, values, starts, mode="sum", include_last_offset=True)
-

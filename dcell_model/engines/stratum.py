@@ -12,137 +12,36 @@ Shapes: R rows, B samples, T terms, P phenotypes; of a bundle: n terms, w their 
 neurons of each.
 """
 
-import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from dcell_model.activations import ACTIVATIONS
 from dcell_model.dataset import MutantStateBatch
+from dcell_model.engines.chunks import Norm, strata_of
 from dcell_model.engines.indices import Indices, segment_sum
 from dcell_model.engines.weights import Weights, product_dtype, update_running_statistics
-from dcell_model.subsystems import NORM_EPS, Group, SubsystemLayout
+from dcell_model.subsystems import SubsystemLayout
 
 if TYPE_CHECKING:
     from dcell_model.model import DCell
-
-CHUNK = 1 << 21  # numbers that elementwise work takes at a time; some such tensors fit into a cache
 
 
 def forward(model: "DCell", batch: MutantStateBatch) -> Tensor:
     """`[T, B, P]` predictions of all heads."""
     weights = Weights.of(model)
     dtype = product_dtype(model.bias.device) or model.bias.dtype
-    heads, mean, var, *_ = _forward(
-        weights.to_list(), batch.term, batch.gene, batch.sample, len(batch),
-        model.layout.handle, model.training, dtype,
-    )  # fmt: skip
+    with torch.autocast(model.bias.device.type, enabled=False):  # the operator sees to its types
+        heads, mean, var, *_ = _forward(
+            weights.to_list(), batch.term, batch.gene, batch.sample, len(batch),
+            model.layout.handle, model.training, dtype,
+        )  # fmt: skip
     if model.training and model.config.norm == "batch":
         update_running_statistics(model, mean, var, len(batch))
-    return heads
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    """Some terms of a stratum that follow each other.
-
-    Attributes:
-        terms, rows: slices of the terms in row order, and of the rows.
-        starts: `[n + 1]` where the rows of each term begin, from the chunk's first on.
-        term_of_row: `[rows]` term of each row, from the chunk's first on.
-    """
-
-    terms: slice
-    rows: slice
-    starts: Tensor
-    term_of_row: Tensor
-
-
-def _chunks(layout: SubsystemLayout, device: torch.device, samples: int) -> list[list[_Chunk]]:
-    """The chunks of every stratum, index = stratum."""
-    widths = layout.widths[layout.order]
-    ends = np.cumsum(widths)
-    result: list[list[_Chunk]] = [[] for _ in range(layout.graph.num_strata)]
-    most = max(1, CHUNK // max(1, samples))
-    for stratum, chunks in enumerate(result):
-        first, last = np.searchsorted(layout.graph.strata, [stratum, stratum + 1])
-        while first < last:
-            row = int(ends[first] - widths[first])
-            end = max(first + 1, min(last, int(np.searchsorted(ends, row + most, side="right"))))
-            starts = np.concatenate([[0], ends[first:end] - row])
-            term_of_row = np.repeat(np.arange(end - first), widths[first:end])
-            chunks.append(
-                _Chunk(
-                    terms=slice(int(first), int(end)),
-                    rows=slice(row, row + int(starts[-1])),
-                    starts=torch.from_numpy(starts).to(device),
-                    term_of_row=torch.from_numpy(term_of_row).to(device),
-                )
-            )
-            first = end
-    return result
-
-
-class _Norm:
-    """Batch norm, layer norm or nothing on the `[rows, B]` of a chunk."""
-
-    def __init__(self, kind: str, own: Weights, chunk: _Chunk) -> None:
-        self.kind, self.chunk = kind, chunk
-        if kind != "none":
-            self.weight, self.bias = own.norm[chunk.rows, None], own.norm_bias[chunk.rows, None]
-        if kind == "batch":
-            self.mean, self.var = own.mean[chunk.rows, None], own.var[chunk.rows, None]
-
-    def forward(self, x: Tensor, measure: bool = False) -> Tensor:
-        """Normalise; with `measure` by the batch's mean and variance, which are put in place."""
-        if self.kind == "none":
-            return x
-        if self.kind == "layer":
-            return self._standardised(x)[0].mul_(self.weight).add_(self.bias)
-        if measure:
-            self.mean.copy_(x.mean(1, keepdim=True))
-        centred = x - self.mean
-        if measure:
-            deviation = torch.linalg.vector_norm(centred, dim=1, keepdim=True)
-            self.var.copy_(deviation.square_() / x.shape[1])
-        return centred.mul_(self.weight * (self.var + NORM_EPS).rsqrt()).add_(self.bias)
-
-    def backward(self, g: Tensor, x: Tensor, out: Weights, training: bool) -> Tensor:
-        """The gradient of x from that of the output; those of weight and bias are put in place."""
-        if self.kind == "none":
-            return g
-        B, sum_g = x.shape[1], g.sum(1, keepdim=True)
-        out.norm_bias[self.chunk.rows] = sum_g[:, 0]
-        if self.kind == "layer":
-            unit, deviation = self._standardised(x)
-            out.norm[self.chunk.rows] = torch.linalg.vecdot(g, unit)
-            g = g * self.weight
-            return (g - self._mean(g)).sub_(unit * self._mean(g * unit)).div_(deviation)
-        rstd = (self.var + NORM_EPS).rsqrt()
-        centred = x - self.mean
-        dot = torch.linalg.vecdot(g, centred)[:, None] * rstd
-        out.norm[self.chunk.rows] = dot[:, 0]
-        scale = self.weight * rstd
-        gx = g * scale
-        if training:
-            gx.sub_(scale * sum_g / B).sub_(centred.mul_(scale * rstd * dot / B))
-        return gx
-
-    def _standardised(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Each sample of each term with mean 0 and variance 1, and its deviation before."""
-        centred = x - self._mean(x)
-        deviation = (self._mean(centred.square()) + NORM_EPS).sqrt()
-        return centred / deviation, deviation
-
-    def _mean(self, x: Tensor) -> Tensor:
-        """The mean over each term's rows, for each of its rows."""
-        sums = segment_sum(x, self.chunk.starts)
-        widths = self.chunk.starts.diff()[:, None]
-        return (sums / widths).index_select(0, self.chunk.term_of_row)
+    predictions: Tensor = heads
+    return predictions
 
 
 class _GeneChanges:
@@ -152,9 +51,7 @@ class _GeneChanges:
         self, layout: SubsystemLayout, indices: Indices, term: Tensor, gene: Tensor, sample: Tensor
     ) -> None:
         term, order = term.sort(stable=True)  # terms are sorted by stratum
-        pair = torch.searchsorted(
-            indices.pair_key, term * layout.graph.num_genes + gene[order]
-        )
+        pair = torch.searchsorted(indices.pair_key, term * layout.graph.num_genes + gene[order])
         width = indices.pair_width[pair]
         starts = width.cumsum(0) - width
         within = torch.arange(int(width.sum()), device=term.device)
@@ -182,26 +79,6 @@ def _add_product(into: Tensor, a: Tensor, b: Tensor, dtype: torch.dtype) -> None
         into += torch.bmm(a.to(dtype), b.to(dtype))
 
 
-@dataclass(frozen=True, slots=True)
-class _Stratum:
-    """The groups of a stratum with their numbers, its rows, and its chunks."""
-
-    number: int
-    groups: list[tuple[int, Group]]
-    rows: slice
-    chunks: list[_Chunk]
-
-
-def _strata(layout: SubsystemLayout, device: torch.device, samples: int) -> list[_Stratum]:
-    chunks = _chunks(layout, device, samples)
-    strata = []
-    for number, groups in itertools.groupby(enumerate(layout.groups), lambda g: g[1].stratum):
-        own = list(groups)
-        rows = slice(own[0][1].rows.start, own[-1][1].rows.stop)
-        strata.append(_Stratum(number, own, rows, chunks[number]))
-    return strata
-
-
 @torch.library.custom_op("dcell::stratum", mutates_args=())
 def _forward(
     weights: Sequence[Tensor],
@@ -224,7 +101,7 @@ def _forward(
     heads_TPB = own.bias.new_empty(layout.graph.num_terms, P, B)
     own.mean, own.var = own.mean.clone(), own.var.clone()
     changes = _GeneChanges(layout, indices, term, gene, sample)
-    for stratum in reversed(_strata(layout, O_RB.device, B)):
+    for stratum in reversed(strata_of(layout, O_RB.device, B)):
         Z_RB = Y_RB if config.layers == 2 else X_RB
         for number, group in stratum.groups:
             w = group.width
@@ -251,7 +128,7 @@ def _forward(
                 _add_product(z_nwB, own.second_of(group), first.view_as(z_nwB), dtype)
         for chunk in stratum.chunks:
             x, o = X_RB[chunk.rows], O_RB[chunk.rows]
-            norm = _Norm(config.norm, own, chunk)
+            norm = Norm(config.norm, own, chunk)
             if config.norm_order == "act_norm":
                 h = act.forward(x)
                 o.copy_(norm.forward(h, training))
@@ -292,14 +169,14 @@ def _backward(
     grad_TPB[indices.place] = grad_heads.transpose(1, 2)
     changes = _GeneChanges(layout, indices, term, gene, sample)
     at_genes: list[tuple[Tensor, Tensor]] = []
-    for stratum in _strata(layout, O_RB.device, B):
+    for stratum in strata_of(layout, O_RB.device, B):
         for chunk in stratum.chunks:
             g, o, x = G_RB[chunk.rows], O_RB[chunk.rows], X_RB[chunk.rows]
             for p in range(P):
                 wide = grad_TPB[chunk.terms, p].index_select(0, chunk.term_of_row)
                 out.head[chunk.rows, p] = torch.linalg.vecdot(wide, o)
                 g += wide.mul_(own.head[chunk.rows, p, None])
-            norm = _Norm(config.norm, own, chunk)
+            norm = Norm(config.norm, own, chunk)
             if config.norm_order == "act_norm":
                 h = x if act.keeps_output else act.forward(x)
                 g.copy_(act.backward(norm.backward(g, h, out, training), x))
@@ -381,10 +258,11 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
 
 
 def _differentiate(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
-    if gradients[0] is None:
-        return (None,) * 8
     term, gene, sample, *others = ctx.saved_tensors
-    out = _backward(gradients[0], others[3:], others[:3], term, gene, sample, *ctx.settings)
+    if gradients[0] is None:
+        return [None] * len(others[3:]), *(None,) * 7
+    with torch.autocast(term.device.type, enabled=False):
+        out = _backward(gradients[0], others[3:], others[:3], term, gene, sample, *ctx.settings)
     return [*out[:-2], None, None], *(None,) * 7
 
 

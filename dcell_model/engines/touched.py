@@ -1,5 +1,4 @@
-"""What a batch touches: for which samples a term can differ from the wild type, and through which
-edges.
+"""What a batch touches: where samples can differ from the wild type, and through which edges.
 
 A sample touches the terms that its deleted genes are annotated to, and all their ancestors. A
 touched (term, sample) is an entry. Entries are sorted by the terms' rank, then by sample; terms are
@@ -84,21 +83,21 @@ class Ranks:
 
     def _edges(self, layout: SubsystemLayout) -> None:
         parts: list[tuple[int, int, int]] = []
-        for parent, children in enumerate(layout.children):
+        for term, children in enumerate(layout.children):
             before = 0
-            for child in children:
-                parts.append((child, parent, before))
-                before += int(layout.widths[child])
+            for own in children:
+                parts.append((own, term, before))
+                before += int(layout.widths[own])
         child, parent, before_child = np.array(parts, dtype=np.int64).reshape(-1, 3).T
         group = self.group_of_rank[self.rank[parent]]
         group_first = np.array([group.child_weights.start for group in layout.groups])
-        input_of_parent = (layout.first_weight[parent] - group_first[group]) // layout.widths[parent]
+        first_input = (layout.first_weight[parent] - group_first[group]) // layout.widths[parent]
         child_class = self.class_of_rank[self.rank[child]]
         order = np.lexsort((child, parent, child_class, group))
         keys = np.stack([group, child_class], axis=1)[order]
         new = np.any(np.diff(keys, axis=0) != 0, axis=1)
         self.edge_child, self.edge_parent = self.rank[child[order]], self.rank[parent[order]]
-        self.edge_input = (input_of_parent + before_child)[order]
+        self.edge_input = (first_input + before_child)[order]
         self.edge_set = np.concatenate([[0], np.cumsum(new)])[: len(order)]
         first = np.flatnonzero(np.concatenate([[True], new]))[: len(order)]
         self.sets = [(int(g), int(c)) for g, c in keys[first]]
@@ -122,7 +121,7 @@ class Touched:
     """The entries of one batch, and its runs of edges. N entries, Q places in runs, C changes.
 
     Attributes:
-        rank, sample: `[N]` of every entry.
+        term, rank, sample: `[N]` of every entry.
         starts: `[T + 1]` where the entries of each rank begin.
         child, parent: `[Q]` by run, edge and place: the child's entry in the table of its width,
             and the parent's entry in its group; beyond the last where the place is padding.
@@ -134,6 +133,7 @@ class Touched:
         change_bounds: `[2, groups]` on the CPU: where the changes of each group begin and end.
     """
 
+    term: Tensor
     rank: Tensor
     sample: Tensor
     starts: Tensor
@@ -212,9 +212,11 @@ def touched_entries(
     pair = torch.searchsorted(
         ranks.on(device, "pair_key"), (term * layout.graph.num_genes + gene)[order]
     )
-    change_entry = entry_of[change_rank * samples + sample[order]] - tensor(group_begin)[change_rank]
+    change_entry = entry_of[change_rank * samples + sample[order]]
+    change_entry -= tensor(group_begin)[change_rank]
     bounds = tensor(np.array([s.start for s in ranks.groups] + [s.stop for s in ranks.groups]))
     return Touched(
+        term=ranks.on(device, "terms")[rank],
         rank=rank,
         sample=of_sample,
         starts=starts,

@@ -58,8 +58,9 @@ class Weights:
 
     def empty_like(self) -> "Weights":
         """Room for the gradients; mean and variance have none."""
-        gradients = [torch.empty_like(tensor) for tensor in self.to_list()]
-        return Weights(*gradients[:-2], self.bias.new_empty(0), self.bias.new_empty(0))
+        gradients = Weights(*(torch.empty_like(tensor) for tensor in self.to_list()))
+        gradients.mean, gradients.var = self.bias.new_empty(0), self.bias.new_empty(0)
+        return gradients
 
     def children_of(self, group: Group) -> Tensor:
         """`[Σ fan_in, width]`: a row for each child neuron of each term."""

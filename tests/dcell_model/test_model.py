@@ -6,7 +6,7 @@ import torch
 from data_specs.errors import InputError, ParameterError
 from data_specs.parameters import Model
 from dcell_model.dataset import encode_genotypes
-from dcell_model.model import DCell
+from dcell_model.model import ENGINES, DCell
 from tests.hierarchies import random_cell_graph
 
 GRAPH = random_cell_graph(0)
@@ -23,11 +23,11 @@ def test_engine_is_switched_on_a_live_model() -> None:
     first = model(BATCH)
     model.engine = "reference"
     torch.testing.assert_close(model(BATCH), first)
-    with pytest.raises(ParameterError, match="there are reference, stratum"):
+    with pytest.raises(ParameterError, match="there are auto, reference, stratum"):
         model.engine = "fastest"
 
 
-@pytest.mark.parametrize("engine", ["reference", "stratum"])
+@pytest.mark.parametrize("engine", sorted(ENGINES))
 def test_training_on_one_sample(engine: str) -> None:
     one = encode_genotypes(GRAPH, [[0]])
     model = DCell(GRAPH, engine=engine)
