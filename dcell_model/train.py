@@ -29,6 +29,7 @@ from dcell_model import checkpoint
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.engines.choice import pick_engine
 from dcell_model.loss import dcell_loss
+from dcell_model.memory import keep_freed_memory
 from dcell_model.model import DCell
 from dcell_model.predict import predict
 from dcell_model.progress import live_metrics, progress_bar
@@ -53,6 +54,7 @@ def run(data: Path, out: Path, parameters: Parameters, *, resume: bool = False) 
         InputError: a folder that is something else, no samples, or a store of another hierarchy.
     """
     config = parameters.train
+    keep_freed_memory()
     layout = DataLayout(data)
     dataset = MutantStateDataset(layout.store, phenotypes=target_names(layout, config))
     targets = all_targets(dataset)

@@ -1,0 +1,29 @@
+"""Freed memory is kept, so that steps with the same large tensors need no new pages."""
+
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import resource, sys
+import torch
+from dcell_model.memory import keep_freed_memory
+if sys.argv[1] == "keep":
+    assert keep_freed_memory()
+x = torch.ones(2_000, 2_000, requires_grad=True)
+for step in range(12):
+    if step == 4:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    x.tanh().exp().mul(2).sum().backward()
+    x.grad = None
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's malloc only")
+def test_large_blocks_are_used_again() -> None:
+    faults = [
+        int(subprocess.check_output([sys.executable, "-c", SCRIPT, mode])) for mode in ("keep", "")
+    ]
+    assert faults[0] < faults[1] / 10, faults
