@@ -26,4 +26,4 @@ def test_large_blocks_are_used_again() -> None:
     faults = [
         int(subprocess.check_output([sys.executable, "-c", SCRIPT, mode])) for mode in ("keep", "")
     ]
-    assert faults[0] < faults[1] / 10, faults
+    assert faults[0] < faults[1] / 3, faults
