@@ -17,6 +17,7 @@ Shapes: T terms, R rows, N entries of a group, n its terms, w its width, P pheno
 edges of b places, child width v.
 """
 
+import importlib.util
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,9 @@ from torch import Tensor
 from dcell_model.activations import ACTIVATIONS
 from dcell_model.dataset import MutantStateBatch
 from dcell_model.engines import differences
+from dcell_model.engines.edges import Edges, RunEdges
 from dcell_model.engines.indices import segment_sum
-from dcell_model.engines.touched import Touched, touched_entries
+from dcell_model.engines.touched import Touched, dynamic, touch
 from dcell_model.engines.walk import Entries, Walk
 from dcell_model.engines.weights import Weights, product_dtype, update_running_statistics
 from dcell_model.heads import TouchedHeads
@@ -41,7 +43,7 @@ def forward(model: "DCell", batch: MutantStateBatch) -> TouchedHeads:
     """Predictions of all heads, as the wild type's and the differences from it."""
     weights = Weights.of(model)
     dtype = product_dtype(model.bias.device) or model.bias.dtype
-    touched = _touch(batch.term, batch.gene, batch.sample, batch.deleted_sample,
+    touched = touch(batch.term, batch.gene, batch.sample, batch.deleted_sample,
                      batch.deleted_gene, len(batch), model.layout.handle)  # fmt: skip
     known = model.wild_type_cache.get(model)
     with torch.autocast(model.bias.device.type, enabled=False):  # the operator sees to its types
@@ -56,16 +58,13 @@ def forward(model: "DCell", batch: MutantStateBatch) -> TouchedHeads:
     return TouchedHeads(wild, difference, at.term, at.sample, len(batch))
 
 
-@torch.library.custom_op("dcell::touched", mutates_args=())
-def _touch(
-    term: Tensor, gene: Tensor, sample: Tensor, deleted_sample: Tensor, deleted_gene: Tensor,
-    samples: int, handle: int,
-) -> list[Tensor]:  # fmt: skip
-    """The fields of `Touched`."""
-    layout = SubsystemLayout.find(handle)
-    return touched_entries(
-        layout, term, gene, sample, deleted_sample, deleted_gene, samples
-    ).to_list()
+def edges_of(walk: Walk, samples: int, dtype: torch.dtype) -> Edges:
+    """Triton on CUDA where it is installed, else plain torch."""
+    if walk.at.rank.is_cuda and importlib.util.find_spec("triton") is not None:
+        from dcell_model.engines.kernels import KernelEdges
+
+        return KernelEdges(walk, samples, dtype)
+    return RunEdges(walk, dtype)
 
 
 @torch.library.custom_op("dcell::incremental", mutates_args=())
@@ -88,6 +87,7 @@ def _forward(
     layout, config = walk.layout, walk.layout.config
     act = ACTIVATIONS[config.activation]
     sign = -1 if config.gene_input == "state" else 1
+    edges = edges_of(walk, samples, dtype)
     D_flat = walk.tables(own.bias)  # differences of all outputs
     X_flat = walk.tables(own.bias)  # what norm and activation are differentiated with
     Y_flat = walk.tables(own.bias) if config.layers == 2 else own.bias.new_empty(0)  # first layer's
@@ -95,49 +95,40 @@ def _forward(
     difference = own.bias.new_empty(len(walk.at.rank), own.head.shape[1])
     O_R, Z_R, first_R = (own.bias.new_empty(layout.num_rows) for _ in range(3))
     own.mean, own.var = own.mean.clone(), own.var.clone()
-    for at in reversed(walk.entries):
-        group, w = at.group, at.group.width
-        z_wt = first_R[group.rows].view(-1, w)
-        if known.numel():
-            z_wt.copy_(known[group.rows].view_as(z_wt))
-        else:
-            _wild_type(walk, own, at, O_R, z_wt)
-        padded = own.bias.new_zeros(at.count + 1, w)  # the last takes what padding adds
-        for run in walk.runs[at.number]:
-            product = _product(run.children(tables[run.child_class]),
-                               run.weights(own.children_of(group)), dtype)  # fmt: skip
-            padded.index_add_(0, run.parent, product.to(padded.dtype).view(-1, w))
-        changes = own.genes_of(group).index_select(0, at.change_input)
-        d = padded.index_add_(0, at.change_entry, changes, alpha=sign)[: at.count]
-        if config.layers == 2:
-            y_wt, first = differences.activate(act, at, z_wt, d)
-            walk.split(Y_flat)[at.class_number][at.rows] = first if act.keeps_output else d
-            second = own.second_of(group)
-            z_wt = torch.bmm(second, y_wt[:, :, None])[:, :, 0]
-            z_wt = z_wt + own.second_bias[group.rows].view(-1, w)
-            d = _by_term(at, first, second.transpose(1, 2), dtype)
-        norm = differences.Norm(config.norm, own, at, samples, training)
-        kept = d
-        if config.norm_order == "act_norm":
-            h_wt, h = differences.activate(act, at, z_wt, d)
-            o_wt, D = norm.forward(h_wt, h, training)
-            kept = h if act.keeps_output else d
-        else:
-            o_wt, D = differences.activate(act, at, *norm.forward(z_wt, d, training))
-        inputs[at.class_number][at.rows] = kept
-        tables[at.class_number][at.rows] = D
-        for p in range(own.head.shape[1]):
-            parts = at.times(D, own.head_of(group)[:, :, p])
-            torch.sum(parts, 1, out=difference[at.all_rows, p])
-        Z_R[group.rows], O_R[group.rows] = z_wt.reshape(-1), o_wt.reshape(-1)
+    for stratum in reversed(range(len(walk.strata))):
+        edges.collect(stratum, own, D_flat, X_flat)
+        for at in walk.strata[stratum]:
+            group, w = at.group, at.group.width
+            z_wt, x = first_R[group.rows].view(-1, w), inputs[at.class_number][at.rows]
+            if known.numel():
+                z_wt.copy_(known[group.rows].view_as(z_wt))
+            else:
+                _wild_type(walk, own, at, O_R, z_wt)
+            changes = own.genes_of(group).index_select(0, at.change_input)
+            d = x.index_add_(0, at.change_entry, changes, alpha=sign)
+            if config.layers == 2:
+                y_wt, first = differences.activate(act, at, z_wt, d)
+                walk.split(Y_flat)[at.class_number][at.rows] = first if act.keeps_output else d
+                second = own.second_of(group)
+                z_wt = torch.bmm(second, y_wt[:, :, None])[:, :, 0]
+                z_wt = z_wt + own.second_bias[group.rows].view(-1, w)
+                d = x.copy_(_by_term(at, first, second.transpose(1, 2), dtype))
+            norm = differences.Norm(config.norm, own, at, samples, training)
+            if config.norm_order == "act_norm":
+                h_wt, h = differences.activate(act, at, z_wt, d)
+                o_wt, D = norm.forward(h_wt, h, training)
+                if act.keeps_output:
+                    x.copy_(h)
+            else:
+                o_wt, D = differences.activate(act, at, *norm.forward(z_wt, d, training))
+            tables[at.class_number][at.rows] = D
+            for p in range(own.head.shape[1]):
+                parts = at.times(D, own.head_of(group)[:, :, p])
+                torch.sum(parts, 1, out=difference[at.all_rows, p])
+            Z_R[group.rows], O_R[group.rows] = z_wt.reshape(-1), o_wt.reshape(-1)
     parts = own.head * O_R[:, None]
     wild = own.head_bias.clone().index_add_(0, walk.indices.term_of_row, parts)
     return [wild, difference, own.mean, own.var, first_R, Z_R, O_R, D_flat, X_flat, Y_flat]
-
-
-def _product(a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
-    """`a @ b` by batch, in `dtype`."""
-    return torch.bmm(a.to(dtype), b.to(dtype))
 
 
 def _by_term(at: Entries, x_Nv: Tensor, weights_nvw: Tensor, dtype: torch.dtype) -> Tensor:
@@ -187,63 +178,63 @@ def _backward(
     sign = -1 if config.gene_input == "state" else 1
     first_R, Z_R, O_R, D_flat, X_flat, Y_flat = saved
     tables, inputs = walk.split(D_flat), walk.split(X_flat)
-    # Of the differences; complete for a term when all its parents are done.
-    gradients = walk.split(torch.zeros_like(D_flat))
+    edges = edges_of(walk, samples, dtype)
+    grad_D_flat = torch.zeros_like(D_flat)  # complete for a term when all its parents are done
+    grad_d_flat = walk.tables(own.bias)
+    gradients, grad_d = walk.split(grad_D_flat), walk.split(grad_d_flat)
     out = own.empty_like()
     wild = grad_wild.index_select(0, walk.indices.term_of_row)
     grad_O_R = (own.head * wild).sum(1)  # of the wild type's outputs
     out.head, out.head_bias = wild * O_R[:, None], grad_wild.clone()
-    for at in walk.entries:
-        group, w = at.group, at.group.width
-        D, x = tables[at.class_number][at.rows], inputs[at.class_number][at.rows]
-        z_wt, o_wt = Z_R[group.rows].view(-1, w), O_R[group.rows].view(-1, w)
-        grad_D = gradients[at.class_number][at.rows]
-        for p in range(own.head.shape[1]):
-            grad_head = grad_difference[at.all_rows, p, None]
-            out.head_of(group)[:, :, p] += at.total(D * grad_head)
-            grad_D += at.each(own.head_of(group)[:, :, p]) * grad_head
-        g = grad_O_R[group.rows].view(-1, w), grad_D
-        norm = differences.Norm(config.norm, own, at, samples, training)
-        if config.norm_order == "act_norm":
-            h_wt, h = act.forward(z_wt), x
-            if not act.keeps_output:
-                h_wt, h = differences.activate(act, at, z_wt, x)
-            g = norm.backward(g, h_wt, h, out)
-            g = differences.activate_backward(act, at, g, h_wt if act.keeps_output else z_wt, x)
-        else:
-            keep = (o_wt, D) if act.keeps_output else norm.forward(z_wt, x)
-            g = differences.activate_backward(act, at, g, *keep)
-            g = norm.backward(g, z_wt, x, out)
-        if config.layers == 2:
-            z_wt = first_R[group.rows].view(-1, w)
-            first = walk.split(Y_flat)[at.class_number][at.rows]
-            out.second_bias[group.rows] = g[0].reshape(-1)
-            y_wt, y = act.forward(z_wt), first
-            if not act.keeps_output:
-                y_wt, y = differences.activate(act, at, z_wt, first)
-            second = torch.bmm(g[0][:, :, None], y_wt[:, None, :])
-            out.second_of(group).copy_(second + _outer_by_term(at, g[1], y, dtype))
-            weights_nww = own.second_of(group)
-            g_wt = torch.bmm(g[0][:, None, :], weights_nww)[:, 0]
-            g = g_wt, _by_term(at, g[1], weights_nww, dtype)
-            g = differences.activate_backward(act, at, g, y_wt if act.keeps_output else z_wt, first)
-        grad_wt, grad = g
-        out.bias[group.rows] = grad_wt.reshape(-1)
-        genes_Mw = out.genes_of(group)
-        if config.gene_input == "state":
-            torch.index_select(grad_wt, 0, walk.indices.term_of_gene[at.number], out=genes_Mw)
-        else:
-            genes_Mw.zero_()
-        genes_Mw.index_add_(0, at.change_input, grad[at.change_entry], alpha=sign)
-        _wild_type_backward(walk, own, out, at, grad_wt, O_R, grad_O_R)
-        padded = torch.cat([grad, grad.new_zeros(1, w)])
-        children_Kw = out.children_of(group)
-        for run in walk.runs[at.number]:
-            gp, D = run.parents(padded), run.children(tables[run.child_class])
-            run.add_weights(children_Kw, _product(D.transpose(1, 2), gp, dtype).to(padded.dtype))
-            weights_Evw = run.weights(own.children_of(group))
-            back = _product(gp, weights_Evw.transpose(1, 2), dtype).to(padded.dtype)
-            gradients[run.child_class].index_add_(0, run.child, back.flatten(0, 1))
+    for stratum in range(len(walk.strata)):
+        edges.before(stratum, own, grad_d_flat, grad_D_flat)
+        for at in walk.strata[stratum]:
+            group, w = at.group, at.group.width
+            D, x = tables[at.class_number][at.rows], inputs[at.class_number][at.rows]
+            z_wt, o_wt = Z_R[group.rows].view(-1, w), O_R[group.rows].view(-1, w)
+            grad_D = gradients[at.class_number][at.rows]
+            for p in range(own.head.shape[1]):
+                grad_head = grad_difference[at.all_rows, p, None]
+                out.head_of(group)[:, :, p] += at.total(D * grad_head)
+                grad_D += at.each(own.head_of(group)[:, :, p]) * grad_head
+            g = grad_O_R[group.rows].view(-1, w), grad_D
+            norm = differences.Norm(config.norm, own, at, samples, training)
+            if config.norm_order == "act_norm":
+                h_wt, h = act.forward(z_wt), x
+                if not act.keeps_output:
+                    h_wt, h = differences.activate(act, at, z_wt, x)
+                g = norm.backward(g, h_wt, h, out)
+                g = differences.activate_backward(act, at, g, h_wt if act.keeps_output else z_wt, x)
+            else:
+                keep = (o_wt, D) if act.keeps_output else norm.forward(z_wt, x)
+                g = differences.activate_backward(act, at, g, *keep)
+                g = norm.backward(g, z_wt, x, out)
+            if config.layers == 2:
+                z_wt = first_R[group.rows].view(-1, w)
+                first = walk.split(Y_flat)[at.class_number][at.rows]
+                out.second_bias[group.rows] = g[0].reshape(-1)
+                y_wt, y = act.forward(z_wt), first
+                if not act.keeps_output:
+                    y_wt, y = differences.activate(act, at, z_wt, first)
+                second = torch.bmm(g[0][:, :, None], y_wt[:, None, :])
+                out.second_of(group).copy_(second + _outer_by_term(at, g[1], y, dtype))
+                weights_nww = own.second_of(group)
+                g_wt = torch.bmm(g[0][:, None, :], weights_nww)[:, 0]
+                g = g_wt, _by_term(at, g[1], weights_nww, dtype)
+                g = differences.activate_backward(
+                    act, at, g, y_wt if act.keeps_output else z_wt, first
+                )
+            grad_wt, grad = g
+            out.bias[group.rows] = grad_wt.reshape(-1)
+            genes_Mw = out.genes_of(group)
+            if config.gene_input == "state":
+                torch.index_select(grad_wt, 0, walk.indices.term_of_gene[at.number], out=genes_Mw)
+            else:
+                genes_Mw.zero_()
+            genes_Mw.index_add_(0, at.change_input, grad[at.change_entry], alpha=sign)
+            _wild_type_backward(walk, own, out, at, grad_wt, O_R, grad_O_R)
+            grad_d[at.class_number][at.rows] = grad
+        edges.after(stratum, own, out, (D_flat, grad_d_flat, grad_D_flat))
     return out.to_list()
 
 
@@ -268,34 +259,6 @@ def _wild_type_backward(
             grad_R.index_add_(0, rows, torch.bmm(weights, grad[:, :, None]).view(-1))
 
 
-def _some(like: Tensor, *width: int) -> Tensor:
-    """A fake tensor whose length depends on the data."""
-    return like.new_empty((torch.library.get_ctx().new_dynamic_size(), *width))
-
-
-@_touch.register_fake
-def _(
-    term: Tensor, gene: Tensor, sample: Tensor, deleted_sample: Tensor, deleted_gene: Tensor,
-    samples: int, handle: int,
-) -> list[Tensor]:  # fmt: skip
-    layout = SubsystemLayout.find(handle)
-    entries, places = _some(term), _some(term)
-    cpu = torch.device("cpu")
-    return Touched(
-        term=entries,
-        rank=torch.empty_like(entries),
-        sample=torch.empty_like(entries),
-        starts=term.new_empty(layout.graph.num_terms + 1),
-        child=places,
-        parent=torch.empty_like(places),
-        runs=_some(term, 5).to(cpu),
-        edge_input=_some(term),
-        change_entry=torch.empty_like(term),
-        change_input=torch.empty_like(term),
-        change_bounds=term.new_empty((2, len(layout.groups)), device=cpu),
-    ).to_list()
-
-
 @_forward.register_fake
 def _(
     weights: Sequence[Tensor], touched: Sequence[Tensor], known: Tensor, samples: int,
@@ -303,7 +266,7 @@ def _(
 ) -> list[Tensor]:  # fmt: skip
     layout, own = SubsystemLayout.find(handle), Weights(*weights)
     entries = Touched(*touched).rank.shape[0]
-    D_flat = _some(own.bias)
+    D_flat = dynamic(own.bias)
     rows = [own.bias.new_empty(layout.num_rows) for _ in range(3)]
     return [
         torch.empty_like(own.head_bias),

@@ -123,8 +123,8 @@ class Touched:
     Attributes:
         term, rank, sample: `[N]` of every entry.
         starts: `[T + 1]` where the entries of each rank begin.
-        child, parent: `[Q]` by run, edge and place: the child's entry in the table of its width,
-            and the parent's entry in its group; beyond the last where the place is padding.
+        child, parent: `[Q]` by run, edge and place: the child's and the parent's entry, each in
+            the table of its width; beyond the last where the place is padding.
         runs: `[runs, 5]` on the CPU: set, entries an edge, edges, and where the run begins among
             edges and places.
         edge_input: by run and edge, the row of the group's child weights.
@@ -185,7 +185,6 @@ def touched_entries(
     class_begin = np.array([begin[ranks.classes[c].start] for c in ranks.class_of_rank])
     class_end = np.array([begin[ranks.classes[c].stop] for c in ranks.class_of_rank])
     group_begin = np.array([begin[ranks.groups[g].start] for g in ranks.group_of_rank])
-    group_end = np.array([begin[ranks.groups[g].stop] for g in ranks.group_of_rank])
     edges, padded, runs = _runs(ranks, np.diff(begin))
     child_rank, parent_rank = ranks.edge_child[edges], ranks.edge_parent[edges]
     columns = np.stack(
@@ -196,12 +195,14 @@ def touched_entries(
             parent_rank * samples,
             class_begin[child_rank],
             (class_end - class_begin)[child_rank],
-            group_begin[parent_rank],
-            (group_end - group_begin)[parent_rank],
+            class_begin[parent_rank],
+            (class_end - class_begin)[parent_rank],
         ]
     )
     edge = torch.arange(len(edges), device=device).repeat_interleave(tensor(padded))
-    used, child_first, before, row, in_class, beyond_class, in_group, beyond_group = tensor(columns)
+    used, child_first, before, row, child_from, child_beyond, parent_from, parent_beyond = tensor(
+        columns
+    )
     within = torch.arange(len(edge), device=device) - before[edge]
     real = within < used[edge]
     child = torch.where(real, child_first[edge] + within, 0)
@@ -220,8 +221,8 @@ def touched_entries(
         rank=rank,
         sample=of_sample,
         starts=starts,
-        child=torch.where(real, child - in_class[edge], beyond_class[edge]),
-        parent=torch.where(real, parent - in_group[edge], beyond_group[edge]),
+        child=torch.where(real, child - child_from[edge], child_beyond[edge]),
+        parent=torch.where(real, parent - parent_from[edge], parent_beyond[edge]),
         runs=torch.from_numpy(runs),
         edge_input=tensor(ranks.edge_input[edges]),
         change_entry=change_entry,
@@ -261,3 +262,43 @@ def _runs(ranks: Ranks, entries: IntArray) -> tuple[IntArray, IntArray, IntArray
     places = table[:, 1] * table[:, 2]
     padded = np.repeat(table[:, 1], table[:, 2])
     return edges, padded, np.column_stack([table, first, np.cumsum(places) - places])
+
+
+@torch.library.custom_op("dcell::touched", mutates_args=())
+def touch(
+    term: Tensor, gene: Tensor, sample: Tensor, deleted_sample: Tensor, deleted_gene: Tensor,
+    samples: int, handle: int,
+) -> list[Tensor]:  # fmt: skip
+    """The fields of `Touched`."""
+    layout = SubsystemLayout.find(handle)
+    return touched_entries(
+        layout, term, gene, sample, deleted_sample, deleted_gene, samples
+    ).to_list()
+
+
+def dynamic(like: Tensor, *width: int) -> Tensor:
+    """A fake tensor whose length depends on the data."""
+    return like.new_empty((torch.library.get_ctx().new_dynamic_size(), *width))
+
+
+@touch.register_fake
+def _(
+    term: Tensor, gene: Tensor, sample: Tensor, deleted_sample: Tensor, deleted_gene: Tensor,
+    samples: int, handle: int,
+) -> list[Tensor]:  # fmt: skip
+    layout = SubsystemLayout.find(handle)
+    entries, places = dynamic(term), dynamic(term)
+    cpu = torch.device("cpu")
+    return Touched(
+        term=entries,
+        rank=torch.empty_like(entries),
+        sample=torch.empty_like(entries),
+        starts=term.new_empty(layout.graph.num_terms + 1),
+        child=places,
+        parent=torch.empty_like(places),
+        runs=dynamic(term, 5).to(cpu),
+        edge_input=dynamic(term),
+        change_entry=torch.empty_like(term),
+        change_input=torch.empty_like(term),
+        change_bounds=term.new_empty((2, len(layout.groups)), device=cpu),
+    ).to_list()

@@ -1,11 +1,10 @@
-"""A batch's entries and runs as views, in the form in which both passes of `incremental` walk them.
+"""A batch's entries by group and stratum, as both passes of `incremental` walk them.
 
-Shapes: N entries of a group, n its terms, w its width; of a run: E edges of b places, child width
-v.
+Shapes: N entries of a group, n its terms, w its width.
 """
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,47 +12,6 @@ from torch import Tensor
 from dcell_model.engines.indices import Indices, segment_sum
 from dcell_model.engines.touched import Ranks, Touched
 from dcell_model.subsystems import Group, SubsystemLayout
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Edges of one child width into one group, each with (or padded to) as many places.
-
-    Attributes:
-        edges, places: E and b.
-        child_class: number of the children's width among the distinct ones.
-        child, parent: `[E · b]`, see `Touched`.
-        inputs: rows of the group's child weights: a slice for one edge, else `[E · v]`.
-    """
-
-    edges: int
-    places: int
-    child_class: int
-    child: Tensor
-    parent: Tensor
-    inputs: slice | Tensor
-
-    def children(self, table_Nv: Tensor) -> Tensor:
-        """`[E, b, v]` entries of the children."""
-        return table_Nv.index_select(0, self.child).view(self.edges, self.places, -1)
-
-    def parents(self, table_Nw: Tensor) -> Tensor:
-        """`[E, b, w]` entries of the parents."""
-        return table_Nw.index_select(0, self.parent).view(self.edges, self.places, -1)
-
-    def weights(self, weights_Kw: Tensor) -> Tensor:
-        """`[E, v, w]` weights of the edges."""
-        if isinstance(self.inputs, slice):
-            return weights_Kw[self.inputs][None]
-        rows = weights_Kw.index_select(0, self.inputs)
-        return rows.view(self.edges, -1, weights_Kw.shape[1])
-
-    def add_weights(self, weights_Kw: Tensor, values_Evw: Tensor) -> None:
-        """Add to the weights of the edges in place."""
-        if isinstance(self.inputs, slice):
-            weights_Kw[self.inputs] += values_Evw[0]
-        else:
-            weights_Kw.index_add_(0, self.inputs, values_Evw.flatten(0, 1))
 
 
 class Entries:
@@ -115,7 +73,14 @@ class Entries:
 
 
 class Walk:
-    """Everything that both passes look up about a batch."""
+    """Everything that both passes look up about a batch.
+
+    Attributes:
+        at: the batch's entries.
+        begin: `[T + 1]` where the entries of each rank begin.
+        entries, strata: the entries of every group in row order, and the same by stratum.
+        sizes: entries and width of the table of every width.
+    """
 
     def __init__(self, handle: int, touched: Sequence[Tensor], device: torch.device) -> None:
         self.layout = layout = SubsystemLayout.find(handle)
@@ -129,23 +94,8 @@ class Walk:
         ]
         classes = zip(self.ranks.widths.tolist(), self.ranks.classes, strict=True)
         self.sizes = [(begin[own.stop] - begin[own.start], width) for width, own in classes]
-        self._edge_input = at.edge_input.tolist()
-        self.runs: list[list[Run]] = [[] for _ in layout.groups]
-        for run in at.runs.tolist():
-            group, value = self._run(*run)
-            self.runs[group].append(value)
-
-    def _run(self, number: int, b: int, E: int, edge: int, place: int) -> tuple[int, Run]:
-        group, child_class = self.ranks.sets[number]
-        v = int(self.ranks.widths[child_class])
-        inputs: slice | Tensor
-        if E == 1:
-            inputs = slice(self._edge_input[edge], self._edge_input[edge] + v)
-        else:
-            first = self.at.edge_input[edge : edge + E]
-            inputs = (first[:, None] + torch.arange(v, device=first.device)).view(-1)
-        places = slice(place, place + E * b)
-        return group, Run(E, b, child_class, self.at.child[places], self.at.parent[places], inputs)
+        strata = itertools.groupby(self.entries, lambda entries: entries.group.stratum)
+        self.strata = [list(own) for _, own in strata]
 
     def tables(self, like: Tensor) -> Tensor:
         """Room for a table `[N + 1, width]` of every width; the last row of each is zero."""

@@ -11,6 +11,7 @@ import torch._dynamo.testing
 from data_specs.parameters import Model as ModelConfig
 from dcell_model.dataset import MutantStateBatch, encode_genotypes
 from dcell_model.engines import incremental, stratum
+from dcell_model.engines.touched import touch
 from dcell_model.engines.weights import Weights
 from dcell_model.loss import dcell_loss
 from dcell_model.model import DCell
@@ -46,7 +47,7 @@ def stratum_arguments(model: DCell, batch: MutantStateBatch) -> tuple[Any, ...]:
 
 
 def incremental_arguments(model: DCell, batch: MutantStateBatch) -> tuple[Any, ...]:
-    touched = incremental._touch(
+    touched = touch(
         batch.term, batch.gene, batch.sample, batch.deleted_sample, batch.deleted_gene,
         len(batch), model.layout.handle,
     )  # fmt: skip
@@ -63,7 +64,7 @@ def test_opcheck(config: ModelConfig) -> None:
         torch.library.opcheck(incremental._forward, incremental_arguments(model, batch))
         arguments = (batch.term, batch.gene, batch.sample, batch.deleted_sample,
                      batch.deleted_gene, len(batch), model.layout.handle)  # fmt: skip
-        torch.library.opcheck(incremental._touch, arguments)
+        torch.library.opcheck(touch, arguments)
 
 
 @pytest.mark.parametrize("engine", ["stratum", "incremental"])

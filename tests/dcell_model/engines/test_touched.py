@@ -53,7 +53,8 @@ def test_entries_are_the_touched_and_runs_carry_every_edge(
     carried = []
     for set_number, places, edges, first_edge, first in at.runs.tolist():
         group, child_class = ranks.sets[set_number]
-        own, children = ranks.groups[group], ranks.classes[child_class]
+        children = ranks.classes[child_class]
+        own = ranks.classes[ranks.class_of_rank[ranks.groups[group].start]]
         for edge in range(edges):
             at_places = slice(first + edge * places, first + (edge + 1) * places)
             for child, parent in zip(
