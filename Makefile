@@ -1,10 +1,11 @@
 # `make demo`: install, then raw files to a trained model on the bundled default.
+# `make bench-quick`: install, then time the engines on this machine.
 # `make test`: install, then lint, type check and all tests; this is what CI runs.
 PYTHON ?= python3.11
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test lint clean install
+.PHONY: demo test lint bench-quick clean install
 
 demo: install
 	dvc repro
@@ -28,6 +29,10 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
+
+# Times the engines, the loader and a store's build at yeast scale, in under two minutes.
+bench-quick: install
+	dcell bench --plan quick --out results/bench.json
 
 clean:
 	rm -rf .venv data results .pytest_cache .mypy_cache .ruff_cache .hypothesis

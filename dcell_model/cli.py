@@ -1,4 +1,4 @@
-"""The command `dcell`: train a DCell on built data."""
+"""The command `dcell`: train a DCell on built data, and measure what that costs."""
 
 import argparse
 from collections.abc import Sequence
@@ -44,6 +44,24 @@ def _parser() -> argparse.ArgumentParser:
     summary.add_argument("--ledger", metavar="F", type=Path, required=True)
     summary.add_argument("--run", metavar="DIR", type=Path, required=True, dest="folder")
     summary.set_defaults(run=_summary)
+    bench = commands.add_parser(
+        "bench",
+        help="time training steps, loader and store build on this machine",
+        description="Time training steps of all engines, the loader and the build of a "
+        "store; print tables and write a record.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="examples:\n  dcell bench --out bench.json\n"
+        "  dcell bench --plan quick --data data/kuzmin2018 --out bench.json",
+    )
+    bench.add_argument("--out", metavar="F", type=Path, required=True, help="record to write")
+    bench.add_argument("--data", metavar="DIR", type=Path,
+                       help="folder of a build (default: simulated at yeast scale)")  # fmt: skip
+    bench.add_argument("--plan", choices=("full", "quick", "tiny"), default="full",
+                       help="how much to measure: about 25, 2 and 1 minutes")  # fmt: skip
+    bench.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    bench.add_argument("--profiles", metavar="DIR", type=Path,
+                       help="also write where a step of each engine spends its time")  # fmt: skip
+    bench.set_defaults(run=_bench)
     return parser
 
 
@@ -66,6 +84,22 @@ def _train(options: argparse.Namespace) -> None:
 
 def _summary(options: argparse.Namespace) -> None:
     _print_summary(options.ledger, options.folder)
+
+
+def _bench(options: argparse.Namespace) -> None:
+    import sys
+
+    from dcell_model.bench import run, table
+
+    record = run.run(
+        run.PLANS[options.plan],
+        options.out,
+        data=options.data,
+        device=options.device,
+        profiles=options.profiles,
+        command=["dcell", *sys.argv[1:]],
+    )
+    table.print_record(record)
 
 
 def _print_summary(ledger: Path, folder: Path) -> None:

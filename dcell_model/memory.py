@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as in malloc.h
 _LARGEST = 2**31 - 1
@@ -16,10 +17,21 @@ def keep_freed_memory() -> bool:
     Returns:
         Whether it was done: elsewhere than on glibc there is nothing to do.
     """
+    mallopt = _glibc("mallopt")
+    return mallopt is not None and bool(
+        mallopt(_MMAP_THRESHOLD, _LARGEST) and mallopt(_TRIM_THRESHOLD, _LARGEST)
+    )
+
+
+def return_freed_memory() -> None:
+    """Return to the system what was freed and kept; to see what is in use."""
+    trim = _glibc("malloc_trim")
+    if trim is not None:
+        trim(0)
+
+
+def _glibc(name: str) -> Any:
+    """A function of glibc; None elsewhere."""
     if not sys.platform.startswith("linux"):
-        return False
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except AttributeError:  # another C library
-        return False
-    return bool(mallopt(_MMAP_THRESHOLD, _LARGEST) and mallopt(_TRIM_THRESHOLD, _LARGEST))
+        return None
+    return getattr(ctypes.CDLL(None), name, None)
