@@ -137,6 +137,7 @@ class Train:
     select: Literal["pearson", "loss"] = "pearson"
     patience: int | None = None
     accumulate: int = 1
+    checkpoint_steps: int | None = None  # also within an epoch, after so many steps
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -302,7 +303,8 @@ _AT_LEAST: dict[str, float] = {
     "split.val": 0, "split.test": 0, "model.width_min": 1, "model.width_ratio": 0,
     "model.gene_embedding": 0, "model.init_range": 0, "train.epochs": 1, "train.batch_size": 1,
     "train.lr": 0, "train.weight_decay": 0, "train.clip": 0, "train.aux_weight": 0, "train.l2": 0,
-    "train.patience": 1, "train.accumulate": 1, "train.num_workers": 0, "simulate.noise": 0,
+    "train.patience": 1, "train.accumulate": 1,
+    "train.checkpoint_steps": 1, "train.num_workers": 0, "simulate.noise": 0,
     "baselines.ridge_alphas": 0, "baselines.mlp_hidden": 1, "baselines.mlp_epochs": 1,
 }  # fmt: skip
 PRUNING_STEPS = ("annotated", "containment", "redundant", "transitive_reduction")

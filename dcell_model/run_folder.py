@@ -14,7 +14,7 @@ RUN = {"format": "dcell-run", "version": 1}
 LAST, BEST, RECORD = "last.pt", "checkpoint.pt", "train.json"
 # What may change between a stop and its resumption without changing what is computed; the epochs
 # too where the learning rate does not depend on how many there are.
-FREE = {"train.patience", "train.device", "train.num_workers"}
+FREE = {"train.patience", "train.device", "train.num_workers", "train.checkpoint_steps"}
 
 
 def prepare_folder(out: Path, resume: bool) -> None:

@@ -19,13 +19,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, DistributedSampler, Subset
 
 from data_specs.errors import InputError, exit_with_message
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Parameters, load
 from data_specs.parameters import Train as TrainConfig
 from dcell_model import checkpoint
+from dcell_model.batches import EpochBatches, TrainingBatches
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.engines.choice import pick_engine
 from dcell_model.loss import dcell_loss
@@ -123,11 +123,17 @@ class _Training:
             model.engine, self.engine_reason = pick_engine(model, some)
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {"epoch": 0, "value": -math.inf}
+        # How far the epoch under way has come: steps done, and their loss so far.
+        self.under_way = {"steps": 0, "loss": 0.0, "samples": 0}
         if resume:
             self._restore(model, optimizer)
         self.plain_model = model
         self.model, self.optimizer = fabric.setup(model, optimizer)
-        self.loader = self._training_loader()
+        order = EpochBatches(
+            samples["train"], config.batch_size, seed=config.seed,
+            rank=fabric.global_rank, processes=fabric.world_size,
+        )  # fmt: skip
+        self.batches = TrainingBatches(dataset, order, fabric.device, config.num_workers)
 
     def _target_scale(self) -> tuple[Tensor, Tensor]:
         targets = self.targets[self.samples["train"]].double()
@@ -136,28 +142,6 @@ class _Training:
         std = targets.std(dim=0)
         return targets.mean(dim=0).float(), torch.where(std > 0, std, 1.0).float()
 
-    def _training_loader(self) -> DataLoader[Any]:
-        config = self.config
-        part = Subset(self.dataset, self.samples["train"].tolist())
-        # One process is the case of one replica: the same shuffle for any number of them.
-        sampler: DistributedSampler[Any] = DistributedSampler(
-            part, self.fabric.world_size, self.fabric.global_rank, shuffle=True, seed=config.seed
-        )
-        loader = DataLoader(
-            part,
-            batch_size=config.batch_size,
-            sampler=sampler,
-            # A last batch of one sample has no variance to normalise with.
-            drop_last=len(sampler) % config.batch_size == 1,
-            num_workers=config.num_workers,
-            persistent_workers=config.num_workers > 0,
-            pin_memory=self.fabric.device.type == "cuda",
-        )
-        self.sampler = sampler
-        if len(loader) == 0:
-            raise InputError("train.batch_size=1: batch norm needs at least two samples a batch")
-        return loader
-
     def run(self) -> dict[str, Any]:
         config = self.config
         leader = self.fabric.is_global_zero
@@ -165,9 +149,10 @@ class _Training:
             live_metrics(self.out / "live", leader, len(self.history)) as live,
             progress_bar(leader) as progress,
         ):
-            total = config.epochs * len(self.loader)
+            total = config.epochs * len(self.batches)
             task = progress.add_task("training", total=total)
-            progress.update(task, completed=len(self.history) * len(self.loader))
+            done = len(self.history) * len(self.batches) + int(self.under_way["steps"])
+            progress.update(task, completed=done)
             while len(self.history) < config.epochs and not self._out_of_patience():
                 row = self._epoch(lambda: progress.advance(task))
                 if live is not None:
@@ -207,16 +192,16 @@ class _Training:
 
     def _train_one_epoch(self, epoch: int, advance: Any) -> float:
         config, model, optimizer = self.config, self.model, self.optimizer
-        self.sampler.set_epoch(epoch)
+        done = int(self.under_way["steps"])
+        self.batches.order.begin(epoch, done)
         model.train()
         mean, std = (value.to(self.fabric.device) for value in self.scale)
-        total = torch.zeros((), dtype=torch.float64)
-        seen = 0
+        total = torch.tensor(self.under_way["loss"], dtype=torch.float64)
+        seen = int(self.under_way["samples"])
         optimizer.zero_grad()
-        for step, cpu_batch in enumerate(self.loader, start=1):
-            batch = cpu_batch.to(self.fabric.device, non_blocking=True)
-            self._set_rate((epoch - 1 + (step - 1) / len(self.loader)) / config.epochs)
-            closing = step % config.accumulate == 0 or step == len(self.loader)
+        for step, batch in enumerate(self.batches, start=done + 1):
+            self._set_rate((epoch - 1 + (step - 1) / len(self.batches)) / config.epochs)
+            closing = step % config.accumulate == 0 or step == len(self.batches)
             with self.fabric.no_backward_sync(model, enabled=not closing):
                 heads = model(batch, dense=False)
                 loss = dcell_loss(
@@ -236,8 +221,21 @@ class _Training:
                 optimizer.zero_grad()
             total = total.to(loss.device) + loss.detach().double() * len(batch)
             seen += len(batch)
+            if closing and step < len(self.batches) and self._is_due(step):
+                self.under_way = {"steps": step, "loss": float(total), "samples": seen}
+                if self.fabric.is_global_zero:
+                    self._save(epoch - 1, improved=False)
             advance()
+        self.under_way = {"steps": 0, "loss": 0.0, "samples": 0}
         return float(total) / seen
+
+    def _is_due(self, step: int) -> bool:
+        """Whether a checkpoint is to be written in the middle of an epoch."""
+        every = self.config.checkpoint_steps
+        if every is None:
+            return False
+        # Steps of an accumulation belong together: the first whole one after each multiple.
+        return step % every < self.config.accumulate
 
     def _set_rate(self, progress: float) -> None:
         """Learning rate after this share of the run; a function of it alone, so resume is exact."""
@@ -269,7 +267,7 @@ class _Training:
         )
         if improved:
             checkpoint.save(state, self.out / BEST)
-        progress = {"best": self.best, "history": self.history}
+        progress = {"best": self.best, "history": self.history, "under_way": self.under_way}
         optimizer = self.optimizer.state_dict()
         checkpoint.save(state | {"optimizer": optimizer, **progress}, self.out / LAST)
 
@@ -281,6 +279,7 @@ class _Training:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         self.history, self.best = state["history"], state["best"]
+        self.under_way = state["under_way"]
 
     def _record(self) -> dict[str, Any]:
         times = [row["seconds"] for row in self.history]

@@ -11,9 +11,9 @@ import torch
 from dcell_model.memory import keep_freed_memory
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
-x = torch.ones(2_000, 2_000, requires_grad=True)
-for step in range(12):
-    if step == 4:
+x = torch.ones(3_500, 3_500, requires_grad=True)  # 49 MB: glibc would map and unmap it
+for step in range(20):
+    if step == 10:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     x.tanh().exp().mul(2).sum().backward()
     x.grad = None

@@ -16,6 +16,7 @@ import torch
 from data_specs.errors import InputError
 from data_specs.parameters import Parameters, resolve
 from dcell_model import checkpoint, cli, train
+from dcell_model.dataset import MutantStateBatch, MutantStateDataset
 from tests.conftest import CHECKOUT
 
 
@@ -85,6 +86,36 @@ def test_resume_continues_as_if_never_stopped(
     assert record["best_epoch"] == whole["best_epoch"]
 
 
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_resume_in_the_middle_of_an_epoch(
+    tiny_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accumulate: int
+) -> None:
+    given = settings(batch_size=4, accumulate=accumulate, checkpoint_steps=4)
+    train.run(tiny_build, tmp_path / "whole", given)
+    whole_batch = MutantStateDataset.batch
+    steps: list[list[int]] = []
+
+    def counted(self: MutantStateDataset, indices: Any) -> MutantStateBatch:
+        if not isinstance(indices, np.ndarray):  # of an epoch, not of validation
+            steps.append(list(indices))
+            if len(steps) == 18:
+                raise _StopError
+        return whole_batch(self, indices)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MutantStateDataset, "batch", counted)
+        with pytest.raises(_StopError):
+            train.run(tiny_build, tmp_path / "parts", given)
+    state = checkpoint.load(tmp_path / "parts" / "last.pt")
+    assert state["epoch"] == len(state["history"])
+    assert state["under_way"]["steps"] > 0
+    record = train.run(tiny_build, tmp_path / "parts", given, resume=True)
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+    whole = json.loads((tmp_path / "whole" / "train.json").read_text())
+    for key in ("epoch", "train_loss", "val_loss", "val_pearson", "lr"):
+        assert [row[key] for row in record["history"]] == [r[key] for r in whole["history"]]
+
+
 def test_a_constant_rate_may_be_trained_on(tiny_build: Path, tmp_path: Path) -> None:
     train.run(tiny_build, tmp_path / "whole", settings(epochs=5, schedule="constant"))
     for epochs in (2, 5):
@@ -103,6 +134,22 @@ def test_resume_with_other_parameters(tiny_build: Path, tmp_path: Path) -> None:
     train.run(tiny_build, tmp_path / "run", settings())
     with pytest.raises(InputError, match=r"trained with train\.lr=0\.01, now it is 0\.1"):
         train.run(tiny_build, tmp_path / "run", settings(lr=0.1), resume=True)
+
+
+@pytest.mark.parametrize("engine", ["reference", "stratum", "incremental"])
+def test_engines_train_alike(tiny_build: Path, tmp_path: Path, engine: str) -> None:
+    losses = {}
+    for name in ("reference", engine):
+        record = train.run(tiny_build, tmp_path / name, settings(engine=name, batch_size=48))
+        assert record["engine"] == name
+        losses[name] = [row["train_loss"] for row in record["history"]]
+    np.testing.assert_allclose(losses[engine], losses["reference"], rtol=2e-3)
+
+
+def test_auto_says_what_it_picked(tiny_build: Path, tmp_path: Path) -> None:
+    record = train.run(tiny_build, tmp_path / "run", settings())
+    assert record["engine"] in ("incremental", "stratum")
+    assert "of the multiply-adds" in record["engine_reason"]
 
 
 def test_nothing_to_resume(tiny_build: Path, tmp_path: Path) -> None:
