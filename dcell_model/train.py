@@ -119,7 +119,7 @@ class _Training:
             model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
         )
         if model.engine == "auto":  # by samples that a resumed run has, too
-            some = dataset.batch(samples["train"][:1024])
+            some = dataset.batch(samples["train"][: config.batch_size])
             model.engine, self.engine_reason = pick_engine(model, some)
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {"epoch": 0, "value": -math.inf}

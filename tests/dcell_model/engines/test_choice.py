@@ -21,13 +21,25 @@ def test_share(genotypes: list[list[int]], share: float) -> None:
     assert choice.touched_share(layout, encode_genotypes(GRAPH, genotypes)) == share
 
 
-def test_auto_settles_at_the_first_batch() -> None:
-    few = DCell(GRAPH).eval()
-    assert few.engine == "auto"
-    few(encode_genotypes(GRAPH, [[0], []]))
-    assert few.engine == "incremental"
-    few.engine = "auto"
-    few(encode_genotypes(GRAPH, [[0, 1], [0, 1]]))
-    assert few.engine == "stratum"
-    name, reason = choice.pick_engine(few, encode_genotypes(GRAPH, [[0, 1]]))
-    assert (name, reason) == ("stratum", "deletions reach 100% of the multiply-adds, > 70%")
+def test_auto_settles_at_the_first_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Two products of 4 · 4 · 2 multiply-adds a sample, an edge each; gene 0 leaves half of it.
+    monkeypatch.setattr(choice, "WORTHWHILE", 30)
+    model = DCell(GRAPH, Model(width_min=4)).eval()
+    assert model.engine == "auto"
+    model(encode_genotypes(GRAPH, [[0], [0], []]))
+    assert model.engine == "incremental"
+    model.engine = "auto"
+    model(encode_genotypes(GRAPH, [[0, 1], [0, 1], [0, 1]]))
+    assert model.engine == "stratum"
+
+
+def test_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = DCell(GRAPH, Model(width_min=4))
+    batch = encode_genotypes(GRAPH, [[0]] * 1_000_000)
+    name, reason = choice.pick_engine(model, batch)
+    assert name == "incremental"
+    assert reason == (
+        "batches of 1,000,000 spare 16.0 million multiply-adds a product, ≥ 2; "
+        "deletions reach 50% of all"
+    )
+    assert choice.pick_engine(model, encode_genotypes(GRAPH, [[0]]))[0] == "stratum"
