@@ -6,7 +6,6 @@ Shapes: B samples, G genes, T terms. Inputs are `[B, G]`, 1 where a gene is dele
 from types import SimpleNamespace
 from typing import Any
 
-import networkx as nx
 import torch
 from torch import Tensor, nn
 
@@ -73,6 +72,7 @@ class CellmapsVNN(nn.Module):
 
     def __init__(self, layout: SubsystemLayout) -> None:
         super().__init__()
+        import networkx as nx
         from cellmaps_vnn.vnn import VNN
 
         graph = layout.graph
@@ -104,7 +104,7 @@ class CellmapsVNN(nn.Module):
         self.root = names[0]
 
     def forward(self, deleted: Tensor) -> list[Tensor]:
-        """Predictions `[B, 1]` of all terms; the first is the root's."""
+        """Predictions `[B, 1]`: the final one, then an auxiliary one of each term."""
         predictions: dict[str, Any] = dict(self.vnn(deleted[:, :, None])[0])
         return [predictions.pop("final"), *predictions.values()]
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class Plan:
         precisions: of the fast engines.
         per_term: batch sizes of `reference` with direct widths.
         published: whether published implementations run beside, at the first of these sizes.
+        profiled: batch size at which a step of the fast engines is profiled.
         samples: sizes of store for cost against work; none leaves it out.
         seconds: how long each setting is measured.
     """
@@ -48,6 +49,7 @@ class Plan:
     precisions: tuple[str, ...]
     per_term: tuple[int, ...]
     published: bool
+    profiled: int
     samples: tuple[int, ...]
     seconds: float
 
@@ -67,6 +69,7 @@ FULL = Plan(
     precisions=("fp32", "bf16"),
     per_term=(64, 256, 1024),
     published=True,
+    profiled=1024,
     samples=(10_000, 100_000, 1_000_000),
     seconds=8,
 )
@@ -76,6 +79,7 @@ QUICK = Plan(
     precisions=("fp32",),
     per_term=(64,),
     published=False,
+    profiled=1024,
     samples=(),
     seconds=3,
 )
@@ -85,6 +89,7 @@ TINY = Plan(
     precisions=("bf16",),
     per_term=(8,),
     published=True,
+    profiled=8,
     samples=(200,),
     seconds=0,
 )
@@ -132,7 +137,7 @@ def run(
         record["data"] = {"path": "simulated" if folder in str(data) else str(data),
                           "store": ledger["store"]}  # fmt: skip
         record["steps"] = []
-        for setting in _settings(plan, data, device):
+        for setting in _settings(plan, data, device, profiles):
             row = {**asdict(setting), "yardstick_ms": _yardstick()} | step.run(setting)
             del row["data"], row["profile"]
             record["steps"].append(row)
@@ -144,13 +149,11 @@ def run(
             _cost(Path(folder) / f"work-{samples}", samples, plan, device, show)
             for samples in plan.samples
         ]
-        if profiles is not None:
-            _profile(plan, data, device, profiles)
     write_json(out, record)
     return record
 
 
-def _settings(plan: Plan, data: Path, device: str) -> list[Step]:
+def _settings(plan: Plan, data: Path, device: str, profiles: Path | None) -> list[Step]:
     common: dict[str, Any] = {"data": str(data), "seconds": plan.seconds, "device": device}
     published = PUBLISHED if plan.published else ()
     settings = [Step(engine="reference", batch_size=size, **common) for size in plan.per_term]
@@ -162,7 +165,19 @@ def _settings(plan: Plan, data: Path, device: str) -> list[Step]:
         for size in sizes
         for engine in ("stratum", "incremental")
     ]
-    return settings
+    if profiles is None:
+        return settings
+    profiles.mkdir(parents=True, exist_ok=True)
+    profiled = {"reference": plan.per_term[0]} | dict.fromkeys(
+        ("stratum", "incremental"), plan.profiled
+    )
+    return [
+        replace(setting, profile=str(profiles / f"{setting.engine}-{device}.txt"))
+        if (setting.batch_size, setting.widths) == (profiled.get(setting.engine), "direct")
+        and setting.precision in ("fp32", *plan.precisions[:1])
+        else setting
+        for setting in settings
+    ]
 
 
 def _build(
@@ -195,7 +210,8 @@ def _timed(command: list[str]) -> dict[str, float]:
     start = time.perf_counter()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert child.stderr is not None
-    message = child.stderr.read().decode()
+    with child.stderr as stderr:
+        message = stderr.read().decode()
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
@@ -221,16 +237,6 @@ def _cost(
     (gathered,) = loader.run(data, [loader.GATHERED])
     return {"samples": build["samples"], "build": build, "yardstick_ms": _yardstick(),
             "incremental": row, "loader": gathered}  # fmt: skip
-
-
-def _profile(plan: Plan, data: Path, device: str, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    sizes = {"reference": plan.per_term[0]}
-    for engine in ("reference", "stratum", "incremental"):
-        size = sizes.get(engine, plan.batch_sizes["direct"][-1 if plan is TINY else -2])
-        path = folder / f"{engine}-{device}.txt"
-        step.run(Step(data=str(data), engine=engine, batch_size=size, seconds=0, device=device,
-                      profile=str(path)))  # fmt: skip
 
 
 def _yardstick() -> dict[str, float]:

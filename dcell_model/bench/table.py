@@ -22,16 +22,23 @@ def print_record(record: dict[str, Any]) -> None:
 
 
 def steps_table(record: dict[str, Any]) -> Any:
-    """Training steps: forward, backward, optimiser, rate, memory of a step, kernel launches."""
+    """Training steps: forward, backward, optimiser, rate, memory of a step, kernel launches.
+
+    The rate is also given as a multiple of the reference's with direct widths, at its best size.
+    """
     from rich.table import Table
 
     table = Table(title="training steps, all auxiliary losses, AdamW; medians",
                   title_justify="left", box=None, pad_edge=False)  # fmt: skip
-    table.add_column("engine", no_wrap=True, min_width=24)
-    names = ["batch", "fwd ms", "bwd ms", "opt ms", "samples/s", "MiB"]
+    table.add_column("engine", no_wrap=True, min_width=20)
+    names = ["batch", "fwd ms", "bwd ms", "opt ms", "samples/s", "× ref", "MiB"]
     on_gpu = any(row.get("kernel_launches") for row in record["steps"])
     for name in [*names, *(["launches"] if on_gpu else [])]:
         table.add_column(name, justify="right", no_wrap=True)
+    reference = max(
+        row["samples_per_second"]["median"]
+        for row in record["steps"] if row["engine"] == "reference" and "failed" not in row
+    )  # fmt: skip
     before = None
     for row in record["steps"]:
         kind = f"{row['widths']} widths, {row['precision']}"
@@ -40,13 +47,20 @@ def steps_table(record: dict[str, Any]) -> Any:
             before = kind
         name, size = f"  {row['engine']}", f"{row['batch_size']:,}"
         if "failed" in row:
-            table.add_row(name, size, "not", "run")
+            table.add_row(name, size, "", "", "", "not run")
             continue
         phases = [f"{row[part]['median']:,.0f}" for part in ("forward", "backward", "optimiser")]
         rate, memory = row["samples_per_second"]["median"], row["step_memory_mib"]
         launches = [f"{row['kernel_launches']:,}"] if on_gpu else []
-        table.add_row(name, size, *phases, f"{rate:,.0f}", f"{memory:,.0f}", *launches)
+        table.add_row(
+            name, size, *phases, f"{rate:,.0f}", _times(rate / reference), f"{memory:,.0f}",
+            *launches,
+        )  # fmt: skip
     return table
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
 
 
 def loader_table(record: dict[str, Any]) -> Any:
