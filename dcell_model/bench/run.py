@@ -67,7 +67,7 @@ FULL = Plan(
     simulate=at_scale(91_000),
     batch_sizes={"direct": (64, 256, 1024, 4096), "contained": (64, 256)},
     precisions=("fp32", "bf16"),
-    per_term=(64, 256, 1024),
+    per_term=(64, 256, 1024, 4096),
     published=True,
     profiled=1024,
     samples=(10_000, 100_000, 1_000_000),
@@ -122,12 +122,7 @@ def run(
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("bench --device cuda: no CUDA device is visible; use cpu")
-    record: dict[str, Any] = {
-        "command": " ".join(command),
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
-        "hardware": _hardware(),
-        "versions": _versions(),
+    record: dict[str, Any] = provenance(command) | {
         "gpu": "measured" if device == "cuda" else "not measured: no GPU in this run",
     }
     with tempfile.TemporaryDirectory(prefix="dcell-bench-") as folder:
@@ -237,6 +232,17 @@ def _cost(
     (gathered,) = loader.run(data, [loader.GATHERED])
     return {"samples": build["samples"], "build": build, "yardstick_ms": _yardstick(),
             "incremental": row, "loader": gathered}  # fmt: skip
+
+
+def provenance(command: Sequence[str]) -> dict[str, Any]:
+    """What a record says of itself: command, time, commit, hardware, versions."""
+    return {
+        "command": " ".join(command),
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "hardware": _hardware(),
+        "versions": _versions(),
+    }
 
 
 def _yardstick() -> dict[str, float]:

@@ -11,9 +11,11 @@ from dcell_model.subsystems import SubsystemLayout
 if TYPE_CHECKING:
     from dcell_model.model import DCell
 
-# Multiply-adds that the incremental engine must spare in each of its matrix products to make up
-# for the indexing around them; docs/performance.md has the measurement behind the number.
-WORTHWHILE = 2e6
+# docs/performance.md has the measurements behind both numbers (CPU, fp32): what a multiply-add of
+# the incremental engine costs in those of the stratum engine, and how many must be spared in each
+# matrix product to make up for the indexing around it.
+COST_OF_TOUCHED = 1.35
+WORTHWHILE = 3e6
 
 
 def touched_share(layout: SubsystemLayout, batch: MutantStateBatch) -> float:
@@ -33,7 +35,7 @@ def pick_engine(model: "DCell", batch: MutantStateBatch) -> tuple[str, str]:
     ranks = Ranks.of(model.layout)
     share = touched_share(model.layout, batch)
     work = float(ranks.set_area[ranks.edge_set].sum()) / max(1, len(ranks.sets))
-    spared = (1 - share) * len(batch) * work
+    spared = max(0.0, 1 - COST_OF_TOUCHED * share) * len(batch) * work
     name = "incremental" if spared >= WORTHWHILE else "stratum"
     sign = "≥" if name == "incremental" else "<"
     return name, (

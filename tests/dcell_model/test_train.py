@@ -149,7 +149,7 @@ def test_engines_train_alike(tiny_build: Path, tmp_path: Path, engine: str) -> N
 def test_auto_says_what_it_picked(tiny_build: Path, tmp_path: Path) -> None:
     record = train.run(tiny_build, tmp_path / "run", settings())
     assert record["engine"] == "stratum"  # far too small for anything else
-    assert "multiply-adds a product, < 2" in record["engine_reason"]
+    assert "multiply-adds a product, < 3" in record["engine_reason"]
 
 
 def test_nothing_to_resume(tiny_build: Path, tmp_path: Path) -> None:

@@ -1,0 +1,85 @@
+"""Trains with every engine from one seed and lays their loss curves on each other."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_specs.figures import BLUE, GREY, ORANGE, picture
+from data_specs.layout import write_json
+from data_specs.parameters import override, resolve
+from dcell_model import train
+from dcell_model.bench.run import provenance
+from dcell_model.run_folder import build_parameters
+
+ENGINES = ("reference", "stratum", "incremental")
+
+
+def run(
+    data: Path, out: Path, settings: Sequence[str] = (), command: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Train once with each engine and write `curves.json`, `curves.png` and the runs' folders.
+
+    Args:
+        data: folder of a build.
+        out: folder to write to.
+        settings: assignments of parameters, such as `train.epochs=10`.
+        command: how this was called, for the record.
+    """
+    record: dict[str, Any] = provenance(command) | {"settings": list(settings), "engines": {}}
+    for engine in ENGINES:
+        assignments = [*settings, f"train.engine={engine}"]
+        parameters = resolve(override(build_parameters(data), assignments), where="curves")
+        done = train.run(data, out / engine, parameters)
+        record["engines"][engine] = {
+            "history": done["history"],
+            "seconds_per_epoch": done["seconds_per_epoch"],
+        }
+    write_json(out / "curves.json", record)
+    histories = {engine: row["history"] for engine, row in record["engines"].items()}
+    engine_curves(histories, out / "curves.png")
+    return record
+
+
+def engine_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
+    """Training loss by epoch and engine, and how far each is from the first, as PNG."""
+    first, *others = histories
+    losses = {
+        engine: np.array([row["train_loss"] for row in history])
+        for engine, history in histories.items()
+    }
+    styles = {first: (GREY, 9, "-"), others[0]: (BLUE, 3.5, "-"), others[-1]: (ORANGE, 2, "--")}
+    with picture(path) as figure:
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
+        for engine, loss in losses.items():
+            color, width, line = styles[engine]
+            epochs = np.arange(1, len(loss) + 1)
+            above.plot(epochs, loss, color=color, linewidth=width, linestyle=line, label=engine)
+            if engine != first:
+                apart = np.abs(loss / losses[first] - 1)
+                below.semilogy(epochs, apart, color=color, linewidth=2, linestyle=line)
+        above.set_ylabel("training loss\n(all heads)")
+        above.legend(frameon=False)
+        above.set_title("Three engines from one seed")
+        below.set_ylabel(f"relative distance\nfrom {first}")
+        below.set_xlabel("epoch")
+        below.xaxis.get_major_locator().set_params(integer=True)
+        figure.align_ylabels([above, below])
+
+
+def main() -> None:
+    """`python -m dcell_model.bench.curves --data DIR --out DIR [--set KEY=VALUE …]`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE")
+    options = parser.parse_args()
+    command = ["python", "-m", "dcell_model.bench.curves", *sys.argv[1:]]
+    run(options.data, options.out, options.set, command)
+
+
+if __name__ == "__main__":
+    main()
