@@ -65,6 +65,8 @@ def engine_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], path: Pa
         above.legend(frameon=False)
         above.set_title("Three engines from one seed")
         below.set_ylabel(f"relative distance\nfrom {first}")
+        below.margins(y=0.5)  # room for two powers of ten at least
+        below.minorticks_off()
         below.set_xlabel("epoch")
         below.xaxis.get_major_locator().set_params(integer=True)
         figure.align_ylabels([above, below])
