@@ -2,8 +2,11 @@
 
 import contextlib
 import errno
+import glob
 import gzip
 import hashlib
+import os
+import platform
 import shutil
 import tempfile
 import zlib
@@ -12,6 +15,7 @@ from pathlib import Path
 
 from data_specs.errors import InputError
 
+_HERE = platform.node().replace(".", "_").replace("-", "_") or "host"
 _FULL_OR_FORBIDDEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)
 
 
@@ -26,7 +30,9 @@ def replacing(target: Path) -> Iterator[Path]:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        workplace = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        _clear_after_the_dead(target)
+        prefix = f".{target.name}.{_HERE}-{os.getpid()}."
+        workplace = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
     except OSError as error:
         raise InputError(f"{target}: cannot be written: {error.strerror}") from error
     try:
@@ -46,24 +52,93 @@ def replacing(target: Path) -> Iterator[Path]:
         shutil.rmtree(workplace, ignore_errors=True)
 
 
+def _clear_after_the_dead(target: Path) -> None:
+    """Remove what processes of this machine that were killed have left beside a target."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.{_HERE}-*.*"):
+        process = left.name.removeprefix(f".{target.name}.{_HERE}-").partition(".")[0]
+        if not process.isdecimal():
+            continue
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            shutil.rmtree(left, ignore_errors=True)
+        except PermissionError:
+            continue  # somebody else's, and alive
+
+
 def write_text(target: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with replacing(target) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
+# A gzipped table of genotypes or annotations is ten to thirty times smaller than its text; gzip
+# itself reaches a thousand. What unpacks to more than this is no such table.
+LARGEST_RATIO, ALWAYS_ALLOWED = 200, 2**26
+
+
 def read_text(path: Path) -> str:
     """Read plain or gzipped UTF-8 text, told apart by the first bytes, not by the name.
 
     Raises:
-        InputError: the file is missing, is cut off, or is not UTF-8 text.
+        InputError: the file is missing, cut off, unpacks to suspiciously much, or is not UTF-8.
+    """
+    return check_text(b"".join(_chunks(path)), path)
+
+
+def check_text(raw: bytes, path: Path, first_line: int = 1) -> str:
+    """Decode UTF-8 with or without a byte order mark.
+
+    Raises:
+        InputError: it is something else; names the line.
     """
     try:
-        raw = path.read_bytes()
-        if raw[:2] == b"\x1f\x8b":
-            raw = gzip.decompress(raw)
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + first_line
+        raise InputError(f"{path}:{line}: not UTF-8 text (byte 0x{raw[error.start]:02x})") from None
+
+
+def unpacked(path: Path, scratch: Path) -> Path:
+    """The file itself if it is plain, else its text, unpacked into `scratch`.
+
+    Raises:
+        InputError: the file is missing, cut off, or unpacks to suspiciously much.
+    """
+    if not _is_gzip(path):
+        return path
+    name = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
+    with replacing(scratch / name) as partial, partial.open("wb") as sink:
+        for chunk in _chunks(path):
+            sink.write(chunk)
+    return scratch / name
+
+
+def _is_gzip(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(2) == b"\x1f\x8b"
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, unpacked if it is gzipped, in pieces of a mebibyte."""
+    packed = _is_gzip(path)
+    largest = max(ALWAYS_ALLOWED, LARGEST_RATIO * path.stat().st_size)
+    read = 0
+    try:
+        with gzip.open(path) if packed else path.open("rb") as stream:
+            while chunk := stream.read(2**20):
+                read += len(chunk)
+                if packed and read > largest:
+                    raise InputError(
+                        f"{path}: unpacks to more than {LARGEST_RATIO} times its size; no table or "
+                        "ontology does. If you trust it, unpack it yourself."
+                    )
+                yield chunk
     except EOFError:
         raise InputError(
             f"{path}: the gzip data end in the middle; the file is cut off. Fetch it again."
@@ -72,11 +147,6 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: the gzip data are damaged ({error}). Fetch it again.") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}:{line}: not UTF-8 text (byte 0x{raw[error.start]:02x})") from None
 
 
 def sha256_of(path: Path) -> str:

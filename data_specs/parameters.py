@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from data_specs.errors import ParameterError
+from data_specs.parameter_ranges import check_ranges
 from data_specs.parameter_values import fit, unknown
 from data_specs.presets import PRESETS, PROFILES
 
@@ -28,6 +29,7 @@ class Simulate:
     queries: int = 40  # double-mutant queries
     arrays: int = 250  # array strains that each query is crossed with
     triples: int = 7500  # distinct genotypes with three deleted genes; a quarter more with two
+    pairs: int = 0  # rows of a genome-wide digenic screen in a file of its own (Costanzo 2016)
     noise: float = 0.03  # standard deviation of the measurement error, in units of epsilon
 
 
@@ -81,6 +83,8 @@ class Genotypes:
     orders: tuple[int, ...] = ()  # numbers of deleted genes to keep; empty keeps all
     unannotated: Literal["keep", "drop"] = "keep"
     on_bad_row: Literal["error", "skip"] = "error"
+    piece_bytes: int = 64 * 2**20  # of a text file that one task reads
+    part_rows: int = 2**20  # of the merged table, and so of a shard of the store, roughly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +159,14 @@ class Baselines:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dask:
+    """Who works on the pieces of big tables; what is computed does not depend on it."""
+
+    scheduler: str = "local"  # or the address of a running one, tcp://host:8786
+    workers: int | None = None  # of a local cluster; none: as many as the machine has cores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
     """All sections; `preset` names a whole setting that the sections start from."""
 
@@ -170,6 +182,7 @@ class Parameters:
     model: Model = field(default_factory=Model)
     train: Train = field(default_factory=Train)
     baselines: Baselines = field(default_factory=Baselines)
+    dask: Dask = field(default_factory=Dask)
 
     def to_dict(self) -> dict[str, Any]:
         """All values as plain JSON types, sections in order."""
@@ -273,7 +286,10 @@ def override(given: Mapping[str, Any], assignments: Iterable[str]) -> Values:
 
 
 def changed(parameters: Parameters) -> Values:
-    """The values that preset, profile and defaults do not give: `resolve` of them leads back."""
+    """The values that preset, profile and defaults do not give: `resolve` of them leads back.
+
+    Who did the work (`dask`) is left out.
+    """
     result: Values = {"preset": parameters.preset} if parameters.preset else {}
     profile = {"profile": parameters.sources.profile}
     given_already = resolve({**result, "sources": profile}).to_dict()
@@ -282,7 +298,7 @@ def changed(parameters: Parameters) -> Values:
         differing = {k: v for k, v in values.items() if v != given_already[name][k]}
         if name == "sources" and parameters.sources.profile != Sources().profile:
             differing = profile | differing
-        if differing:
+        if differing and name != "dask":
             result[name] = differing
     return result
 
@@ -294,48 +310,5 @@ def _section(cls: type, name: str, values: Mapping[str, Any], where: str) -> Any
             raise ParameterError(unknown(f"{name}.{key}", KEYS, where))
     prefix = f"{where}: {name}"
     section = cls(**{k: fit(v, hints[k], f"{prefix}.{k}") for k, v in values.items()})
-    _check_ranges(section, name, where)
+    check_ranges(section, name, where)
     return section
-
-
-_AT_LEAST: dict[str, float] = {
-    "annotations.gene_id_columns": 1, "hierarchy.containment": 1, "store.block_bytes": 1,
-    "split.val": 0, "split.test": 0, "model.width_min": 1, "model.width_ratio": 0,
-    "model.gene_embedding": 0, "model.init_range": 0, "train.epochs": 1, "train.batch_size": 1,
-    "train.lr": 0, "train.weight_decay": 0, "train.clip": 0, "train.aux_weight": 0, "train.l2": 0,
-    "train.patience": 1, "train.accumulate": 1,
-    "train.checkpoint_steps": 1, "train.num_workers": 0, "simulate.noise": 0,
-    "baselines.ridge_alphas": 0, "baselines.mlp_hidden": 1, "baselines.mlp_epochs": 1,
-}  # fmt: skip
-PRUNING_STEPS = ("annotated", "containment", "redundant", "transitive_reduction")
-
-
-def _check_ranges(section: Any, name: str, where: str) -> None:
-    where = f"{where}: {name}"
-    for key in dataclasses.fields(section):
-        value = getattr(section, key.name)
-        least = _AT_LEAST.get(f"{name}.{key.name}")
-        if least is None or value is None:
-            continue
-        for item in value if isinstance(value, tuple) else (value,):
-            if not item >= least:
-                raise ParameterError(f"{where}.{key.name} is {item}; expected at least {least:g}")
-    if isinstance(section, Hierarchy):
-        for step in section.steps:
-            if step not in PRUNING_STEPS:
-                raise ParameterError(unknown(step, PRUNING_STEPS, f"{where}.steps"))
-        if "is_a" not in section.relations:
-            raise ParameterError(f"{where}.relations is {section.relations}; is_a is always needed")
-    if isinstance(section, Split) and section.val + section.test >= 1:
-        raise ParameterError(
-            f"{where}: val {section.val} and test {section.test} leave nothing to train on"
-        )
-    if isinstance(section, Annotations) and section.date_cutoff is not None:
-        import datetime
-
-        try:
-            datetime.date.fromisoformat(section.date_cutoff)
-        except ValueError:
-            raise ParameterError(
-                f"{where}.date_cutoff is '{section.date_cutoff}'; expected YYYY-MM-DD"
-            ) from None

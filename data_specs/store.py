@@ -1,12 +1,16 @@
-"""The store of mutant states: what LMDB holds under which key, and the mapped blocks of it.
+"""The store of mutant states: which files it has, what they hold, and the mapped blocks of it.
 
-Keys of the store (an LMDB environment without a lock file):
+A store is a folder of shards and one manifest:
 
-- `block` + 8 bytes big-endian number: an Arrow IPC stream with one record batch of many samples
-- `meta`: JSON, written last, so that a store without it was never finished; it names format,
-  version, layout, fingerprint of the cell graph, phenotypes, gene ids beyond the cell graph's, and
-  for every block its samples, bytes and SHA-256
-- `meta.sha256`: the digest of `meta`
+- `00000/data.mdb`, `00001/data.mdb`, …: LMDB environments without lock files. Under the key
+  `block` + 8 bytes big-endian number lies an Arrow IPC stream with one record batch of many samples
+- `manifest.json`: written last, so that a store without it was never finished; it names format,
+  version, layout, fingerprint of the cell graph, phenotypes, gene ids beyond the cell graph's, for
+  every block its samples, place in the file, and SHA-256, for every shard the SHA-256 of what is
+  around the blocks; it ends with its own
+
+LMDB's own pages have no checksums, and a damaged one can crash the process that follows it. A
+reader therefore maps the file itself and goes by the manifest; any other program may use LMDB.
 
 Columns of a block: `genes` (list of gene indices: the deleted ones), `state` (list of
 (term, gene, stratum, state): the rows that differ from the wild type with `layout: delta`, all M
@@ -15,78 +19,26 @@ the narrowest unsigned type that fits.
 """
 
 import hashlib
-import json
-from dataclasses import asdict, dataclass, fields
+import io
+import mmap
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import lmdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from data_specs.errors import ArtefactError
+from data_specs.store_manifest import DATA, MANIFEST, BlockEntry, ShardEntry, StoreMeta, shard_name
 
-VERSION = 1
-META, META_DIGEST = b"meta", b"meta.sha256"
 PHENOTYPE = "phenotype:"
+# LMDB gives records of this size pages of their own, where they begin at a multiple of 16 bytes;
+# smaller ones stand anywhere between others. Blocks are padded to it: arrays are aligned in place.
+ALIGNED_FROM = 2048
 STATE_COLUMNS = ("term", "gene", "stratum", "state")
-
-
-def block_key(number: int) -> bytes:
-    """Big-endian, so that the keys sort as the numbers do."""
-    return b"block" + number.to_bytes(8, "big")
-
-
-@dataclass(frozen=True, slots=True)
-class BlockEntry:
-    """What `meta` says of one block: its first sample, its length, its size and its digest."""
-
-    first: int
-    samples: int
-    bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class StoreMeta:
-    """The description of a store, as its `meta` record holds it."""
-
-    layout: Literal["delta", "dense"]
-    fingerprint: str
-    samples: int
-    rows: int  # M, rows of a dense state
-    cell_genes: int  # G, genes of the cell graph: indices below it
-    other_genes: tuple[str, ...]  # assayed genes without annotation: indices from G on
-    phenotypes: tuple[str, ...]  # the primary one first
-    blocks: tuple[BlockEntry, ...]
-    format: str = "dcell-store"
-    version: int = VERSION
-
-    def to_json(self) -> bytes:
-        """Canonical bytes: sorted keys, no white space."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
-
-    @classmethod
-    def from_json(cls, raw: bytes, where: Path) -> "StoreMeta":
-        """Parse a `meta` record.
-
-        Raises:
-            ArtefactError: it is not a store's, or of another version.
-        """
-        try:
-            values: dict[str, Any] = json.loads(raw)
-        except ValueError as error:
-            raise ArtefactError(f"{where}: meta record is not JSON ({error})") from None
-        if values.get("format") != "dcell-store" or values.get("version") != VERSION:
-            raise ArtefactError(
-                f"{where}: format {values.get('format')!r} version {values.get('version')!r}; "
-                f"expected 'dcell-store' version {VERSION}. Build the store again."
-            )
-        values["blocks"] = tuple(BlockEntry(**block) for block in values["blocks"])
-        for name in ("other_genes", "phenotypes"):
-            values[name] = tuple(values[name])
-        return cls(**{field.name: values[field.name] for field in fields(cls)})
 
 
 def index_type(count: int) -> pa.DataType:
@@ -119,12 +71,105 @@ class Block:
     state: dict[str, npt.NDArray[Any]]  # by STATE_COLUMNS
     phenotypes: dict[str, npt.NDArray[np.float32]]
 
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        """All arrays by name; phenotypes as `phenotype:NAME`."""
+        return {
+            "gene_offsets": self.gene_offsets,
+            "genes": self.genes,
+            "state_offsets": self.state_offsets,
+            **self.state,
+            **{PHENOTYPE + name: values for name, values in self.phenotypes.items()},
+        }
 
-class StoreReader:
-    """Reads a store in place: opened lazily in each process, never pickled open.
+
+class Shard:
+    """A mapped shard, and the columns of all its blocks as one, for gathering from many at once.
+
+    An element of any block is an element of one flat view on the whole file: `flat` has that view
+    by column, `places` by column and block where its elements begin.
 
     Args:
-        folder: the LMDB environment that the stage `store` wrote.
+        file: LMDB's data file.
+        entry: what the manifest says of it.
+        blocks: what it says of its blocks.
+
+    Raises:
+        ArtefactError: the file is missing, or is not the one that the manifest describes.
+    """
+
+    def __init__(self, file: Path, entry: ShardEntry, blocks: Sequence[BlockEntry]) -> None:
+        try:
+            with file.open("rb") as stream:
+                size = stream.seek(0, io.SEEK_END)
+                if size != entry.bytes:
+                    raise ArtefactError(
+                        f"{file}: the file is cut off or another one ({size} bytes; expected "
+                        f"{entry.bytes}). Build the store again."
+                    )
+                self._mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise ArtefactError(f"{file}: {error.strerror}. Build the store again.") from None
+        self.bytes = np.frombuffer(self._mapped, dtype=np.uint8)
+        if frame_digest(self.bytes, blocks) != entry.sha256:
+            raise ArtefactError(
+                f"{file}: what is around the blocks is damaged: its checksum does not match. "
+                "Build the store again."
+            )
+        self.file, self.blocks = file, blocks
+        self.known = np.zeros(len(blocks), dtype=bool)
+        self.flat: dict[str, npt.NDArray[Any]] = {}
+        self.places: dict[str, npt.NDArray[np.int64]] = {}
+
+    def record(self, number: int) -> memoryview:
+        """The bytes of one block, refused unless their digest is the one in the manifest."""
+        entry = self.blocks[number]
+        raw = memoryview(self._mapped)[entry.offset : entry.offset + entry.bytes]
+        if hashlib.sha256(raw).hexdigest() != entry.sha256:
+            raise ArtefactError(
+                f"{self.file}: block {number} (samples {entry.first} to "
+                f"{entry.first + entry.samples - 1}) is damaged: its checksum does not match. "
+                "Build the store again."
+            )
+        return raw
+
+    def add(self, number: int, block: Block) -> None:
+        """Note where the arrays of a block lie, once its digest has been checked.
+
+        Raises:
+            ArtefactError: an array is not aligned to its elements.
+        """
+        for name, column in block.columns().items():
+            if name not in self.flat:
+                usable = len(self.bytes) // column.itemsize * column.itemsize
+                self.flat[name] = self.bytes[:usable].view(column.dtype)
+                self.places[name] = np.zeros(len(self.known), dtype=np.int64)
+            place = column.ctypes.data - self.bytes.ctypes.data
+            if place % column.itemsize:
+                raise ArtefactError(
+                    f"{self.file}: block {number}: '{name}' is not aligned. Build it again."
+                )
+            self.places[name][number] = place // column.itemsize
+        self.known[number] = True
+
+
+def frame_digest(file: npt.NDArray[np.uint8], blocks: Sequence[BlockEntry]) -> str:
+    """SHA-256 of all bytes of a shard's file `[n]` that are in no record."""
+    digest = hashlib.sha256()
+    before = 0
+    for entry in blocks:
+        digest.update(file[before : entry.offset].data)
+        before = entry.offset + entry.bytes
+    digest.update(file[before:].data)
+    return digest.hexdigest()
+
+
+class StoreReader:
+    """Reads a store in place: mapped anew in each process, never pickled open.
+
+    While a build replaces the store, a reader gets the old one or the new one, whole.
+
+    Args:
+        folder: the folder that the stage `store` wrote.
 
     Raises:
         ArtefactError: the folder holds no finished store, or one that is damaged.
@@ -133,21 +178,68 @@ class StoreReader:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self._blocks: dict[int, Block] = {}
-        raw = self._get(META)
-        if hashlib.sha256(raw).hexdigest().encode() != bytes(self._get(META_DIGEST)):
+        before: tuple[bytes, str] | None = None
+        for attempt in range(_ATTEMPTS):
+            raw = b""
+            try:
+                raw = self._manifest()
+                self.meta = StoreMeta.from_json(raw, self.folder / MANIFEST)
+                self._shards = self._map_all()
+                if self._manifest() == raw:
+                    break
+            except ArtefactError as error:
+                # What fails twice alike is damaged; else it is being replaced.
+                if (raw, str(error)) == before or attempt == _ATTEMPTS - 1:
+                    raise
+                before = (raw, str(error))
+                time.sleep(0 if self._has(raw) else 0.01)
+        self._ready()
+
+    def _manifest(self) -> bytes:
+        manifest = self.folder / MANIFEST
+        try:
+            return manifest.read_bytes()
+        except FileNotFoundError:
             raise ArtefactError(
-                f"{self.folder}: the meta record is damaged. Build the store again."
-            )
-        self.meta = StoreMeta.from_json(bytes(raw), self.folder)
+                f"{manifest}: no such file; the store was never finished, or '{self.folder.parent}'"
+                " is not the folder of a finished build. Build it again."
+            ) from None
+        except OSError as error:
+            raise ArtefactError(f"{manifest}: cannot be read: {error.strerror}") from None
+
+    def _has(self, manifest: bytes) -> bool:
+        try:
+            return self._manifest() == manifest
+        except ArtefactError:
+            return False
+
+    def _map_all(self) -> list[Shard]:
+        shards = []
+        for number, entry in enumerate(self.meta.shards):
+            own = [block for block in self.meta.blocks if block.shard == number]
+            shards.append(Shard(self.folder / shard_name(number) / DATA, entry, own))
+        return shards
+
+    def _ready(self) -> None:
+        #: First sample of every block, the shard of every block, the first block of every shard.
+        self.firsts = np.array([block.first for block in self.meta.blocks])
+        self.shard_of = np.array([block.shard for block in self.meta.blocks])
+        self.first_blocks = np.searchsorted(self.shard_of, np.arange(len(self.meta.shards)))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"folder": self.folder, "meta": self.meta, "_blocks": {}}
+        return {"folder": self.folder, "meta": self.meta}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.folder, self.meta = state["folder"], state["meta"]
+        self._blocks = {}
+        self._shards = self._map_all()
+        self._ready()
 
     def block(self, number: int) -> Block:
-        """Map one block; its digest is checked when a process first touches it.
+        """Map one block; its digest is checked when a reader first touches it.
 
         Raises:
-            ArtefactError: the block is missing or damaged.
+            ArtefactError: the block is damaged.
         """
         if number not in self._blocks:
             self._blocks[number] = self._map(number)
@@ -167,51 +259,25 @@ class StoreReader:
         )
 
     def check_block(self, number: int) -> memoryview:
-        """The bytes of one block, refused unless their digest is the one that `meta` names."""
-        entry = self.meta.blocks[number]
-        raw = self._get(block_key(number))
-        if len(raw) != entry.bytes or hashlib.sha256(raw).hexdigest() != entry.sha256:
-            raise ArtefactError(
-                f"{self.folder}: block {number} (samples {entry.first} to "
-                f"{entry.first + entry.samples - 1}) is damaged: its checksum does not match. "
-                "Build the store again."
-            )
-        return raw
+        """The bytes of one block, refused unless their digest is the one in the manifest."""
+        shard = self.meta.blocks[number].shard
+        return self._shards[shard].record(number - int(self.first_blocks[shard]))
 
-    def _get(self, key: bytes) -> memoryview:
-        try:
-            value = _transaction(self.folder).get(key)
-        except lmdb.Error as error:
-            raise ArtefactError(
-                f"{self.folder}: not readable as a store ({error}). Build it again."
-            ) from None
-        if value is None:
-            raise ArtefactError(
-                f"{self.folder}: no record '{key!r}'; the store was never finished. Build it again."
-            )
-        return memoryview(value)
+    def shard(self, number: int, blocks: Iterable[int]) -> Shard:
+        """A shard with the columns of these of its blocks ready to be gathered from.
+
+        Args:
+            number: of the shard.
+            blocks: numbers of blocks, counted in the shard.
+
+        Raises:
+            ArtefactError: a block is damaged.
+        """
+        shard = self._shards[number]
+        for own in blocks:
+            if not shard.known[own]:
+                shard.add(own, self.block(int(self.first_blocks[number]) + own))
+        return shard
 
 
-# One mapping of a store in a process, whoever reads it: LMDB allows no second one. It stays until
-# the process ends, since views into it may live that long. A forked child goes on with the
-# inherited mapping, which is safe for a reader without locks.
-_open: dict[tuple[int, int], lmdb.Transaction] = {}
-
-
-def _transaction(folder: Path) -> lmdb.Transaction:
-    file = folder / "data.mdb"
-    try:
-        status = file.stat()
-    except OSError as error:
-        raise ArtefactError(
-            f"{file}: {error.strerror}. Is '{folder.parent}' the folder of a finished build?"
-        ) from None
-    key = (status.st_dev, status.st_ino)
-    if key not in _open:
-        environment = lmdb.open(str(folder), readonly=True, lock=False, create=False)
-        information, statistics = environment.info(), environment.stat()
-        if (information["last_pgno"] + 1) * statistics["psize"] > status.st_size:
-            environment.close()
-            raise ArtefactError(f"{file}: the file is cut off. Build the store again.")
-        _open[key] = environment.begin(buffers=True)
-    return _open[key]
+_ATTEMPTS = 10

@@ -51,6 +51,20 @@ GENOTYPE_KEYS: dict[str, pa.DataType] = {
 }
 
 
+# A table of many parts is a folder of Parquet files, `genotypes.parquet/00000.parquet`, …, whose
+# rows follow each other: Polars, PyArrow and Dask read the folder as one table.
+
+
+def part_name(number: int) -> str:
+    """File of a part of a table."""
+    return f"{number:05d}.parquet"
+
+
+def parts_of(table: Path) -> list[Path]:
+    """Files of a table of many parts, in order, as absolute paths."""
+    return sorted(path.absolute() for path in table.glob("[0-9]*.parquet"))
+
+
 def write_table(frame: "pl.DataFrame", path: Path) -> None:
     """Write a stage's table as Parquet; the same frame gives the same bytes."""
     frame.write_parquet(path, compression="zstd", statistics=False)

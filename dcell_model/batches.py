@@ -103,7 +103,7 @@ class ResidentSamples:
         """Whether the samples would take less than a quarter of a CUDA device's free memory."""
         if device.type != "cuda":
             return False
-        size = sum(path.stat().st_size for path in dataset.reader.folder.iterdir())
+        size = sum(path.stat().st_size for path in dataset.reader.folder.glob("*/data.mdb"))
         return size < torch.cuda.mem_get_info(device)[0] / 4
 
     def batch(self, indices: list[int] | Tensor) -> MutantStateBatch:

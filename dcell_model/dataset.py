@@ -1,6 +1,6 @@
 """The samples of a store: read in place, one at a time or gathered in batches."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from torch.utils.data._utils.collate import default_collate_fn_map
 from data_specs.cell_graph import DELETED, CellGraph
 from data_specs.errors import InputError
 from data_specs.mutant_state import StateEncoder
-from data_specs.store import STATE_COLUMNS, Block, StoreReader
+from data_specs.store import PHENOTYPE, STATE_COLUMNS, Block, Shard, StoreReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,6 @@ class MutantStateDataset(Dataset[MutantState]):
                 raise InputError(
                     f"{store}: no phenotype '{name}'; it has {', '.join(self.meta.phenotypes)}"
                 )
-        self._firsts = np.array([block.first for block in self.meta.blocks])
 
     @property
     def gene_ids(self) -> list[str]:
@@ -200,26 +199,38 @@ class MutantStateDataset(Dataset[MutantState]):
         return [self.batch(indices)]
 
     def batch(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> MutantStateBatch:
-        """Gather the samples of any indices, repeats allowed, with one pass a touched block."""
+        """Gather the samples of any indices, repeats allowed, with one pass a touched shard."""
         positions = self._positions(indices)
-        touched = np.searchsorted(self._firsts, positions, side="right") - 1
+        reader = self.reader
+        blocks = np.searchsorted(reader.firsts, positions, side="right") - 1
+        shards = reader.shard_of[blocks]
         phenotypes = np.empty((len(positions), len(self.phenotypes)), dtype=np.float32)
         parts: list[tuple[npt.NDArray[Any], ...]] = []
-        for number in np.unique(touched):
-            block = self.reader.block(int(number))
-            places = np.flatnonzero(touched == number)
-            at = positions[places] - block.first
-            owner, row = _gather(block.state_offsets, at)
+        for number in np.unique(shards):
+            places = np.flatnonzero(shards == number)
+            at = positions[places] - reader.firsts[blocks[places]]
+            own = blocks[places] - reader.first_blocks[number]  # counted in the shard
+            shard = reader.shard(number, np.unique(own))
+
+            def column(
+                name: str, entries: npt.NDArray[np.int64], of: npt.NDArray[np.int64],
+                shard: Shard = shard,
+            ) -> npt.NDArray[Any]:  # fmt: skip
+                values: npt.NDArray[Any] = shard.flat[name][shard.places[name][of] + entries]
+                return values
+
+            owner, row = _ragged(column, "state_offsets", at, own)
             if self.meta.layout == "dense":
-                changed = block.state["state"][row] == DELETED
+                changed = column("state", row, own[owner]) == DELETED
                 owner, row = owner[changed], row[changed]
-            gene_owner, entry = _gather(block.gene_offsets, at)
-            term, gene = block.state["term"][row], block.state["gene"][row]
-            parts.append((places[owner], term, gene, places[gene_owner], block.genes[entry]))
-            for column, name in enumerate(self.phenotypes):
-                phenotypes[places, column] = block.phenotypes[name][at]
-        columns = zip(*parts, strict=True) if parts else [[np.empty(0)]] * 5
-        return _to_batch(positions, columns, phenotypes, self.phenotypes)
+            term, gene = column("term", row, own[owner]), column("gene", row, own[owner])
+            gene_owner, entry = _ragged(column, "gene_offsets", at, own)
+            genes = column("genes", entry, own[gene_owner])
+            parts.append((places[owner], term, gene, places[gene_owner], genes))
+            for to, name in enumerate(self.phenotypes):
+                phenotypes[places, to] = column(PHENOTYPE + name, at, own)
+        gathered = zip(*parts, strict=True) if parts else [[np.empty(0)]] * 5
+        return _to_batch(positions, gathered, phenotypes, self.phenotypes)
 
     def _positions(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         positions = np.array(indices, dtype=np.int64)
@@ -229,19 +240,22 @@ class MutantStateDataset(Dataset[MutantState]):
         return positions
 
     def _block_of(self, position: int) -> Block:
-        number = int(np.searchsorted(self._firsts, position, side="right")) - 1
+        number = int(np.searchsorted(self.reader.firsts, position, side="right")) - 1
         return self.reader.block(number)
 
 
-def _gather(
-    offsets: npt.NDArray[Any], at: npt.NDArray[np.int64]
+def _ragged(
+    column: Callable[..., npt.NDArray[Any]],
+    offsets: str,
+    at: npt.NDArray[np.int64],
+    blocks: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Flat positions of ragged rows `at`, and which of them each position belongs to."""
-    starts, lengths = offsets[at], offsets[at + 1] - offsets[at]
+    """Which of the samples `at` each of their entries belongs to, and its number in the block."""
+    starts = column(offsets, at, blocks).astype(np.int64)
+    lengths = column(offsets, at + 1, blocks) - starts
     ends = np.cumsum(lengths)
     owner = np.repeat(np.arange(len(at)), lengths)
-    total = int(ends[-1]) if len(at) else 0
-    return owner, np.arange(total) - np.repeat(ends - lengths - starts, lengths)
+    return owner, np.arange(len(owner)) - np.repeat(ends - lengths - starts, lengths)
 
 
 def collate(batch: Sequence[MutantStateBatch], **_: Any) -> MutantStateBatch:

@@ -1,48 +1,175 @@
 """Any table file as rows of text cells: plain or gzipped text, Parquet, Excel workbook.
 
-What a file is, is told by its first bytes, never by its name.
+What a file is, is told by its first bytes, never by its name. It is read in pieces that do not
+depend on who reads them: ranges of bytes of a text, ranges of rows of a Parquet table.
 """
 
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import fastexcel
 import polars as pl
 
 from data_specs.errors import InputError
-from data_specs.files import read_text
+from data_specs.files import check_text, unpacked
 
 MISSING = ("", "nan", "na", "n/a", "null", "none")
 Texts = TypeVar("Texts", pl.Expr, pl.Series)
+_HEAD = 2**20  # bytes within which a text's header must end
 _PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"  # an .xlsx workbook is a zip archive
 
 
-def read_rows(path: Path) -> pl.DataFrame:
-    """Read all rows that hold anything: `row` and either `line` (text) or `cells` (list[str]).
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Part of a file: bytes of a text or rows of a table, from `start` up to `stop`.
 
-    `row` is the line of a text file, the row of a sheet (both from 1), or the row of a Parquet
-    table, whose row 0 holds the column names.
+    Attributes:
+        named: the file as the user named it, for messages.
+        path: the file to read; for a gzipped text it is the unpacked one.
+        kind: what it is.
+        start, stop: bytes (`text`, at the start of a line) or rows (`parquet`); none is the end.
+    """
+
+    named: Path
+    path: Path
+    kind: Literal["text", "parquet", "sheet"]
+    start: int = 0
+    stop: int | None = None
+
+
+def pieces_of(path: Path, scratch: Path, piece_bytes: int) -> list[Piece]:
+    """Cut a file into pieces of about so many bytes; a workbook is one piece.
+
+    Args:
+        path: the file.
+        scratch: folder that a gzipped text is unpacked into.
+        piece_bytes: size of a piece of text; of a Parquet table, of the rows in memory.
 
     Raises:
-        InputError: the file is missing, cut off, damaged, or of none of these kinds.
+        InputError: the file is missing, cut off or damaged.
     """
-    magic = b""
     try:
         with path.open("rb") as stream:
             magic = stream.read(4)
         if magic == _PARQUET:
-            return _parquet_rows(pl.read_parquet(path, glob=False))
+            return _pieces_of_parquet(path, piece_bytes)
         if magic == _ZIP:
-            return _sheet_rows(path)
-        lines = pl.read_lines(path, glob=False, row_index_name="row", row_index_offset=1)
+            return [Piece(path, path, "sheet")]
+        text = unpacked(path, scratch)
+        starts = [0]
+        with text.open("rb") as stream:
+            size = stream.seek(0, io.SEEK_END)
+            while starts[-1] + piece_bytes < size:
+                stream.seek(starts[-1] + piece_bytes - 1)
+                stream.readline()  # on to the start of a line
+                starts.append(stream.tell())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except pl.exceptions.PolarsError as error:
+        raise InputError(_unreadable(path, "a Parquet table", error)) from None
+    starts = [start for start in starts if start < size] or [0]
+    return [
+        Piece(path, text, "text", start, stop)
+        for start, stop in zip(starts, [*starts[1:], size], strict=True)
+    ]
+
+
+def _pieces_of_parquet(path: Path, piece_bytes: int) -> list[Piece]:
+    table = pl.scan_parquet(path, glob=False)
+    rows = table.select(pl.len()).collect().item()
+    head = table.head(1000).collect()
+    size = max(1, round(head.estimated_size() / max(1, head.height)))
+    step = max(1, piece_bytes // size)
+    return [
+        Piece(path, path, "parquet", start, min(start + step, rows))
+        for start in range(0, max(rows, 1), step)
+    ]
+
+
+def read_head(piece: Piece) -> pl.DataFrame:
+    """Read the first rows of a file from its first piece: at least those that may be its header.
+
+    Raises:
+        InputError: the piece is damaged.
+    """
+    if piece.kind == "sheet":
+        return read_rows(piece)
+    if piece.kind == "parquet":
+        names = pl.scan_parquet(piece.path, glob=False).collect_schema().names()
+        rows = pl.DataFrame({"cells": [names]}, schema={"cells": pl.List(pl.String)})
+        return rows.filter(pl.col("cells").list.len() > 0).with_row_index("row")
+    with piece.path.open("rb") as stream:
+        head = stream.read(_HEAD)
+        whole = not stream.read(1)
+    return _lines(replace(piece, stop=len(head) if whole else head.rfind(b"\n") + 1))
+
+
+def below(pieces: Sequence[Piece], row: int) -> list[Piece]:
+    """What is left of a file's pieces below one of its rows, as `read_head` counts them."""
+    if pieces[0].kind == "parquet":
+        return list(pieces)
+    if pieces[0].kind == "sheet":
+        return [replace(pieces[0], start=row)]
+    with pieces[0].path.open("rb") as stream:
+        for _ in range(row + 1):
+            stream.readline()
+        begin = stream.tell()
+    left = [replace(piece, start=max(begin, piece.start)) for piece in pieces]
+    return [piece for piece in left if piece.start < (piece.stop or 0)]
+
+
+def read_rows(piece: Piece) -> pl.DataFrame:
+    """Read all rows of a piece that hold anything: `row` and `line` (text) or `cells` (list[str]).
+
+    `row` counts from the piece's first line of text (0), or is the row of the sheet or of the
+    Parquet table (from 1).
+
+    Raises:
+        InputError: the piece is damaged.
+    """
+    if piece.kind == "text":
+        return _lines(piece)
+    kind = "a Parquet table" if piece.kind == "parquet" else "an .xlsx workbook"
+    try:
+        if piece.kind == "parquet":
+            return _parquet_rows(piece)
+        return _sheet_rows(piece.path).filter(pl.col("row") > piece.start)
     except (OSError, pl.exceptions.PolarsError, fastexcel.FastExcelError) as error:
-        if magic not in (_PARQUET, _ZIP):
-            read_text(path)  # says what is wrong with the text, and where
-        kind = "a Parquet table" if magic == _PARQUET else "an .xlsx workbook"
-        raise InputError(
-            f"{path}: begins like {kind} but cannot be read as one: {str(error).splitlines()[0]}. "
-            "Fetch it again; unpack it first if it is an archive."
-        ) from None
+        raise InputError(_unreadable(piece.named, kind, error)) from None
+
+
+def row_in_file(piece: Piece, row: int) -> int:
+    """Line of the file (from 1) of a row of a piece of text; rows of tables are that already."""
+    if piece.kind != "text":
+        return row
+    before = 0
+    with piece.path.open("rb") as stream:
+        while stream.tell() < piece.start:
+            before += stream.read(min(2**20, piece.start - stream.tell())).count(b"\n")
+    return before + row + 1
+
+
+def _unreadable(path: Path, kind: str, error: Exception) -> str:
+    return (
+        f"{path}: begins like {kind} but cannot be read as one: {str(error).splitlines()[0]}. "
+        "Fetch it again; unpack it first if it is an archive."
+    )
+
+
+def _lines(piece: Piece) -> pl.DataFrame:
+    with piece.path.open("rb") as stream:
+        stream.seek(piece.start)
+        raw = stream.read((piece.stop or 0) - piece.start)
+    try:
+        lines = pl.read_lines(io.BytesIO(raw), row_index_name="row")
+    except pl.exceptions.PolarsError:
+        check_text(raw, piece.named, row_in_file(piece, 0))  # says what is wrong, and where
+        raise
     lines = lines.filter(pl.col("line").str.contains(r"\S"))
     return lines.with_columns(pl.col("line").str.strip_prefix("\ufeff"))
 
@@ -102,16 +229,15 @@ def number(text: pl.Expr) -> pl.Expr:
     return pl.when(value.is_finite()).then(value)
 
 
-def _parquet_rows(table: pl.DataFrame) -> pl.DataFrame:
-    header = pl.DataFrame({"cells": [table.columns]}, schema={"cells": pl.List(pl.String)})
-    if not table.width:
-        return header.clear().with_row_index("row")
+def _parquet_rows(piece: Piece) -> pl.DataFrame:
+    scan = pl.scan_parquet(piece.path, glob=False)
+    table = scan.slice(piece.start, (piece.stop or 0) - piece.start).collect()
     columns = [
         pl.col(name).list.join("|") if isinstance(dtype, pl.List) else pl.col(name).cast(pl.String)
         for name, dtype in table.schema.items()
     ]
     body = table.select(cells=pl.concat_list(columns))  # numbers keep every digit as text
-    return pl.concat([header, body]).with_row_index("row")
+    return body.with_row_index("row", offset=piece.start + 1)
 
 
 def _sheet_rows(path: Path) -> pl.DataFrame:

@@ -7,19 +7,37 @@ those of its query strain and that of its array strain. All rows are parsed at o
 import functools
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from data_specs.errors import InputError
-from pipeline.genotype_cells import MISSING, cell, cells_of, is_missing, number, read_rows
-from pipeline.genotype_headers import Form, folded, known_forms, recognise
-
-CHUNK = 2**20  # rows parsed at a time: bounds the memory on the 20 million rows of Costanzo 2016
+from pipeline.dask import Each
+from pipeline.genotype_cells import (
+    MISSING,
+    Piece,
+    below,
+    cell,
+    cells_of,
+    is_missing,
+    number,
+    pieces_of,
+    read_head,
+    read_rows,
+    row_in_file,
+)
+from pipeline.genotype_headers import (
+    Form,
+    count_numbers,
+    folded,
+    known_forms,
+    numeric_columns,
+    recognise,
+)
 
 # What can be wrong with a row, the first that holds, and the reason that it is counted under.
 PROBLEMS = {
@@ -34,58 +52,85 @@ _STRAIN_GENE = r"^[^\s|_]+$"  # `_` ends the names in a strain id: `YAR002W+YDL2
 
 
 @dataclass(frozen=True, slots=True)
-class GenotypeTable:
-    """One file's genotypes: `frame` has `row`, `genes`, `query`, then float64 phenotypes.
-
-    `row` is the line of a text file or the row of a table; `genes` list[str], sorted, each once;
-    `query` the sorted genes deleted in the query strain joined by `|`, null where there are none.
-    """
+class GenotypeFile:
+    """A file of a known form, in pieces that hold rows of genotypes only."""
 
     path: Path
-    form: str
-    rows: int  # all rows, kept and dropped
+    form: Form
+    pieces: tuple[Piece, ...]
+
+    @property
+    def phenotypes(self) -> tuple[str, ...]:
+        """Their names, the primary one first."""
+        return tuple(self.form.phenotypes)
+
+
+@dataclass(frozen=True, slots=True)
+class Genotypes:
+    """The genotypes of a piece: `frame` has `genes`, `query`, then float64 phenotypes.
+
+    `genes` list[str], sorted, each once; `query` the sorted genes deleted in the query strain
+    joined by `|`, null where there are none.
+    """
+
     frame: pl.DataFrame
-    phenotypes: tuple[str, ...]  # the primary one first
+    rows: int  # all rows, kept and dropped
     dropped: dict[str, int]  # rows that could not be read, by reason
+    complaint: str | None  # about the first of them: what, where, what to do
 
 
-def read(
-    path: Path, *, control_gene: str | None = None, on_bad_row: Literal["error", "skip"] = "error"
-) -> GenotypeTable:
-    """Read the genotypes of a file of any known form.
+def open_file(path: Path, scratch: Path, piece_bytes: int, each: Each) -> GenotypeFile:
+    """Find out what form a file has, and cut it into pieces.
 
     Args:
         path: text (plain or gzipped), Parquet, or a workbook whose first sheet is the table.
-        control_gene: a deletion of it in a query strain is no deletion.
-        on_bad_row: raise at the first row that cannot be read, or count such rows by reason.
+        scratch: folder that a gzipped text is unpacked into.
+        piece_bytes: size of a piece.
+        each: who looks at the pieces; the columns of a plain table are told by all of them.
 
     Raises:
-        InputError: an unreadable or empty file, an unknown header, a bad row (`file:line`).
+        InputError: an unreadable or empty file, or an unknown header.
     """
-    rows = read_rows(path)
+    pieces = pieces_of(path, scratch, piece_bytes)
+    rows = read_head(pieces[0])
     if rows.is_empty():
         raise InputError(f"{path}: the file is empty; expected a genotype table. {known_forms()}")
     form = recognise(path, rows)
-    rows = rows.slice(form.header_row + 1)
-    if rows.is_empty():
-        raise InputError(f"{path}: a header without a row below it; expected genotypes")
-    kept, dropped = [], dict.fromkeys(PROBLEMS.values(), 0)
-    for chunk in rows.iter_slices(CHUNK):
-        parsed = _parse(chunk, form, control_gene)
-        bad = parsed.filter(pl.col("problem").is_not_null())
-        if on_bad_row == "error" and not bad.is_empty():
-            raise InputError(_complaint(path, bad.row(0, named=True), form))
-        for problem, count in bad["problem"].value_counts().iter_rows():
-            dropped[PROBLEMS[problem]] += count
-        good = parsed.filter(pl.col("problem").is_null())
-        kept.append(good.select("row", "genes", "query", *form.phenotypes))
-    return GenotypeTable(
-        path=path,
-        form=form.name,
+    if form.header_row >= 0:
+        pieces = below(pieces, form.header_row)
+    if form.name == "plain":
+        counts = each(_count_numbers, [(piece, form) for piece in pieces])
+        form = replace(form, phenotypes=numeric_columns(path, form, counts))
+    return GenotypeFile(path, form, tuple(pieces))
+
+
+def _count_numbers(piece: Piece, form: Form) -> dict[int, tuple[int, int]]:
+    return count_numbers(read_rows(piece), form)
+
+
+def read_piece(piece: Piece, form: Form, control_gene: str | None = None) -> Genotypes:
+    """Read the genotypes of a piece of a file; rows that cannot be read are counted by reason.
+
+    Args:
+        piece: of the file.
+        form: of the file.
+        control_gene: a deletion of it in a query strain is no deletion.
+
+    Raises:
+        InputError: the piece is damaged.
+    """
+    rows = read_rows(piece)
+    parsed = _parse(rows, form, control_gene)
+    bad = parsed.filter(pl.col("problem").is_not_null())
+    dropped = dict.fromkeys(PROBLEMS.values(), 0)
+    for problem, count in bad["problem"].value_counts().iter_rows():
+        dropped[PROBLEMS[problem]] += count
+    good = parsed.filter(pl.col("problem").is_null())
+    return Genotypes(
+        frame=good.select("genes", "query", *form.phenotypes),
         rows=rows.height,
-        frame=pl.concat(kept),
-        phenotypes=tuple(form.phenotypes),
         dropped={reason: count for reason, count in dropped.items() if count},
+        complaint=None if bad.is_empty() else _complaint(piece, bad.row(0, named=True), form),
     )
 
 
@@ -193,7 +238,7 @@ def _in_order(names: Sequence[pl.Series], pattern: str) -> tuple[pl.Series, pl.S
     return pl.Series("genes", lists), pl.Series(repeated), pl.Series(unfit)
 
 
-def _complaint(path: Path, row: Mapping[str, Any], form: Form) -> str:
+def _complaint(piece: Piece, row: Mapping[str, Any], form: Form) -> str:
     """Say what is wrong with a row, where, and what to do."""
     cells = [(cell or "").strip() for cell in row["cells"]]
     match row["problem"]:
@@ -217,7 +262,8 @@ def _complaint(path: Path, row: Mapping[str, Any], form: Form) -> str:
             )
             found = f"'{form.header[at] if form.header else name}' is '{cells[at]}'"
             expected = "a finite number"
+    where = f"{piece.named}:{row_in_file(piece, row['row'])}"
     return (
-        f"{path}:{row['row']}: found {found}; expected {expected}. Correct the row, or set "
+        f"{where}: found {found}; expected {expected}. Correct the row, or set "
         "genotypes.on_bad_row: skip to count such rows instead."
     )

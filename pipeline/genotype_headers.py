@@ -1,7 +1,7 @@
 """Which published form a genotype table has, by its header, and where its fields then stand."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -71,7 +71,7 @@ class Form:
 
     name: str
     header: tuple[str, ...] = ()
-    header_row: int = -1  # among the file's rows; -1 where there is none
+    header_row: int = -1  # as `read_head` counts; -1 where there is none
     separator: str | None = None
     strains: tuple[int, int] | None = None  # query, array
     genes: tuple[int, ...] = ()  # `genes`, or `gene_1`, `gene_2`, …
@@ -95,7 +95,9 @@ def known_forms() -> str:
 
 
 def recognise(path: Path, rows: pl.DataFrame) -> Form:
-    """Find the form of a file's rows (`genotype_cells.read_rows`, not empty).
+    """Find the form of a file by its first rows (`genotype_cells.read_head`, not empty).
+
+    The phenotypes of a plain table are told by all its rows (`numeric_columns`) and still missing.
 
     Raises:
         InputError: none of the known forms; names them all.
@@ -104,17 +106,11 @@ def recognise(path: Path, rows: pl.DataFrame) -> Form:
     for at, header in enumerate(first):
         separator = separator_in(rows["line"][at]) if "line" in rows.columns else None
         form = _form_of(tuple(header))
-        if form is None:
-            continue
-        form = replace(form, header_row=at, separator=separator)
-        if form.name == "plain":
-            below = rows.slice(at + 1)
-            below = below.select("row", cells_of(below, separator))
-            return replace(form, phenotypes=_numeric_columns(path, below, form))
-        return form
+        if form is not None:
+            return replace(form, header_row=rows["row"][at], separator=separator)
     if len(first[0]) > 2 and first[0][0].isdecimal():
         return Form("dcell")
-    raise InputError(f"{path}:{rows['row'][0]}: unknown header {first[0]}. {known_forms()}")
+    raise InputError(f"{path}:{rows['row'][0] + 1}: unknown header {first[0]}. {known_forms()}")
 
 
 def _form_of(header: tuple[str, ...]) -> Form | None:
@@ -131,10 +127,10 @@ def _form_of(header: tuple[str, ...]) -> Form | None:
             )
     query = cells.index("query") if "query" in cells else None
     if "genes" in cells:
-        return Form("plain", header, genes=(cells.index("genes"),), query=query)
+        return Form("plain", header, genes=(cells.index("genes"),), query=query, phenotypes={})
     if "gene_1" in cells:
         genes = [at for at, cell in enumerate(cells) if re.fullmatch(r"gene_\d+", cell)]
-        return Form("plain", header, genes=tuple(genes), query=query)
+        return Form("plain", header, genes=tuple(genes), query=query, phenotypes={})
     return None
 
 
@@ -143,21 +139,42 @@ def folded(cell: str) -> str:
     return " ".join(cell.split()).casefold().replace("ε", "epsilon")
 
 
-def _numeric_columns(path: Path, below: pl.DataFrame, form: Form) -> dict[str, int]:
+def count_numbers(rows: pl.DataFrame, form: Form) -> dict[int, tuple[int, int]]:
+    """Count, by column that may be a phenotype of a plain table, filled cells and numbers."""
+    rows = rows.select(cells_of(rows, form.separator))
+    columns = [
+        at
+        for at, name in enumerate(form.header)
+        if name and at not in form.genes and at != form.query
+    ]
+    return {
+        at: rows.select(
+            (~is_missing(cell(at))).sum(), numbers=number(cell(at)).is_not_null().sum()
+        ).row(0)
+        for at in columns
+    }
+
+
+def numeric_columns(
+    path: Path, form: Form, counts: Sequence[Mapping[int, tuple[int, int]]]
+) -> dict[str, int]:
     """Find the phenotypes of a plain table: named columns whose filled cells are mostly numbers.
 
     Mostly, so that one odd cell is an error and not a column left out in silence. A column without
     a name (a row index) is no phenotype.
+
+    Args:
+        path: for messages.
+        form: of the table.
+        counts: `count_numbers` of each of its pieces.
+
+    Raises:
+        InputError: no such column, or two of one name.
     """
     found: dict[str, int] = {}
-    if below.is_empty():
-        return found
-    for at, name in enumerate(form.header):
-        if not name or at in form.genes or at == form.query:
-            continue
-        filled, numbers = below.select(
-            (~is_missing(cell(at))).sum(), numbers=number(cell(at)).is_not_null().sum()
-        ).row(0)
+    for at in counts[0] if counts else ():
+        name = form.header[at]
+        filled, numbers = (sum(count[at][i] for count in counts) for i in range(2))
         if numbers and 2 * numbers >= filled:
             if name in found or name in _RESERVED:
                 raise InputError(
@@ -165,7 +182,7 @@ def _numeric_columns(path: Path, below: pl.DataFrame, form: Form) -> dict[str, i
                     "needs itself; rename it"
                 )
             found[name] = at
-    if not found:
+    if counts and not found:
         raise InputError(
             f"{path}: no column of numbers among {list(form.header)}; expected a phenotype"
         )

@@ -3,199 +3,277 @@
 Rows of one gene set (repeats, other alleles, query and array exchanged) become one genotype with
 the mean of each phenotype and its spread. What a file calls a gene is taken as it is: whether a
 gene is annotated is asked where the hierarchy is known.
+
+No table is ever whole in memory. Pieces of the files are parsed, sorted by gene set and laid down;
+then ranges of gene sets are merged, each from all pieces, and written as the parts of the table.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
 from data_specs.errors import InputError
 from data_specs.files import replacing
 from data_specs.layout import DataLayout, read_json, write_json
-from data_specs.parameters import Genotypes, Parameters
-from data_specs.tables import write_table
-from pipeline.genotype_formats import GenotypeTable, read
+from data_specs.parameters import Genotypes as GenotypesConfig
+from data_specs.parameters import Parameters
+from data_specs.tables import part_name, write_table
+from pipeline.dask import Each, workers
+from pipeline.genotype_cells import Piece
+from pipeline.genotype_formats import GenotypeFile, open_file, read_piece
+from pipeline.genotype_headers import Form
+from pipeline.genotype_merging import Given, added, merge, usable
 from pipeline.stage import run_stage
 
-Given = Literal["train", "test"]
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+SAMPLED = 64  # gene sets looked at for every part, to cut the table into parts of like size
 
 
-def merge(
-    tables: Sequence[tuple[Given, GenotypeTable]], settings: Genotypes
-) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """Merge rows of one gene set, in the schema of `data_specs.tables`, and count what went where.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A parsed piece on disk: rows `key`, `query`, `given` and phenotypes, sorted by `key`.
 
-    The order of files and of their rows does not change a bit of the result, except that the
-    phenotypes come in the order in which the files name them, the primary one first.
-
-    Returns:
-        The genotypes, and the ledger, in which rows == sum(dropped) + merged + genotypes.
-
-    Raises:
-        InputError: no files, primary phenotypes of different names, or no genotype left.
+    Attributes:
+        path: Arrow file.
+        rows: all rows of the piece.
+        kept: those in the file.
+        dropped: the others, by reason.
+        complaint: about the first row that could not be read.
+        sampled: keys at equal distances.
     """
-    phenotypes = _phenotypes([table for _, table in tables])
+
+    path: Path
+    rows: int
+    kept: int
+    dropped: dict[str, int]
+    complaint: str | None
+    sampled: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is in a part of the merged table."""
+
+    rows: int  # of the runs
+    also_in_test: int
+    genotypes: int
+    orders: dict[int, int]
+    given_test: int
+    genes: list[str]
+
+
+def sort_piece(
+    piece: Piece, form: Form, given: Given, settings: GenotypesConfig, path: Path
+) -> Run:
+    """Parse a piece, leave out what is no genotype to learn from, and lay the rest down sorted."""
+    read = read_piece(piece, form, settings.control_gene)
+    rows, dropped = usable(read.frame, given, settings)
+    rows = rows.sort("key")
+    with replacing(path) as partial:
+        rows.write_ipc(partial)
+    step = max(1, settings.part_rows // SAMPLED)
+    sampled = rows["key"].gather_every(step).to_list()
+    dropped = added([read.dropped, dropped])
+    return Run(path, read.rows, rows.height, dropped, read.complaint, sampled)
+
+
+def boundaries(runs: Sequence[Run], part_rows: int) -> list[str]:
+    """Keys at which the parts after the first begin; parts are of like size, not of the same."""
+    parts = -(-sum(run.kept for run in runs) // part_rows)
+    keys = sorted(key for run in runs for key in run.sampled)
+    return sorted({keys[len(keys) * part // parts] for part in range(1, parts)} - {keys[0]})
+
+
+def cuts(run: Path, keys: Sequence[str]) -> list[int]:
+    """Row numbers of a run at which the parts begin, and its end."""
+    column = pl.read_ipc(run, columns=["key"])["key"]
+    starts = [int(column.search_sorted(key, side="left")) for key in keys]
+    return [0, *starts, column.len()]
+
+
+def merge_part(
+    slices: Sequence[tuple[Path, int, int]], phenotypes: Sequence[str], path: Path
+) -> Part:
+    """Merge one range of gene sets, given as rows `start` to `stop` of runs, and write it."""
     rows = pl.concat(
-        [
-            table.frame.select("genes", "query", *table.phenotypes, given=pl.lit(part))
-            for part, table in tables
-        ],
+        [pl.scan_ipc(run).slice(start, stop - start).collect() for run, start, stop in slices],
         how="diagonal",
     )
-    # A tab sorts before all that a name may hold: keys sort as their gene lists do.
-    rows = rows.with_columns(key=pl.col("genes").list.join("\t"))
-    total = sum(table.rows for _, table in tables)
-    dropped = _added(table.dropped for _, table in tables)
-    tested = rows.filter(given="test")["key"].unique()
-    for reason, unusable in {
-        "no_deletion": _no_deletion(settings.control_gene),
-        "order": _other_order(settings.orders),
-        "also_in_test": (pl.col("given") == "train") & pl.col("key").is_in(tested.implode()),
-    }.items():
-        kept = rows.filter(~unusable)
-        dropped = _added([dropped, {reason: rows.height - kept.height}])
-        rows = kept
-    if rows.is_empty():
-        raise InputError(
-            f"no genotype is left of {total} rows; dropped: "
-            + ", ".join(f"{reason} {count}" for reason, count in dropped.items())
-            + f". Are these the right files, and is genotypes.orders {list(settings.orders)} right?"
-        )
-    genotypes = _merged(rows, phenotypes)
-    orders = genotypes["genes"].list.len().alias("order").value_counts().sort("order")
-    ledger = {
-        "files": [
-            {"path": str(table.path), "format": table.form, "rows": table.rows, "given": part}
-            for part, table in tables
-        ],
-        "rows": total,
-        "dropped": dropped,
-        "merged": rows.height - genotypes.height,
-        "genotypes": genotypes.height,
-        "genes": genes_of(genotypes).height,
-        "orders": {str(order): count for order, count in orders.iter_rows()},
-        "given_test": genotypes.filter(given="test").height,
-    }
-    return genotypes, ledger
+    genotypes, also_in_test = merge(rows, phenotypes)
+    with replacing(path) as partial:
+        write_table(genotypes, partial)
+    return part_of(genotypes, rows.height, also_in_test)
 
 
-def genes_of(genotypes: pl.DataFrame) -> pl.DataFrame:
-    """List all genes that occur, sorted, as the one column `gene`."""
-    return genotypes.select(pl.col("genes").explode().unique().sort().alias("gene"))
+def part_of(genotypes: pl.DataFrame, rows: int, also_in_test: int) -> Part:
+    """Count what is in a part."""
+    orders = genotypes["genes"].list.len().value_counts()
+    return Part(
+        rows=rows,
+        also_in_test=also_in_test,
+        genotypes=genotypes.height,
+        orders=dict(orders.iter_rows()),
+        given_test=genotypes.filter(given="test").height,
+        genes=genotypes["genes"].explode().unique().sort().to_list(),
+    )
 
 
-def _phenotypes(tables: Sequence[GenotypeTable]) -> list[str]:
-    """The phenotypes of any of the tables, the common primary one first."""
-    if not tables:
+def phenotypes_of(files: Sequence[GenotypeFile]) -> list[str]:
+    """The phenotypes of any of the files, the common primary one first.
+
+    Raises:
+        InputError: no files, or primary phenotypes of different names.
+    """
+    if not files:
         raise InputError("no genotype file is given; name at least one in sources.genotypes")
-    first = tables[0]
-    for table in tables:
-        if table.phenotypes[0] != first.phenotypes[0]:
+    first = files[0]
+    for file in files:
+        if file.phenotypes[0] != first.phenotypes[0]:
             raise InputError(
-                f"{table.path}: the primary phenotype is '{table.phenotypes[0]}', but in "
+                f"{file.path}: the primary phenotype is '{file.phenotypes[0]}', but in "
                 f"{first.path} it is '{first.phenotypes[0]}'; expected one and the same measure. "
                 "Rename or reorder the columns, or build them as separate data sets."
             )
-    names = list(dict.fromkeys(name for table in tables for name in table.phenotypes))
+    names = list(dict.fromkeys(name for file in files for name in file.phenotypes))
     for name in names:
         if f"{name}_spread" in names:
             raise InputError(f"'{name}_spread' is what the spread of '{name}' is called; rename it")
     return names
 
 
-def _no_deletion(control_gene: str | None) -> pl.Expr:
-    control = [] if control_gene is None else [control_gene]
-    return (pl.col("genes").list.len() == 0) | pl.col("key").is_in(control)
-
-
-def _other_order(orders: Sequence[int]) -> pl.Expr:
-    return ~pl.col("genes").list.len().is_in(orders) if orders else pl.lit(False)
-
-
-def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for count in counts:
-        for reason, number in count.items():
-            total[reason] = total.get(reason, 0) + number
-    return {reason: number for reason, number in total.items() if number}
-
-
-def _merged(rows: pl.DataFrame, phenotypes: Sequence[str]) -> pl.DataFrame:
-    """Merge rows `[N]` by `key` into genotypes `[G]`, sorted by genes."""
-    known = rows.select(pl.col("key").unique().sort()).with_row_index("group")
-    rows = rows.drop("genes").join(known, on="key", how="left").drop("key")
-    # The sum of floats depends on their order: it is made that of the values, not of the file.
-    repeated = pl.col("group").is_duplicated()
-    parts = [rows.filter(repeated).sort("group", *phenotypes), rows.filter(~repeated)]
-    rows = pl.concat(parts).sort("group", maintain_order=True)
-    groups = rows["group"].to_numpy()
-    starts = np.flatnonzero(np.diff(groups, prepend=-1))
-    means, spreads = {}, {}
-    keys = {
-        "genes": known["key"].str.split("\t"),
-        "queries": _queries(rows, known.height),
-        "given": rows["given"].gather(starts),
-        "count": pl.Series(np.diff(starts, append=len(groups)), dtype=pl.UInt32),
-    }
-    for name in phenotypes:
-        mean, spread = mean_and_spread(rows[name].fill_null(np.nan).to_numpy(), starts)
-        means[name] = pl.Series(mean).fill_nan(None)
-        spreads[f"{name}_spread"] = pl.Series(spread).fill_nan(None)
-    return pl.DataFrame(keys | means | spreads)
-
-
-def mean_and_spread(values: Floats, starts: Ints) -> tuple[Floats, Floats]:
-    """Mean and sample standard deviation of runs of `values` `[N]` that begin at `starts` `[G]`.
-
-    NaN stands for a missing value, and for the mean of none and the spread of less than two.
-    """
-    known = ~np.isnan(values)
-    count = np.add.reduceat(known.astype(np.int64), starts)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.add.reduceat(np.where(known, values, 0.0), starts) / count
-        mean[count == 0] = np.nan
-        away = values - np.repeat(mean, np.diff(starts, append=len(values)))
-        squares = np.add.reduceat(np.where(known, away**2, 0.0), starts)
-        spread = np.sqrt(squares / (count - 1))
-    spread[count < 2] = np.nan
-    return mean, spread
-
-
-def _queries(rows: pl.DataFrame, groups: int) -> pl.Series:
-    """The distinct query keys of every group, sorted, list[str] `[G]`."""
-    pairs = rows.select("group", "query").drop_nulls().unique().sort("group", "query")
-    sizes = np.bincount(pairs["group"].to_numpy(), minlength=groups)
-    offsets = np.concatenate([[0], np.cumsum(sizes)])
-    return pl.Series(pa.LargeListArray.from_arrays(offsets, pairs["query"].to_arrow()))
-
-
 def run(parameters: Parameters, layout: DataLayout) -> None:
     """Write `genotypes.parquet`, `genes.parquet` and their ledger from the files of the sources.
+
+    In the ledger, rows == sum(dropped) + merged + genotypes.
 
     Raises:
         InputError: a file that cannot be read, or nothing left to learn from.
     """
     sources = read_json(layout.sources / "sources.json")
     settings = parameters.genotypes
-    given: list[tuple[Given, str]] = [("train", path) for path in sources["genotypes"]]
-    given += [("test", path) for path in sources["test_genotypes"]]
-    tables = [
-        (part, read(Path(path), control_gene=settings.control_gene, on_bad_row=settings.on_bad_row))
-        for part, path in given
-    ]
-    genotypes, ledger = merge(tables, settings)
-    with replacing(layout.genotypes) as folder:
+    paths: list[tuple[Given, str]] = [("train", path) for path in sources["genotypes"]]
+    paths += [("test", path) for path in sources["test_genotypes"]]
+    size = sum(Path(path).stat().st_size for _, path in paths if Path(path).exists())
+    with (
+        replacing(layout.genotypes) as folder,
+        workers(parameters.dask, -(-size // settings.piece_bytes)) as each,
+    ):
         folder.mkdir()
-        write_table(genotypes, folder / "genotypes.parquet")
-        write_table(genes_of(genotypes), folder / "genes.parquet")
-        write_json(folder / "ledger.json", ledger)
+        scratch = (folder / "scratch").absolute()
+        scratch.mkdir()
+        table = (folder / "genotypes.parquet").absolute()
+        table.mkdir()
+        files = [
+            (given, open_file(Path(path).absolute(), scratch, settings.piece_bytes, each))
+            for given, path in paths
+        ]
+        phenotypes = phenotypes_of([file for _, file in files])
+        runs = _sort(files, settings, scratch, each)
+        parts = _merge(runs, phenotypes, settings, table, each)
+        genes = sorted({gene for part in parts for gene in part.genes})
+        write_table(
+            pl.DataFrame({"gene": genes}, schema={"gene": pl.String}), folder / "genes.parquet"
+        )
+        write_json(folder / "ledger.json", ledger_of(files, runs, parts, len(genes)))
+        shutil.rmtree(scratch)
+
+
+def _sort(
+    files: Sequence[tuple[Given, GenotypeFile]],
+    settings: GenotypesConfig,
+    scratch: Path,
+    each: Each,
+) -> list[list[Run]]:
+    """Parse the pieces of all files; the runs of each file."""
+    tasks = [
+        (piece, file.form, given, settings, scratch / f"{number}-{at}.arrow")
+        for number, (given, file) in enumerate(files)
+        for at, piece in enumerate(file.pieces)
+    ]
+    done = iter(each(sort_piece, tasks))
+    runs = [list(itertools.islice(done, len(file.pieces))) for _, file in files]
+    for (_, file), own in zip(files, runs, strict=True):
+        if not any(run.rows for run in own):
+            raise InputError(f"{file.path}: a header without a row below it; expected genotypes")
+        complaints = [run.complaint for run in own if run.complaint]
+        if complaints and settings.on_bad_row == "error":
+            raise InputError(complaints[0])
+    return runs
+
+
+def require_some(runs: Sequence[Sequence[Run]], settings: GenotypesConfig) -> None:
+    """Say what emptied the table, if it is empty.
+
+    Raises:
+        InputError: no row is left.
+    """
+    flat = [run for own in runs for run in own]
+    if not any(run.kept for run in flat):
+        raise InputError(
+            f"no genotype is left of {sum(run.rows for run in flat)} rows; dropped: "
+            + ", ".join(f"{why} {count}" for why, count in added(r.dropped for r in flat).items())
+            + f". Are these the right files, and is genotypes.orders {list(settings.orders)} right?"
+        )
+
+
+def _merge(
+    runs: Sequence[Sequence[Run]],
+    phenotypes: Sequence[str],
+    settings: GenotypesConfig,
+    table: Path,
+    each: Each,
+) -> list[Part]:
+    """Merge all runs, part by part, into the files of a table."""
+    flat = [run for own in runs for run in own if run.kept]
+    require_some(runs, settings)
+    keys = boundaries(flat, settings.part_rows)
+    rows = each(cuts, [(run.path, keys) for run in flat])
+    tasks = []
+    for part in range(len(keys) + 1):
+        slices = [
+            (run.path, at[part], at[part + 1])
+            for run, at in zip(flat, rows, strict=True)
+            if at[part] < at[part + 1]
+        ]
+        tasks.append((slices, phenotypes, table / part_name(part)))
+    return each(merge_part, tasks)
+
+
+def ledger_of(
+    files: Sequence[tuple[Given, GenotypeFile]],
+    runs: Sequence[Sequence[Run]],
+    parts: Sequence[Part],
+    genes: int,
+) -> dict[str, Any]:
+    """The account: rows == sum(dropped) + merged + genotypes."""
+    flat = [run for own in runs for run in own]
+    also_in_test = sum(part.also_in_test for part in parts)
+    genotypes = sum(part.genotypes for part in parts)
+    orders: dict[str, int] = {}
+    for part in parts:
+        orders = added([orders, {str(order): count for order, count in part.orders.items()}])
+    return {
+        "files": [
+            {
+                "path": str(file.path),
+                "format": file.form.name,
+                "rows": sum(run.rows for run in own),
+                "given": given,
+            }
+            for (given, file), own in zip(files, runs, strict=True)
+        ],
+        "rows": sum(run.rows for run in flat),
+        "dropped": added([*(run.dropped for run in flat), {"also_in_test": also_in_test}]),
+        "merged": sum(part.rows for part in parts) - also_in_test - genotypes,
+        "genotypes": genotypes,
+        "genes": genes,
+        "orders": {order: orders[order] for order in sorted(orders, key=int)},
+        "given_test": sum(part.given_test for part in parts),
+    }
 
 
 if __name__ == "__main__":

@@ -191,7 +191,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         InputError: see `split`.
     """
     path = layout.store / "samples.parquet"
-    if not path.is_file():
+    if not path.is_dir():
         raise ArtefactError(f"{path}: no such file. Run the stage 'store' first.")
     samples = pl.read_parquet(path)
     table = split(samples, parameters.split)

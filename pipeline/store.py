@@ -1,9 +1,14 @@
-"""Stage `store`: encode the mutant state of every genotype and write blocks of them into LMDB."""
+"""Stage `store`: encode the mutant state of every genotype and write blocks of them into LMDB.
+
+Every part of the genotype table becomes a shard, by whichever worker: nothing of one depends on
+another, and the manifest that makes them a store is written last.
+"""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import numpy as np
@@ -18,15 +23,18 @@ from data_specs.layout import DataLayout, write_json
 from data_specs.mutant_state import StateEncoder
 from data_specs.parameters import Parameters
 from data_specs.parameters import Store as StoreConfig
-from data_specs.store import (
-    META,
-    META_DIGEST,
+from data_specs.store import ALIGNED_FROM, block_schema, frame_digest
+from data_specs.store_manifest import (
+    DATA,
+    MANIFEST,
     BlockEntry,
+    ShardEntry,
     StoreMeta,
     block_key,
-    block_schema,
+    shard_name,
 )
-from data_specs.tables import GENOTYPE_KEYS, write_table
+from data_specs.tables import GENOTYPE_KEYS, part_name, parts_of, write_table
+from pipeline.dask import workers
 from pipeline.stage import run_stage
 
 
@@ -47,19 +55,18 @@ class Samples:
     phenotypes: dict[str, npt.NDArray[np.float32]]
 
 
-def select_samples(genotypes: pl.DataFrame, graph: CellGraph) -> Samples:
+def select_samples(genotypes: pl.DataFrame, graph: CellGraph, others: Sequence[str]) -> Samples:
     """Number the genes of the genotypes and pick what the store holds of the phenotypes.
 
     Args:
         genotypes: `data_specs.tables.GENOTYPE_KEYS` and the phenotypes, means then spreads.
         graph: the cell graph.
+        others: genes of the whole genotype table that the cell graph does not have, sorted.
 
     Means of all phenotypes are stored, and of the primary one the spread too, as
     `NAME_spread`, with the number of merged rows as `count`.
     """
     lists = genotypes["genes"]
-    flat = lists.explode()
-    others = sorted(set(flat.unique()) - set(graph.gene_ids))
     index = {gene: number for number, gene in enumerate([*graph.gene_ids, *others])}
     means = [
         column
@@ -69,7 +76,7 @@ def select_samples(genotypes: pl.DataFrame, graph: CellGraph) -> Samples:
     columns = [*means, f"{means[0]}_spread", "count"]
     return Samples(
         offsets=np.concatenate([[0], np.cumsum(lists.list.len().to_numpy(), dtype=np.int64)]),
-        genes=flat.replace_strict(index, return_dtype=pl.Int64).to_numpy(),
+        genes=lists.explode().replace_strict(index, return_dtype=pl.Int64).to_numpy(),
         others=tuple(others),
         phenotypes={
             name: genotypes[name].cast(pl.Float32).fill_null(float("nan")).to_numpy()
@@ -140,8 +147,13 @@ def _encode(
     return pa.record_batch(lists + phenotypes, schema=schema)
 
 
-def write_store(samples: Samples, graph: CellGraph, config: StoreConfig, folder: Path) -> StoreMeta:
-    """Write the store into a new folder; the same input gives the same bytes.
+def write_shard(
+    samples: Samples, graph: CellGraph, config: StoreConfig, folder: Path
+) -> tuple[ShardEntry, list[BlockEntry]]:
+    """Write one shard into a new folder; the same input gives the same bytes.
+
+    Returns:
+        What the manifest is to say of it; samples and shards are still to be numbered on.
 
     Raises:
         InputError: the disk is full.
@@ -155,38 +167,80 @@ def write_store(samples: Samples, graph: CellGraph, config: StoreConfig, folder:
                 sink = pa.BufferOutputStream()
                 with pa.ipc.new_stream(sink, batch.schema) as writer:
                     writer.write_batch(batch)
-                raw = sink.getvalue()
-                size += raw.size + _SLACK
+                raw = sink.getvalue().to_pybytes()
+                raw += bytes(max(0, ALIGNED_FROM - len(raw)))
+                size += len(raw) + _SLACK
                 environment.set_mapsize(size)
                 with environment.begin(write=True) as transaction:
                     transaction.put(block_key(len(entries)), raw, append=True)
                 digest = hashlib.sha256(raw).hexdigest()
-                entries.append(BlockEntry(first, batch.num_rows, raw.size, digest))
-            meta = StoreMeta(
-                layout=config.layout,
-                fingerprint=graph.fingerprint,
-                samples=len(samples.offsets) - 1,
-                rows=len(graph.annotations),
-                cell_genes=graph.num_genes,
-                other_genes=samples.others,
-                phenotypes=tuple(samples.phenotypes),
-                blocks=tuple(entries),
-            )
-            raw_meta = meta.to_json()
-            environment.set_mapsize(size + len(raw_meta) + _SLACK)
-            with environment.begin(write=True) as transaction:
-                transaction.put(META, raw_meta)
-                transaction.put(META_DIGEST, hashlib.sha256(raw_meta).hexdigest().encode())
+                entries.append(BlockEntry(0, first, batch.num_rows, 0, len(raw), digest))
             environment.sync(True)
     except lmdb.Error as error:
         raise InputError(
-            f"{folder.name}: the store cannot be written: {error}. It needs about "
+            f"{folder.name}: the store cannot be written: {error}. This shard needs about "
             f"{_estimate(samples, graph, config) / 1e6:,.0f} MB of free disk; nothing was left "
             "behind."
         ) from None
+    file = np.memmap(folder / DATA, mode="r")
+    entries = _with_offsets(entries, file, folder)
+    return ShardEntry(len(file), frame_digest(file, entries)), entries
+
+
+def _with_offsets(
+    entries: Sequence[BlockEntry], file: npt.NDArray[np.uint8], folder: Path
+) -> list[BlockEntry]:
+    """Where LMDB has put the records: what it hands out lies in its own mapping of the file."""
+    with (
+        lmdb.open(str(folder), readonly=True, lock=False) as environment,
+        environment.begin(buffers=True) as transaction,
+    ):
+        records: list[Any] = [transaction.get(block_key(at)) for at in range(len(entries))]
+        addresses = [np.frombuffer(record, dtype=np.uint8).ctypes.data for record in records]
+        # The mapping begins at a page; the first record tells at which.
+        within, size, digest = addresses[0] % _PAGE, entries[0].bytes, entries[0].sha256
+        start = next(
+            page + within
+            for page in range(0, len(file), _PAGE)
+            if hashlib.sha256(file[page + within :][:size].data).hexdigest() == digest
+        )
+    return [
+        replace(entry, offset=start + address - addresses[0])
+        for entry, address in zip(entries, addresses, strict=True)
+    ]
+
+
+def write_manifest(
+    shards: Sequence[tuple[ShardEntry, Sequence[BlockEntry]]],
+    graph: CellGraph,
+    config: StoreConfig,
+    others: Sequence[str],
+    phenotypes: Sequence[str],
+    folder: Path,
+) -> StoreMeta:
+    """Make shards a store: number them and their samples, and write the manifest, last of all."""
+    blocks: list[BlockEntry] = []
+    samples = 0
+    for number, (_, entries) in enumerate(shards):
+        blocks += [replace(e, shard=number, first=samples + e.first) for e in entries]
+        samples += sum(entry.samples for entry in entries)
+    meta = StoreMeta(
+        layout=config.layout,
+        fingerprint=graph.fingerprint,
+        samples=samples,
+        rows=len(graph.annotations),
+        cell_genes=graph.num_genes,
+        other_genes=tuple(others),
+        phenotypes=tuple(phenotypes),
+        shards=tuple(shard for shard, _ in shards),
+        blocks=tuple(blocks),
+    )
+    with replacing(folder / MANIFEST) as partial:
+        partial.write_bytes(meta.to_json())
     return meta
 
 
+_PAGE = 4096
 _SLACK = 2**18  # bytes: LMDB's own pages around a record, generously
 
 
@@ -198,33 +252,75 @@ def _estimate(samples: Samples, graph: CellGraph, config: StoreConfig) -> float:
     return 6 * rows + 64 * len(samples.offsets)
 
 
-def run(parameters: Parameters, layout: DataLayout) -> None:
-    """Encode the merged genotypes against the cell graph; write the store and its ledger."""
-    graph = CellGraph.read(layout.cell_graph)
-    genotypes = pl.read_parquet(layout.genotypes / "genotypes.parquet")
-    annotated = pl.Series(graph.gene_ids)
-    dropped = {}
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What became of one part of the genotype table; no shard if no genotype was left."""
+
+    shard: tuple[ShardEntry, list[BlockEntry]] | None
+    dropped: int
+    phenotypes: tuple[str, ...]
+
+
+def encode_part(
+    part: Path, others: Sequence[str], parameters: Parameters, cell_graph: Path, folder: Path
+) -> Encoded:
+    """Write the shard of one part of the genotype table, and the keys of its samples.
+
+    Both lie in `folder` under the name of the part.
+    """
+    graph = CellGraph.read(cell_graph)
+    genotypes = pl.read_parquet(part)
+    rows = genotypes.height
     if parameters.genotypes.unannotated == "drop":
-        known = genotypes.filter(
-            pl.col("genes").list.eval(pl.element().is_in(annotated)).list.all()
-        )
-        dropped["unannotated"] = genotypes.height - known.height
-        genotypes = known
+        annotated = pl.element().is_in(pl.Series(graph.gene_ids).implode())
+        genotypes = genotypes.filter(pl.col("genes").list.eval(annotated).list.all())
     if genotypes.is_empty():
-        raise InputError(
-            "genotypes.unannotated=drop left no genotype: none has only genes of the hierarchy. "
-            "Check that annotations and genotypes name genes alike."
+        return Encoded(None, rows, ())
+    samples = select_samples(genotypes, graph, others)
+    with replacing(folder / part.stem) as shard:
+        entries = write_shard(samples, graph, parameters.store, shard)
+    with replacing(folder / part.name) as keys:
+        write_table(genotypes.select("genes", "queries", "given", "count"), keys)
+    return Encoded(entries, rows - genotypes.height, tuple(samples.phenotypes))
+
+
+def run(parameters: Parameters, layout: DataLayout) -> None:
+    """Encode the merged genotypes against the cell graph; write the store and its ledger.
+
+    Raises:
+        InputError: no genotype is left, or the disk is full.
+    """
+    graph = CellGraph.read(layout.cell_graph)
+    parts = parts_of(layout.genotypes / "genotypes.parquet")
+    genes = pl.read_parquet(layout.genotypes / "genes.parquet")["gene"]
+    dropping = parameters.genotypes.unannotated == "drop"
+    others = [] if dropping else sorted(set(genes) - set(graph.gene_ids))
+    with replacing(layout.store) as folder, workers(parameters.dask, len(parts)) as each:
+        scratch = folder.absolute() / "scratch"
+        scratch.mkdir(parents=True)
+        cell_graph = layout.cell_graph.absolute()
+        done = each(encode_part, [(p, others, parameters, cell_graph, scratch) for p in parts])
+        kept = [(part, own) for part, own in zip(parts, done, strict=True) if own.shard]
+        if not kept:
+            raise InputError(
+                "genotypes.unannotated=drop left no genotype: none has only genes of the "
+                "hierarchy. Check that annotations and genotypes name genes alike."
+            )
+        samples = folder / "samples.parquet"
+        samples.mkdir()
+        for number, (part, _) in enumerate(kept):
+            (scratch / part.stem).rename(folder / shard_name(number))
+            (scratch / part.name).rename(samples / part_name(number))
+        scratch.rmdir()
+        shards = [own.shard for _, own in kept if own.shard]
+        meta = write_manifest(
+            shards, graph, parameters.store, others, kept[0][1].phenotypes, folder
         )
-    samples = select_samples(genotypes, graph)
-    with replacing(layout.store) as folder:
-        meta = write_store(samples, graph, parameters.store, folder)
         size = size_of(folder)
-        keys = genotypes.select("genes", "queries", "given", "count")
-        write_table(keys, folder / "samples.parquet")
         ledger = {
             "layout": meta.layout,
             "samples": meta.samples,
-            "dropped": dropped,
+            "dropped": {"unannotated": sum(own.dropped for own in done)} if dropping else {},
             "unannotated_genes": len(meta.other_genes),
             "bytes": size,
             "bytes_per_sample": round(size / meta.samples, 1),

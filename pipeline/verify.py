@@ -123,33 +123,49 @@ def _check_blocks(reader: StoreReader) -> str:
 
 
 def _check_states(graph: CellGraph, reader: StoreReader, layout: DataLayout) -> str:
-    """Every stored row again, by looking every gene's annotations up one sample at a time."""
-    rows_of_gene: dict[int, list[int]] = {}
-    for row, (_, gene) in enumerate(graph.annotations):
-        rows_of_gene.setdefault(int(gene), []).append(row)
-    names = [*graph.gene_ids, *reader.meta.other_genes]
-    genotypes = pl.read_parquet(layout.store / "samples.parquet")["genes"]
+    """Every stored row again, by joining every sample's genes with the annotations."""
+    names = pl.DataFrame({"gene": [*graph.gene_ids, *reader.meta.other_genes]})
+    names = names.with_row_index("number")
+    annotations = pl.DataFrame(
+        {
+            "number": graph.annotations[:, 1].astype(np.uint32),
+            "row": np.arange(len(graph.annotations)),
+        }
+    )
+    samples = pl.scan_parquet(layout.store / "samples.parquet").select("genes")
     wild_type, total = graph.wild_type, 0
-    for number in range(len(reader.meta.blocks)):
+    for number, entry in enumerate(reader.meta.blocks):
         block = reader.block(number)
-        for at in range(reader.meta.blocks[number].samples):
-            sample = block.first + at
-            genes = block.genes[slice(*block.gene_offsets[at : at + 2])].tolist()
-            _require(
-                [names[gene] for gene in genes] == genotypes[sample].to_list(),
-                f"sample {sample}: genes differ from samples.parquet",
-            )
-            changed = sorted(row for gene in genes for row in rows_of_gene.get(gene, []))
-            part = slice(*block.state_offsets[at : at + 2])
-            stored = np.stack([column[part] for column in block.state.values()], axis=1)
-            if reader.meta.layout == "dense":
-                expected = wild_type.copy()
-                expected[changed, 3] = DELETED
-            else:
-                expected = wild_type[changed]
-                expected[:, 3] = DELETED
-            _require(np.array_equal(stored, expected), f"sample {sample}: state rows differ")
-            total += len(changed)
+        genes = samples.slice(entry.first, entry.samples).with_row_index("sample").collect()
+        genes = genes.explode("genes").join(
+            names, left_on="genes", right_on="gene", how="left", maintain_order="left"
+        )
+        ends = np.cumsum(np.bincount(genes["sample"].to_numpy(), minlength=entry.samples))
+        same = np.array_equal(block.gene_offsets[1:], ends) and np.array_equal(
+            block.genes, genes["number"].to_numpy()
+        )
+        _require(
+            same, f"samples {entry.first} to {entry.first + entry.samples - 1}: genes differ from "
+            "samples.parquet",
+        )  # fmt: skip
+        changed = genes.join(annotations, on="number").sort("sample", "row")
+        sample, row = changed["sample"].to_numpy(), changed["row"].to_numpy()
+        stored = np.stack(list(block.state.values()), axis=1)
+        if reader.meta.layout == "dense":
+            expected = np.tile(wild_type, (entry.samples, 1))
+            expected[sample.astype(np.int64) * len(wild_type) + row, 3] = DELETED
+            lengths = np.full(entry.samples, len(wild_type))
+        else:
+            expected = wild_type[row]
+            expected[:, 3] = DELETED
+            lengths = np.bincount(sample, minlength=entry.samples)
+        same = np.array_equal(block.state_offsets[1:], np.cumsum(lengths)) and np.array_equal(
+            stored, expected
+        )
+        _require(
+            same, f"samples {entry.first} to {entry.first + entry.samples - 1}: state rows differ"
+        )
+        total += len(row)
     return f"{total:,} changed rows, {total / max(1, reader.meta.samples):.1f} a sample"
 
 

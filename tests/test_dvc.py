@@ -74,6 +74,7 @@ def test_stage_lists_the_parameters_that_it_reads(stage: str) -> None:
         if isinstance(node, ast.Attribute)
         and ast.unparse(node.value) in ("parameters", "self.parameters")
         and node.attr in parameters.SECTIONS
+        and node.attr != "dask"  # who does the work: no output depends on it
     }
     listed = set(STAGES[stage].get("params", []))
     assert {key.split(".")[0] for key in listed - {"preset", "sources.profile"}} == read

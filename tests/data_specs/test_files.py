@@ -1,12 +1,24 @@
 """Writing whole or not at all; reading plain and gzipped text."""
 
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from data_specs.errors import InputError
-from data_specs.files import read_text, replacing, sha256_of, size_of, write_text
+from data_specs.files import (
+    ALWAYS_ALLOWED,
+    LARGEST_RATIO,
+    read_text,
+    replacing,
+    sha256_of,
+    size_of,
+    unpacked,
+    write_text,
+)
+from tests.conftest import CHECKOUT
 
 
 def test_replacing_a_file_and_a_folder(tmp_path: Path) -> None:
@@ -91,3 +103,31 @@ def test_digest_and_size(tmp_path: Path) -> None:
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert sha256_of(tmp_path / "a" / "empty") == empty
     assert size_of(tmp_path / "a") == size_of(tmp_path / "a" / "b" / "three") == 3
+
+
+def test_a_gzip_bomb_is_cut_off(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.obo.gz"
+    bomb.write_bytes(gzip.compress(bytes(LARGEST_RATIO * 2**20 + ALWAYS_ALLOWED)))
+    with pytest.raises(InputError, match=r"unpacks to more than 200 times its size"):
+        read_text(bomb)
+    with pytest.raises(InputError, match=r"unpacks to more than 200 times its size"):
+        unpacked(bomb, tmp_path / "scratch")
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_what_the_dead_left_is_cleared_away(tmp_path: Path) -> None:
+    script = (
+        "import os, pathlib, sys; from data_specs.files import replacing\n"
+        "with replacing(pathlib.Path(sys.argv[1])) as partial:\n"
+        "    partial.write_text('half'); os.kill(os.getpid(), 9)"
+    )
+    target = tmp_path / "a[1].txt"
+    subprocess.run([sys.executable, "-c", script, str(target)], check=False, cwd=CHECKOUT)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".a[1].txt.")
+    with replacing(target) as partial:  # alive: another one at the same time stays
+        partial.write_text("whole")
+        with replacing(target) as other:
+            other.write_text("first")
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+    assert target.read_text() == "whole"

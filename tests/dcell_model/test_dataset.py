@@ -11,19 +11,16 @@ from torch.utils.data import DataLoader, RandomSampler
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
 from dcell_model.dataset import MutantStateBatch, MutantStateDataset, encode_genotypes
-from pipeline.store import select_samples, write_store
 from tests.hierarchies import random_cell_graph
-from tests.pipeline.test_store import genotypes
+from tests.pipeline.test_store import genotypes, write
 
 
-@pytest.fixture(scope="module", params=["delta", "dense"])
+@pytest.fixture(scope="module", params=[("delta", 1), ("dense", 1), ("delta", 7)])
 def dataset(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
-    from data_specs.parameters import Store
-
     graph = random_cell_graph(3)
     folder = tmp_path_factory.mktemp("build")
-    config = Store(layout=request.param, block_bytes=700)
-    write_store(select_samples(genotypes(graph, 60), graph), graph, config, folder / "store")
+    layout, shards = request.param
+    write(graph, genotypes(graph, 60), folder / "store", shards, layout=layout, block_bytes=700)
     graph.write(folder / "cell_graph")
     return MutantStateDataset(folder / "store")
 

@@ -6,9 +6,8 @@ import pytest
 import xlsxwriter
 
 from data_specs.errors import InputError
-from pipeline import genotype_formats
-from pipeline.genotype_formats import GenotypeTable, read
 from pipeline.genotype_headers import FORMS, PHENOTYPES
+from tests.genotype_tables import GenotypeTable, read
 
 HO = "YDL227C"
 KUZMIN_2018 = "\t".join(FORMS["kuzmin_2018"])
@@ -44,7 +43,6 @@ def test_kuzmin(tmp_path: Path, header: str, form: str) -> None:
     found = table(tmp_path, f"{header}\n{row}\t0.01\t-0.02\t4.50E-01\t1.1\t0.96\tnan\t\n")
     assert (found.form, found.rows, found.phenotypes) == (form, 1, PHENOTYPES)
     assert found.frame.row(0, named=True) == {
-        "row": 2,
         "genes": ["YAR002W", "YBL007C"],
         "query": "YAR002W",
         "interaction": -0.02,
@@ -80,7 +78,7 @@ def test_dcell_text(tmp_path: Path) -> None:
 def test_plain_table_with_a_list_of_genes(tmp_path: Path) -> None:
     found = table(tmp_path, "strain,score,genes,od\na,0.5,B|A ,\nb,1,,2\n")
     assert (found.form, found.phenotypes) == ("plain", ("score", "od"))
-    assert found.frame.rows() == [(2, ["A", "B"], None, 0.5, None), (3, [], None, 1.0, 2.0)]
+    assert found.frame.rows() == [(["A", "B"], None, 0.5, None), ([], None, 1.0, 2.0)]
 
 
 def test_plain_table_with_a_column_a_gene(tmp_path: Path) -> None:
@@ -110,8 +108,8 @@ def test_parquet(tmp_path: Path, genes: list[str]) -> None:
     found = read(tmp_path / "table.txt")
     assert found.phenotypes == ("score", "od")
     assert found.frame.rows() == [
-        (1, ["A", "B"], None, score[0], 1.0),
-        (2, ["C"], None, score[1], None),
+        (["A", "B"], None, score[0], 1.0),
+        (["C"], None, score[1], None),
     ]
 
 
@@ -127,8 +125,8 @@ def test_workbook_with_a_title_and_mixed_cells(tmp_path: Path) -> None:
     found = read(path, control_gene=HO)
     assert (found.form, found.rows) == ("kuzmin_2020", 2)
     assert found.frame.drop("genes", "query").rows() == [
-        (3, 0.12345678901234, 0.007534, 0.45, 1.0, 0.962, 0.9695, 0.0465),
-        (5, -1.0, 0.007534, 1.5e-12, 1.01, None, None, 0.0465),
+        (0.12345678901234, 0.007534, 0.45, 1.0, 0.962, 0.9695, 0.0465),
+        (-1.0, 0.007534, 1.5e-12, 1.01, None, None, 0.0465),
     ]
 
 
@@ -164,11 +162,37 @@ def test_gzip_is_told_by_content(tmp_path: Path) -> None:
     assert read(path).frame.height == 1
 
 
-def test_chunks_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("piece_bytes", [1, 7, 64, 200])
+@pytest.mark.parametrize("ending", ["", "\n"])
+def test_pieces_do_not_show(tmp_path: Path, piece_bytes: int, ending: str) -> None:
     text = f"{TAU}\n" + "".join(tau(f"Q{i % 3}_1", f"A{i}_2", f"0.{i}") for i in range(10))
+    text = text.rstrip("\n") + ending
     whole = table(tmp_path, text)
-    monkeypatch.setattr(genotype_formats, "CHUNK", 3)
-    assert table(tmp_path, text).frame.equals(whole.frame)
+    for path in (tmp_path / "table.txt", tmp_path / "table.txt.gz"):
+        path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+        found = read(path, control_gene=HO, piece_bytes=piece_bytes)
+        assert found.rows == 10
+        assert found.frame.equals(whole.frame)
+
+
+def test_pieces_of_a_parquet_table_do_not_show(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {"genes": [f"A{i}" for i in range(50)], "score": [i / 7 for i in range(50)]}
+    )
+    frame.write_parquet(tmp_path / "t.parquet")
+    whole = read(tmp_path / "t.parquet")
+    found = read(tmp_path / "t.parquet", piece_bytes=100)
+    assert found.rows == 50
+    assert found.frame.equals(whole.frame)
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 100, 10_000])
+def test_lines_are_counted_over_pieces(tmp_path: Path, piece_bytes: int) -> None:
+    rows = "".join(tau("A_1", f"B{i}_1") for i in range(40))
+    path = tmp_path / "table.txt"
+    path.write_text(f"\n{TAU}\n{rows}{tau('A_1', 'C_1', 'low')}{tau('A_1', 'D_1', 'high')}")
+    with pytest.raises(InputError, match=r"table\.txt:43: found .*'low'"):
+        read(path, piece_bytes=piece_bytes)
 
 
 # Strains
@@ -233,7 +257,7 @@ def test_bad_rows(tmp_path: Path, row: str, message: str, reason: str) -> None:
     assert "on_bad_row: skip" in said
     found = table(tmp_path, text, skip=True)
     assert (found.rows, found.dropped) == (3, {reason: 1})
-    assert found.frame["row"].to_list() == [3, 6]
+    assert found.frame["genes"].to_list() == [["A", "B"], ["A", "C"]]
 
 
 @pytest.mark.parametrize("row", ["3 A B 0.5", "1 A B 0.5", "x A B 0.5", "2", "2 A B", "2 A B C"])

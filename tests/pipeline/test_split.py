@@ -12,9 +12,8 @@ from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import DataLayout, read_json
 from data_specs.parameters import Genotypes, Split, resolve
 from data_specs.tables import PARTS, write_table
-from pipeline.genotype_formats import read
-from pipeline.genotypes import merge
 from pipeline.split import run, split
+from tests.genotype_tables import merge, read
 
 FEW = settings(max_examples=60, deadline=None)
 Samples = dict[tuple[str, ...], list[str]]  # genes: queries
@@ -250,7 +249,8 @@ def test_stage(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="Run the stage 'store' first"):
         run(resolve({}), layout)
     layout.store.mkdir()
-    write_table(frame(pairs(10)), layout.store / "samples.parquet")
+    (layout.store / "samples.parquet").mkdir(parents=True)
+    write_table(frame(pairs(10)), layout.store / "samples.parquet" / "00000.parquet")
     run(resolve({"split": {"method": "gene", "val": 0.2, "test": 0.1}}), layout)
     table = pl.read_parquet(layout.split / "split.parquet")
     assert table["sample"].to_list() == list(range(45))

@@ -1,5 +1,6 @@
 """The store: exact, deterministic, small, and never half there."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,10 @@ from data_specs.errors import ArtefactError
 from data_specs.files import sha256_of
 from data_specs.parameters import Store, resolve
 from data_specs.store import StoreReader
+from data_specs.store_manifest import shard_name
 from dcell_model.dataset import MutantStateDataset
 from pipeline.build import build
-from pipeline.store import select_samples, write_store
+from pipeline.store import select_samples, write_manifest, write_shard
 from tests.conftest import CHECKOUT, tiny_parameters
 from tests.hierarchies import random_cell_graph
 
@@ -41,8 +43,21 @@ def genotypes(graph: CellGraph, count: int, seed: int = 0) -> pl.DataFrame:
     )
 
 
-def write(graph: CellGraph, table: pl.DataFrame, folder: Path, **settings: Any) -> Path:
-    write_store(select_samples(table, graph), graph, Store(**settings), folder)
+def write(
+    graph: CellGraph, table: pl.DataFrame, folder: Path, shards: int = 1, **settings: Any
+) -> Path:
+    config = Store(**settings)
+    folder.mkdir()
+    others = sorted(set(table["genes"].explode()) - set(graph.gene_ids))
+    samples = [
+        select_samples(part, graph, others)
+        for part in table.iter_slices(-(-table.height // shards))
+    ]
+    written = [
+        write_shard(own, graph, config, folder / shard_name(number))
+        for number, own in enumerate(samples)
+    ]
+    write_manifest(written, graph, config, others, tuple(samples[0].phenotypes), folder)
     return folder
 
 
@@ -56,12 +71,14 @@ def dense_by_hand(graph: CellGraph, genes: list[str]) -> np.ndarray[Any, Any]:
 
 @pytest.mark.parametrize("layout", ["delta", "dense"])
 @pytest.mark.parametrize("block_bytes", [1, 500, 2**24])
+@pytest.mark.parametrize("shards", [1, 4])
 def test_both_layouts_read_back_the_same_state(
-    tmp_path: Path, layout: str, block_bytes: int
+    tmp_path: Path, layout: str, block_bytes: int, shards: int
 ) -> None:
     graph = random_cell_graph(3)
     table = genotypes(graph, 17)
-    store = write(graph, table, tmp_path / "store", layout=layout, block_bytes=block_bytes)
+    settings = {"layout": layout, "block_bytes": block_bytes}
+    store = write(graph, table, tmp_path / "store", shards, **settings)
     dataset = MutantStateDataset(store, graph)
     assert len(dataset) == 17
     blocks = len(dataset.meta.blocks)
@@ -80,8 +97,10 @@ def test_same_bytes_twice_and_no_lock_file(tmp_path: Path) -> None:
     graph = random_cell_graph(3)
     table = genotypes(graph, 200)
     stores = [write(graph, table, tmp_path / name, block_bytes=999) for name in "ab"]
-    assert sha256_of(stores[0] / "data.mdb") == sha256_of(stores[1] / "data.mdb")
-    assert [path.name for path in stores[0].iterdir()] == ["data.mdb"]
+    names = sorted(str(path.relative_to(stores[0])) for path in stores[0].rglob("*.*"))
+    assert names == ["00000/data.mdb", "manifest.json"]
+    for name in names:
+        assert sha256_of(stores[0] / name) == sha256_of(stores[1] / name)
 
 
 def test_indices_take_the_narrowest_type(tmp_path: Path) -> None:
@@ -97,10 +116,11 @@ def test_full_disk_leaves_nothing(tmp_path: Path) -> None:
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "from pipeline.store import *; from tests.pipeline.test_store import *;"
         "from data_specs.files import replacing; from data_specs.errors import exit_with_message;"
-        "graph = random_cell_graph(3); samples = select_samples(genotypes(graph, 20000), graph);\n"
+        "graph = random_cell_graph(3); table = genotypes(graph, 20000);\n"
+        "samples = select_samples(table, graph, ['AAA1', 'ZZZ1'])\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
         "with exit_with_message(), replacing(Path(sys.argv[1])) as folder:\n"
-        "    write_store(samples, graph, StoreConfig(block_bytes=50_000), folder)\n"
+        "    write_shard(samples, graph, StoreConfig(block_bytes=50_000), folder)\n"
     )
     target = tmp_path / "store"
     done = subprocess.run(
@@ -117,8 +137,11 @@ def test_unfinished_store_does_not_open(tmp_path: Path) -> None:
     import lmdb
 
     folder = tmp_path / "store"
-    folder.mkdir()
-    with lmdb.open(str(folder), lock=False) as environment, environment.begin(write=True) as txn:
+    (folder / "00000").mkdir(parents=True)
+    with (
+        lmdb.open(str(folder / "00000"), lock=False) as environment,
+        environment.begin(write=True) as txn,
+    ):
         txn.put(b"block" + bytes(8), b"something")
     with pytest.raises(ArtefactError, match="never finished"):
         StoreReader(folder)
@@ -132,13 +155,13 @@ def test_no_store_at_all(tmp_path: Path) -> None:
 def test_damaged_block_is_refused(tmp_path: Path) -> None:
     graph = random_cell_graph(3)
     store = write(graph, genotypes(graph, 300), tmp_path / "store")
-    raw = bytearray((store / "data.mdb").read_bytes())
+    raw = bytearray((store / "00000" / "data.mdb").read_bytes())
     entry = StoreReader(store).meta.blocks[0]
     place = raw.find(bytes(StoreReader(store).check_block(0)[-200:]))
     raw[place] ^= 1
     damaged = tmp_path / "damaged"
-    damaged.mkdir()
-    (damaged / "data.mdb").write_bytes(raw)
+    shutil.copytree(store, damaged)
+    (damaged / "00000" / "data.mdb").write_bytes(raw)
     with pytest.raises(ArtefactError, match=rf"samples 0 to {entry.samples - 1}\) is damaged"):
         MutantStateDataset(damaged, graph)[0]
 
@@ -147,8 +170,8 @@ def test_truncated_store_is_refused(tmp_path: Path) -> None:
     graph = random_cell_graph(3)
     store = write(graph, genotypes(graph, 300), tmp_path / "store")
     cut = tmp_path / "cut"
-    cut.mkdir()
-    (cut / "data.mdb").write_bytes((store / "data.mdb").read_bytes()[:-4096])
+    shutil.copytree(store, cut)
+    (cut / "00000" / "data.mdb").write_bytes((store / "00000" / "data.mdb").read_bytes()[:-4096])
     with pytest.raises(ArtefactError, match="cut off"):
         StoreReader(cut)
 
@@ -176,4 +199,4 @@ def test_bytes_a_sample(tmp_path: Path) -> None:
     table = genotypes(graph, 3000)
     store = write(graph, table, tmp_path / "store")
     rows = sum(len(MutantStateDataset(store, graph)[i].delta) for i in range(0, 3000, 10)) / 300
-    assert (store / "data.mdb").stat().st_size / 3000 < 6 * rows + 64 + 10
+    assert (store / "00000" / "data.mdb").stat().st_size / 3000 < 6 * rows + 64 + 10

@@ -1,0 +1,113 @@
+"""What the manifest of a store says: of the store, of each shard, of each block."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from data_specs.errors import ArtefactError
+
+VERSION = 2
+MANIFEST = "manifest.json"
+DATA = "data.mdb"
+
+
+def block_key(number: int) -> bytes:
+    """Big-endian, so that the keys sort as the numbers do."""
+    return b"block" + number.to_bytes(8, "big")
+
+
+def shard_name(number: int) -> str:
+    """Folder of a shard."""
+    return f"{number:05d}"
+
+
+@dataclass(frozen=True, slots=True)
+class BlockEntry:
+    """What the manifest says of one block: its samples, and where they lie.
+
+    Attributes:
+        shard: number of the shard.
+        first: number of its first sample in the store.
+        samples: how many.
+        offset: where the record begins in the shard's file, in bytes.
+        bytes: size of the record.
+        sha256: digest of the record.
+    """
+
+    shard: int
+    first: int
+    samples: int
+    offset: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardEntry:
+    """What the manifest says of one shard: size of its file, digest of all but the records."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMeta:
+    """The description of a store, as its manifest holds it."""
+
+    layout: Literal["delta", "dense"]
+    fingerprint: str
+    samples: int
+    rows: int  # M, rows of a dense state
+    cell_genes: int  # G, genes of the cell graph: indices below it
+    other_genes: tuple[str, ...]  # assayed genes without annotation: indices from G on
+    phenotypes: tuple[str, ...]  # the primary one first
+    shards: tuple[ShardEntry, ...]
+    blocks: tuple[BlockEntry, ...]  # in the order of the samples, and of the shards
+    format: str = "dcell-store"
+    version: int = VERSION
+
+    def to_json(self) -> bytes:
+        """Canonical bytes: sorted keys, no white space, a block a line, the digest last."""
+        values = asdict(self)
+        blocks = [_canonical(block) for block in values.pop("blocks")]
+        body = _canonical(values)[:-1] + b',"blocks":[\n' + b",\n".join(blocks) + b"\n]"
+        return _signed(body)
+
+    @classmethod
+    def from_json(cls, raw: bytes, where: Path) -> "StoreMeta":
+        """Parse a manifest.
+
+        Raises:
+            ArtefactError: it is not a store's, is damaged, or of another version.
+        """
+        try:
+            values: dict[str, Any] = json.loads(raw)
+            format_, version = values["format"], values["version"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ArtefactError(
+                f"{where}: not readable as a store's manifest ({type(error).__name__}: {error}). "
+                "Build the store again."
+            ) from None
+        if format_ != "dcell-store" or version != VERSION:
+            raise ArtefactError(
+                f"{where}: format {format_!r} version {version!r}; expected 'dcell-store' version "
+                f"{VERSION}. Build the store again."
+            )
+        if raw != _signed(raw[: raw.rfind(b',"sha256":"')]):
+            raise ArtefactError(f"{where}: the manifest is damaged. Build the store again.")
+        values["blocks"] = tuple(BlockEntry(**block) for block in values["blocks"])
+        values["shards"] = tuple(ShardEntry(**shard) for shard in values["shards"])
+        for name in ("other_genes", "phenotypes"):
+            values[name] = tuple(values[name])
+        return cls(**{field.name: values[field.name] for field in fields(cls)})
+
+
+def _signed(body: bytes) -> bytes:
+    return body + b',"sha256":"' + hashlib.sha256(body).hexdigest().encode() + b'"}\n'
+
+
+def _canonical(values: Mapping[str, Any]) -> bytes:
+    return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,76 @@
+"""Whole genotype tables for tests: what the stage does by piece and by part, at once."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from data_specs.errors import InputError
+from data_specs.parameters import Dask, Genotypes
+from pipeline import genotype_merging, genotypes
+from pipeline.dask import workers
+from pipeline.genotype_formats import GenotypeFile, open_file, read_piece
+from pipeline.genotype_headers import Form
+
+
+@dataclass
+class GenotypeTable:
+    """All pieces of a file."""
+
+    path: Path
+    form: str
+    rows: int
+    frame: pl.DataFrame
+    phenotypes: tuple[str, ...]
+    dropped: dict[str, int]
+
+
+def read(
+    path: Path,
+    *,
+    control_gene: str | None = None,
+    on_bad_row: str = "error",
+    piece_bytes: int = 2**26,
+) -> GenotypeTable:
+    """Read all genotypes of a file."""
+    with tempfile.TemporaryDirectory() as scratch, workers(Dask(), 1) as each:
+        file = open_file(path, Path(scratch), piece_bytes, each)
+        pieces = [read_piece(piece, file.form, control_gene) for piece in file.pieces]
+    if not any(piece.rows for piece in pieces):
+        raise InputError(f"{path}: a header without a row below it; expected genotypes")
+    complaints = [piece.complaint for piece in pieces if piece.complaint]
+    if complaints and on_bad_row == "error":
+        raise InputError(complaints[0])
+    return GenotypeTable(
+        path=path,
+        form=file.form.name,
+        rows=sum(piece.rows for piece in pieces),
+        frame=pl.concat([piece.frame for piece in pieces]),
+        phenotypes=file.phenotypes,
+        dropped=genotype_merging.added(piece.dropped for piece in pieces),
+    )
+
+
+def merge(
+    tables: Sequence[tuple[Any, GenotypeTable]], settings: Genotypes
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Merge tables in one part; the genotypes and the ledger."""
+    files = [
+        (given, GenotypeFile(t.path, Form(t.form, phenotypes=dict.fromkeys(t.phenotypes, 0)), ()))
+        for given, t in tables
+    ]
+    phenotypes = genotypes.phenotypes_of([file for _, file in files])
+    frames, runs = [], []
+    for given, table in tables:
+        rows, dropped = genotype_merging.usable(table.frame, given, settings)
+        dropped = genotype_merging.added([table.dropped, dropped])
+        frames.append(rows)
+        runs.append([genotypes.Run(Path(), table.rows, rows.height, dropped, None, [])])
+    genotypes.require_some(runs, settings)
+    rows = pl.concat(frames, how="diagonal")
+    found, also_in_test = genotype_merging.merge(rows, phenotypes)
+    part = genotypes.part_of(found, rows.height, also_in_test)
+    return found, genotypes.ledger_of(files, runs, [part], len(part.genes))
