@@ -6,7 +6,7 @@ cell (`simulated_cell`), what is known of it (`simulated_knowledge`), the screen
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from data_specs.errors import ParameterError
 from data_specs.files import replacing
 from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters, Simulate
+from pipeline.dask import workers
 from pipeline.hidden_truth import (
     THRESHOLDS,
     Floats,
@@ -28,6 +29,7 @@ from pipeline.hidden_truth import (
 )
 from pipeline.simulated_cell import NAMES, Cell, Ints, draw_cell, least_annotations
 from pipeline.simulated_knowledge import draw_aliases, write_gaf, write_obo
+from pipeline.simulated_pairs import PIECE, QUERY_SHARE, draw_pairs, write_pairs
 from pipeline.simulated_screen import COLUMNS, Screen, draw_screen, measure
 from pipeline.stage import run_stage
 
@@ -36,12 +38,14 @@ PLANTED_SHARE, MOST_PLANTED = 0.08, 120  # of the terms; and how many at most
 
 @dataclass(frozen=True, slots=True)
 class RawInputs:
-    """Contents of the four files."""
+    """Contents of the four files, and what is behind them."""
 
     ontology: str  # OBO 1.4
     annotations: str  # GAF 2.2
     genotypes: str  # tab-separated, columns of Kuzmin et al. 2018, Data S1
     truth: str  # JSON
+    cell: Cell = field(compare=False)
+    hidden: Truth = field(compare=False)
 
 
 def simulate(config: Simulate) -> RawInputs:
@@ -65,6 +69,8 @@ def simulate(config: Simulate) -> RawInputs:
         annotations=write_gaf(cell, aliases, below(cell, planted), of_knowledge),
         genotypes=table.write_csv(separator="\t", quote_style="never", float_precision=4),
         truth=json.dumps({"seed": config.seed, "noise": config.noise} | told, indent=2) + "\n",
+        cell=cell,
+        hidden=truth,
     )
 
 
@@ -81,6 +87,7 @@ def _check(config: Simulate) -> None:
         ("arrays", config.arrays, 10, None, "fewer cannot tell interactions from single effects"),
         ("genes", config.genes, deleted, NAMES, "2 × queries + arrays are deleted"),
         ("triples", config.triples, 50, crosses, "queries × arrays can be crossed"),
+        ("pairs", config.pairs, 0, round(QUERY_SHARE * config.genes) * config.genes, "of genes"),
         ("annotations", config.annotations, fewest, most, "6 × terms + genes; terms × genes / 3"),
     ):
         if not (value >= least and (limit is None or value <= limit)):  # NaN is refused too
@@ -133,9 +140,14 @@ def _fit(predicted: Floats, measured: Floats) -> dict[str, float]:
 
 
 def run(parameters: Parameters, layout: DataLayout) -> None:
-    """Write `ontology.obo`, `annotations.gaf`, `genotypes.tsv` and `truth.json`."""
-    inputs = simulate(parameters.simulate)
-    with replacing(layout.simulated) as folder:
+    """Write `ontology.obo`, `annotations.gaf`, `genotypes.tsv` and `truth.json`.
+
+    With `simulate.pairs`, a genome-wide screen too: `pairs.tsv`.
+    """
+    config = parameters.simulate
+    inputs = simulate(config)
+    pieces = -(-config.pairs // PIECE)
+    with replacing(layout.simulated) as folder, workers(parameters.dask, pieces) as each:
         folder.mkdir()
         for name, text in (
             ("ontology.obo", inputs.ontology),
@@ -144,6 +156,9 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             ("truth.json", inputs.truth),
         ):
             (folder / name).write_text(text, encoding="utf-8")
+        if config.pairs:
+            pairs = draw_pairs(config, np.random.default_rng([config.seed, 1]))
+            write_pairs(config, inputs.cell, inputs.hidden, pairs, folder / "pairs.tsv", each)
 
 
 if __name__ == "__main__":
