@@ -5,7 +5,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test lint bench-quick clean install
+.PHONY: demo test test-long lint bench-quick clean install
 
 demo: install
 	dvc repro
@@ -13,6 +13,10 @@ demo: install
 
 test: install lint
 	OMP_NUM_THREADS=1 pytest -n 2 --dist loadgroup
+
+# The same with every byte flipped and many more examples of rubbish.
+test-long: install
+	DCELL_LONG=1 OMP_NUM_THREADS=1 pytest -n 2 --dist loadgroup
 
 lint: install
 	ruff check .

@@ -22,11 +22,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from data_specs.errors import ArtefactError
+from data_specs.files import sha256_of
 from data_specs.layout import read_json, write_json
 
 IntArray = npt.NDArray[np.int64]
 
-VERSION = 1
+VERSION = 2
 SCHEMAS = {
     "terms": pa.schema(
         [
@@ -143,6 +144,7 @@ class CellGraph:
             "genes": self.num_genes,
             "annotations": len(self.annotations),
             "edges": len(self.edges),
+            "sha256": {name: sha256_of(folder / f"{name}.arrow") for name in SCHEMAS},
         }
         write_json(folder / "cell_graph.json", description)
 
@@ -154,16 +156,21 @@ class CellGraph:
             ArtefactError: a file is missing, damaged or of another version.
         """
         description = read_json(folder / "cell_graph.json")
-        if description.get("format") != "dcell-cell-graph" or description["version"] != VERSION:
+        found = [description.get(key) for key in ("format", "version")] if description else []
+        if found != ["dcell-cell-graph", VERSION]:
             raise ArtefactError(
-                f"{folder}: format {description.get('format')!r} version "
-                f"{description.get('version')!r}; expected 'dcell-cell-graph' version {VERSION}. "
-                "Build the data again with this version of the code."
+                f"{folder}: format and version {found}; expected 'dcell-cell-graph' version "
+                f"{VERSION}. Build the data again with this version of the code."
             )
         tables = {}
         for name, schema in SCHEMAS.items():
             path = folder / f"{name}.arrow"
             try:
+                if sha256_of(path) != description.get("sha256", {}).get(name):
+                    raise ArtefactError(
+                        f"{path}: its checksum is not the one that cell_graph.json names; the "
+                        "files are damaged or mixed. Build it again."
+                    )
                 with pa.memory_map(str(path)) as source:
                     tables[name] = pa.ipc.open_file(source).read_all()
                 tables[name].validate(full=True)
@@ -187,11 +194,11 @@ class CellGraph:
             annotations=numbers("annotations", "term", "gene"),
             edges=numbers("edges", "child", "parent"),
         )
-        if graph.fingerprint != description["fingerprint"]:
+        if graph.fingerprint != description.get("fingerprint"):
             raise ArtefactError(
                 f"{folder}: content has fingerprint {graph.fingerprint[:12]}…, its "
-                f"cell_graph.json says {description['fingerprint'][:12]}…; the files are damaged "
-                "or mixed. Build it again."
+                f"cell_graph.json says {str(description.get('fingerprint'))[:12]}…; the files are "
+                "damaged or mixed. Build it again."
             )
         return graph
 

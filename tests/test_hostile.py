@@ -1,0 +1,96 @@
+"""Readers fed with rubbish: they read it or say what is wrong with it, and do nothing else."""
+
+import contextlib
+import gzip
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from data_specs.errors import InputError
+from data_specs.files import read_text
+from data_specs.parameters import Annotations
+from pipeline.annotations import read_annotations
+from pipeline.ontology import read_ontology
+from pipeline.topology import parse
+from tests.conftest import TINY
+from tests.genotype_tables import read
+
+TABLE = (TINY / "tiny.tsv").read_bytes()
+TOPOLOGY = b"ROOT: A 2\n1 2\nROOT B C\ngenes: G1 G2\nB G1\nC G2\n"
+ONTOLOGY = read_ontology(TINY / "tiny.obo")
+
+
+def read_gaf(path: Path) -> object:
+    return read_annotations(path, ONTOLOGY.terms, ONTOLOGY.aliases, Annotations())
+
+
+READERS: dict[str, tuple[bytes, Callable[[Path], object]]] = {
+    "obo": ((TINY / "tiny.obo").read_bytes(), read_ontology),
+    "gaf": ((TINY / "tiny.gaf").read_bytes(), read_gaf),
+    "genotypes": (TABLE, read),
+    "dcell text": (b"2 A B 0.5\n1 C 1\n3 A B C -2\n", read),
+    "plain": (b'genes,score,od\n"A|B",1,2\nC,0.5,\n', read),
+    "topology": (TOPOLOGY, lambda path: parse(read_text(path), path)),
+    "gzip": (gzip.compress(TABLE[:2000], mtime=0), read),
+}
+EXAMPLES = 2500 if "DCELL_LONG" in os.environ else 150  # `make test-long`
+EDITS = st.lists(
+    st.tuples(
+        st.sampled_from(["flip", "cut", "insert", "repeat", "swap"]),
+        st.integers(0, 2**20),
+        st.integers(0, 300),
+        st.binary(max_size=6)
+        | st.sampled_from([b"\x00", b"\n", b"\t", b'"', b"\xff", b"nan", b"|"]),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def edited(raw: bytes, edits: list[tuple[str, int, int, bytes]]) -> bytes:
+    for kind, place, length, some in edits:
+        at = place % (len(raw) + 1)
+        part = raw[at : at + length]
+        if kind == "flip" and part:
+            raw = raw[:at] + bytes([part[0] ^ (some[0] if some else 255)]) + raw[at + 1 :]
+        elif kind == "cut":
+            raw = raw[:at] + raw[at + length :]
+        elif kind == "insert":
+            raw = raw[:at] + some + raw[at:]
+        elif kind == "repeat":
+            raw = raw[:at] + part * 3 + raw[at:]
+        elif kind == "swap":
+            raw = raw[at:] + raw[:at]
+    return raw
+
+
+@pytest.mark.parametrize("kind", READERS)
+@settings(max_examples=EXAMPLES, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
+@given(edits=EDITS)
+def test_rubbish(kind: str, edits: list[tuple[str, int, int, bytes]]) -> None:
+    whole, reader = READERS[kind]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file.txt"
+        path.write_bytes(edited(whole, edits))
+        with contextlib.suppress(InputError):
+            reader(path)
+        assert [entry.name for entry in Path(folder).iterdir()] == ["file.txt"]
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_every_length(kind: str, tmp_path: Path) -> None:
+    whole, reader = READERS[kind]
+    path = tmp_path / "file.txt"
+    for length in range(0, len(whole), max(1, len(whole) // 150)):
+        path.write_bytes(whole[:length])
+        said = str(path)
+        try:
+            reader(path)
+        except InputError as error:
+            said = str(error)
+        assert str(path) in said
