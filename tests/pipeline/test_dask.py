@@ -33,7 +33,7 @@ GENES = [f"YAL{number:03d}C" for number in range(1, 160)]
 
 
 def parameters(table: Path, **dask: object) -> dict[str, dict[str, object]]:
-    """Some fifty pieces and a dozen parts."""
+    """Some fifty pieces and forty parts."""
     return {
         "sources": {
             "profile": "local",
@@ -43,7 +43,7 @@ def parameters(table: Path, **dask: object) -> dict[str, dict[str, object]]:
         },
         "annotations": {"gene_id_columns": [11], "gene_id_pattern": "YAL[0-9]{3}[CW]"},
         "hierarchy": {"containment": 2},
-        "genotypes": {"piece_bytes": 5_000, "part_rows": 1_000},
+        "genotypes": {"piece_bytes": 5_000, "part_rows": 300},
         "store": {"block_bytes": 9_000},
         "dask": dask,
     }
@@ -79,7 +79,7 @@ def expected(table: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     out = build(resolve(parameters(table)), tmp_path_factory.mktemp("here") / "build").root
     here.undo()
     found = digests(out)
-    assert sum(name.endswith("data.mdb") for name in found) > 8
+    assert sum(name.endswith("data.mdb") for name in found) > 30
     return found
 
 
@@ -99,7 +99,7 @@ def start(table: Path, out: Path, *settings: str) -> subprocess.Popen[str]:
         "--ontology", str(TINY / "tiny.obo"), "--annotations", str(TINY / "tiny.gaf"),
         "--genotypes", str(table), "--set", "annotations.gene_id_columns=[11]",
         "annotations.gene_id_pattern=YAL[0-9]{3}[CW]", "hierarchy.containment=2",
-        "genotypes.piece_bytes=5000", "genotypes.part_rows=1000", "store.block_bytes=9000",
+        "genotypes.piece_bytes=5000", "genotypes.part_rows=300", "store.block_bytes=9000",
         *settings,
     ]  # fmt: skip
     return subprocess.Popen(
