@@ -106,9 +106,10 @@ def by_query(samples: pl.DataFrame, val: float, test: float, seed: int) -> Label
     sizes = groups.group_by("group").len()
     sizes = sizes[_shuffled(sizes["group"], seed)]
     labels = _all_train(sizes.height)
-    for part, share in (("test", test), ("val", val)):
+    for part, share, left in (("test", test, 1 + (val > 0)), ("val", val, 1)):
         free = np.flatnonzero(labels == "train")
-        taken = _nearest(sizes["len"][free].to_list(), _size(samples.height, share))
+        most = len(free) - left  # a group each is left for what comes after
+        taken = _nearest(sizes["len"][free].to_list(), _size(samples.height, share), most)
         labels[free[taken]] = part
     sizes = sizes.with_columns(part=pl.Series(labels.tolist(), dtype=pl.String))
     joined = groups.join(sizes, on="group", how="left", maintain_order="left")
@@ -154,14 +155,18 @@ def _size(samples: int, share: float) -> int:
     return max(nearest, 1) if share > 0 and samples >= 3 else nearest
 
 
-def _nearest(sizes: Sequence[int], target: int) -> list[bool]:
-    """Take groups, in order, as long as each brings the sum closer to the target; at least one."""
-    total, taken = 0, []
+def _nearest(sizes: Sequence[int], target: int, most: int) -> list[bool]:
+    """Take groups, in order, as long as each brings the sum closer to the target.
+
+    At least one is taken, and no more than `most`.
+    """
+    total = 0
+    taken: list[bool] = []
     for size in sizes:
-        closer = abs(total + size - target) < abs(total - target)
+        closer = abs(total + size - target) < abs(total - target) and sum(taken) < most
         total += size * closer
         taken.append(closer)
-    if target and not total and sizes:
+    if target and not total and most > 0:
         taken[sizes.index(min(sizes))] = True
     return taken
 

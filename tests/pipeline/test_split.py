@@ -225,6 +225,13 @@ def test_query_split_fails_only_where_there_are_too_few_groups(samples: Samples,
     assert (found is None) == (groups < 3 or not graph)
 
 
+def test_small_groups_do_not_all_go_into_the_first_part() -> None:
+    samples: Samples = {pair: ["A00"] for pair in itertools.combinations("BCDEFG", 2)}
+    samples |= {("X",): [], ("Y",): []}
+    for seed in range(6):
+        assert parts_or_none(frame(samples), Split(method="query", seed=seed)) is not None
+
+
 @FEW
 @given(samples=sample_sets, test=st.sampled_from([0.1, 0.3]), seed=st.integers(0, 5))
 def test_no_gene_in_test_and_training(samples: Samples, test: float, seed: int) -> None:
