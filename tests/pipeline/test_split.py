@@ -137,7 +137,7 @@ def test_queries_in_one_sample_belong_together() -> None:
 
 def test_a_single_group_cannot_be_split() -> None:
     samples = frame({("A", f"B{i}"): ["A"] for i in range(9)})
-    with pytest.raises(InputError, match="leaves no samples in train"):
+    with pytest.raises(InputError, match="leaves no samples in val and test"):
         split(samples, Split(method="query"))
 
 
