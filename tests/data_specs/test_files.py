@@ -74,14 +74,18 @@ def test_plain_and_gzipped(tmp_path: Path) -> None:
         assert read_text(path) == "é\n"
 
 
+ZIPPED = gzip.compress(b"x" * 1000, mtime=0)
+
+
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (gzip.compress(b"x" * 1000)[:-9], "cut off"),
-        (gzip.compress(b"x" * 1000)[:12], "cut off"),
-        (gzip.compress(b"x" * 1000)[:-6] + b"abcdef", "damaged"),
+        (ZIPPED[:-9], "cut off"),
+        (ZIPPED[:12], "cut off"),
+        (ZIPPED[:-6] + b"abcdef", "damaged"),
         (b"ok\n\xff\n", r"text:2: not UTF-8"),
     ],
+    ids=["short end", "short head", "checksum", "encoding"],
 )
 def test_unreadable(tmp_path: Path, raw: bytes, message: str) -> None:
     path = tmp_path / "text"

@@ -309,7 +309,7 @@ def test_folder(tmp_path: Path) -> None:
 
 
 def damaged(content: bytes) -> bytes:
-    return gzip.compress(content * 1000)[:-12]
+    return gzip.compress(content * 1000, mtime=0)[:-12]
 
 
 @pytest.mark.parametrize(
@@ -320,6 +320,7 @@ def damaged(content: bytes) -> bytes:
         (b"PAR1 but no more", "begins like a Parquet table but"),
         (b"PK\x03\x04 but no more", "begins like an .xlsx workbook but"),
     ],
+    ids=["gzip", "text", "parquet", "xlsx"],
 )
 def test_damaged_files(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "t").write_bytes(content)
