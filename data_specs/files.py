@@ -1,22 +1,22 @@
 """How artefacts reach the disk: beside the target first, then renamed; and how text is read."""
 
 import contextlib
-import errno
 import glob
 import gzip
 import hashlib
 import os
 import platform
+import re
 import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_specs.errors import InputError
+from data_specs.errors import InputError, fault_of_the_disk
 
 _HERE = platform.node().replace(".", "_").replace("-", "_") or "host"
-_FULL_OR_FORBIDDEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)
+_WORKPLACE = re.compile(rf"\..+\.{re.escape(_HERE)}-\d+\.[^.]+")
 
 
 @contextlib.contextmanager
@@ -24,6 +24,8 @@ def replacing(target: Path) -> Iterator[Path]:
     """Yield a path beside `target`; on success it takes the target's place, else it vanishes.
 
     Works for files and folders: write either at the yielded path. The target is never half there.
+    A process that is killed between taking the old one away and putting the new one there has
+    written the new one whole: whoever next writes here puts it there.
 
     Raises:
         InputError: the disk is full or the folder cannot be written; says so, and where.
@@ -34,26 +36,39 @@ def replacing(target: Path) -> Iterator[Path]:
         prefix = f".{target.name}.{_HERE}-{os.getpid()}."
         workplace = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
     except OSError as error:
-        raise InputError(f"{target}: cannot be written: {error.strerror}") from error
+        raise InputError(f"{_shown(target)}: cannot be written: {error.strerror}") from error
+    partial, previous = workplace / target.name, workplace / ".previous"
     try:
-        partial = workplace / target.name
         yield partial
         if target.is_dir():
-            target.rename(workplace / "previous")
+            target.rename(previous)
         partial.rename(target)
-    except OSError as error:
-        if error.errno not in _FULL_OR_FORBIDDEN:
+    except Exception as error:
+        reason = None if isinstance(error, InputError) else fault_of_the_disk(error)
+        if reason is None:
             raise
+        named = getattr(error, "filename", None) or partial
+        where = target if Path(named).is_relative_to(workplace) else Path(named)
         raise InputError(
-            f"{target}: cannot be written: {error.strerror}. Nothing was left behind; what was "
-            "there before is untouched."
+            f"{_shown(where)}: cannot be {'written' if where is target else 'used'}: {reason}. "
+            "Nothing was left behind; what was there before is untouched."
         ) from error
     finally:
+        if previous.exists() and not target.exists():
+            previous.rename(target)
         shutil.rmtree(workplace, ignore_errors=True)
 
 
+def _shown(path: Path) -> Path:
+    """The path as the user knows it, when it lies in a folder that is still being written."""
+    return Path(*(part for part in path.parts if not _WORKPLACE.fullmatch(part)))
+
+
 def _clear_after_the_dead(target: Path) -> None:
-    """Remove what processes of this machine that were killed have left beside a target."""
+    """Put in place what processes of this machine had finished when they were killed, else remove.
+
+    Whatever has a previous one beside it was whole.
+    """
     for left in target.parent.glob(f".{glob.escape(target.name)}.{_HERE}-*.*"):
         process = left.name.removeprefix(f".{target.name}.{_HERE}-").partition(".")[0]
         if not process.isdecimal():
@@ -61,6 +76,8 @@ def _clear_after_the_dead(target: Path) -> None:
         try:
             os.kill(int(process), 0)
         except ProcessLookupError:
+            if not target.exists() and (left / ".previous").exists():
+                (left / target.name).rename(target)
             shutil.rmtree(left, ignore_errors=True)
         except PermissionError:
             continue  # somebody else's, and alive

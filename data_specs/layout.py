@@ -100,6 +100,8 @@ def read_json(path: Path) -> Any:
         raise ArtefactError(
             f"{path}: no such file. Is '{path.parent}' the folder of a finished build?"
         ) from None
+    except OSError as error:
+        raise ArtefactError(f"{path}: cannot be read: {error.strerror}") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ArtefactError(f"{path}: not readable as JSON: {error}. Build it again.") from None
 

@@ -56,8 +56,13 @@ def describe(
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint whole or not at all, with the SHA-256 of what is in it."""
-    with replacing(path) as partial:
-        torch.save(checkpoint | {"sha256": _digest(checkpoint)}, partial)
+    with replacing(path) as partial, partial.open("wb") as file:
+        try:
+            torch.save(checkpoint | {"sha256": _digest(checkpoint)}, file)
+        except RuntimeError as error:  # torch's archive loses count when a write fails
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def _elements(value: Any) -> int:

@@ -1,6 +1,7 @@
 """What a run shows while it lasts: a bar in a terminal, and live metrics through DVCLive."""
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,13 @@ def live_metrics(folder: Path, leader: bool, history: Sequence[Row]) -> Iterator
         return
     from dvclive import Live
 
-    with Live(str(folder), report=None, save_dvc_exp=False, dvcyaml=None) as live:
+    try:
+        opened = Live(str(folder), report=None, save_dvc_exp=False, dvcyaml=None)
+    except Exception as error:  # DVC opens data bases of its own, outside the run's folder
+        print(f"without live metrics: {type(error).__name__}: {error}", file=sys.stderr)
+        yield lambda _: None
+        return
+    with opened as live:
 
         def log(row: Row) -> None:
             for name in ("train_loss", "val_loss", "val_pearson"):

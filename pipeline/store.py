@@ -171,8 +171,9 @@ def write_shard(
                 raw += bytes(max(0, ALIGNED_FROM - len(raw)))
                 size += len(raw) + _SLACK
                 environment.set_mapsize(size)
-                with environment.begin(write=True) as transaction:
-                    transaction.put(block_key(len(entries)), raw, append=True)
+                while not _put(environment, block_key(len(entries)), raw):
+                    size += len(raw) + _SLACK
+                    environment.set_mapsize(size)
                 digest = hashlib.sha256(raw).hexdigest()
                 entries.append(BlockEntry(0, first, batch.num_rows, 0, len(raw), digest))
             environment.sync(True)
@@ -185,6 +186,16 @@ def write_shard(
     file = np.memmap(folder / DATA, mode="r")
     entries = _with_offsets(entries, file, folder)
     return ShardEntry(len(file), frame_digest(file, entries)), entries
+
+
+def _put(environment: Any, key: bytes, raw: bytes) -> bool:
+    """Append a record; False if the map has no room for it."""
+    try:
+        with environment.begin(write=True) as transaction:
+            transaction.put(key, raw, append=True)
+    except lmdb.MapFullError:
+        return False
+    return True
 
 
 def _with_offsets(
