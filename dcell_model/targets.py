@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_specs.errors import ArtefactError
@@ -26,7 +27,7 @@ def read_parts(layout: DataLayout) -> npt.NDArray[Any]:
     path = layout.split / "split.parquet"
     try:
         parts = pq.read_table(path)["part"]
-    except OSError as error:
+    except (OSError, KeyError, pa.ArrowException) as error:
         raise ArtefactError(f"{path}: not readable ({error}); build the data again") from None
     return np.array(parts.to_pylist())
 
