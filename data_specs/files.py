@@ -1,14 +1,17 @@
 """How artefacts reach the disk: beside the target first, then renamed; and how text is read."""
 
 import contextlib
+import functools
 import glob
 import gzip
 import hashlib
+import itertools
 import os
 import platform
 import re
 import shutil
 import tempfile
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,6 +167,67 @@ def _chunks(path: Path) -> Iterator[bytes]:
         raise InputError(f"{path}: the gzip data are damaged ({error}). Fetch it again.") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+# A row or a cell of a sheet, and the `r="AB12"` that may be in it.
+_TAG = re.compile(rb"""<(?:\w+:)?(row|c)(?=[\s/>])(?:[^<]*?\sr\s*=\s*["']([A-Za-z]*)([0-9]*))?""")
+
+
+def check_workbook(path: Path) -> None:
+    """Refuse a workbook that unpacks to suspiciously much, or spans far more cells than it holds.
+
+    The reader holds all that a sheet unpacks to, and every cell between its first and its last.
+    Here it is unpacked in pieces, and what the archive says of its sizes is not believed.
+
+    Raises:
+        InputError: it does, or is no such workbook. A damaged one raises what `zipfile` does.
+    """
+    allowed = max(ALWAYS_ALLOWED, LARGEST_RATIO * path.stat().st_size)
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            strange = entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            if strange or entry.filename.lower() in ("content.xml", "xl/workbook.bin"):
+                raise InputError(f"{path}: is no .xlsx workbook; save it as one, or as text")
+            entry.file_size = 2**62  # or it is read no further than it says
+            with archive.open(entry) as stream:
+                size, rows, columns = _extent(iter(lambda: stream.read(2**20), b""), allowed)
+            allowed -= size
+            if allowed < 0:
+                raise InputError(
+                    f"{path}: unpacks to more than {LARGEST_RATIO} times its size; no table "
+                    "does. If you trust it, save it as text."
+                )
+            if rows * columns > max(2**20, size):
+                raise InputError(
+                    f"{path}: '{entry.filename}' spans {rows:,} rows and {columns:,} columns, "
+                    "nearly all of them empty. Delete what lies far off, or save it as text."
+                )
+
+
+def _extent(chunks: Iterator[bytes], allowed: int) -> tuple[int, int, int]:
+    """Bytes of a part of a workbook, and the last row and column if it is a sheet.
+
+    Cells need not say where they are: then each follows the one before.
+    """
+    size = row = column = rows = columns = 0
+    rest = b""
+    for chunk in itertools.chain(chunks, [b"<"]):
+        size += len(chunk)
+        if size - 1 > allowed or len(rest) > 2**22:  # no tag is that long
+            return allowed + 1, 0, 0
+        rest += chunk
+        end = rest.rfind(b"<")
+        for tag, letters, digits in _TAG.findall(rest[:end] if end > 0 else b""):
+            if tag == b"row":
+                row, column = int(digits) if digits else row + 1, 0
+            else:
+                row = max(row, int(digits)) if digits else row
+                column = column + 1
+                if letters:
+                    column = functools.reduce(lambda n, c: n * 26 + (c & 31), letters, 0)
+            rows, columns = max(rows, row), max(columns, column)
+        rest = rest[max(end, 0) :] if end >= 0 else b""
+    return size - 1, rows, columns
 
 
 def sha256_of(path: Path) -> str:
