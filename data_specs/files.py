@@ -39,7 +39,7 @@ def replacing(target: Path) -> Iterator[Path]:
         prefix = f".{target.name}.{_HERE}-{os.getpid()}."
         workplace = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
     except OSError as error:
-        raise InputError(f"{_shown(target)}: cannot be written: {error.strerror}") from error
+        raise InputError(f"{shown(target)}: cannot be written: {error.strerror}") from error
     partial, previous = workplace / target.name, workplace / ".previous"
     try:
         yield partial
@@ -53,7 +53,7 @@ def replacing(target: Path) -> Iterator[Path]:
         named = getattr(error, "filename", None) or partial
         where = target if Path(named).is_relative_to(workplace) else Path(named)
         raise InputError(
-            f"{_shown(where)}: cannot be {'written' if where is target else 'used'}: {reason}. "
+            f"{shown(where)}: cannot be {'written' if where is target else 'used'}: {reason}. "
             "Nothing was left behind; what was there before is untouched."
         ) from error
     finally:
@@ -62,7 +62,7 @@ def replacing(target: Path) -> Iterator[Path]:
         shutil.rmtree(workplace, ignore_errors=True)
 
 
-def _shown(path: Path) -> Path:
+def shown(path: Path) -> Path:
     """The path as the user knows it, when it lies in a folder that is still being written."""
     return Path(*(part for part in path.parts if not _WORKPLACE.fullmatch(part)))
 

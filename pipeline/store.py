@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from data_specs.cell_graph import DELETED, WILD_TYPE, CellGraph, IntArray
 from data_specs.errors import InputError
-from data_specs.files import replacing, size_of
+from data_specs.files import replacing, shown, size_of
 from data_specs.layout import DataLayout, write_json
 from data_specs.mutant_state import StateEncoder
 from data_specs.parameters import Parameters
@@ -179,7 +179,8 @@ def write_shard(
             environment.sync(True)
     except lmdb.Error as error:
         raise InputError(
-            f"{folder.name}: the store cannot be written: {error}. This shard needs about "
+            f"{shown(folder)}: the store cannot be written: "
+            f"{str(error).removeprefix(f'{folder}: ')}. This shard needs about "
             f"{_estimate(samples, graph, config) / 1e6:,.0f} MB of free disk; nothing was left "
             "behind."
         ) from None

@@ -18,6 +18,7 @@ from data_specs.parameters import resolve
 from dcell_model import cli as model_cli
 from dcell_model import train
 from pipeline import cli as pipeline_cli
+from pipeline.build import STAGES, build
 from pipeline.verify import verify
 from tests.conftest import CHECKOUT, TINY, tiny_parameters
 from tests.pipeline.test_dask import digests
@@ -77,6 +78,51 @@ def test_disk_full_at_every_file_of_a_build(tmp_path: Path) -> None:
     assert digests(tmp_path / "build") == before
     assert all(check.passed for check in verify(DataLayout(tmp_path / "build")))
     assert [path.name for path in tmp_path.iterdir()] == ["build"]
+
+
+STAGE_BY_STAGE = """
+import json, resource, sys
+from pathlib import Path
+from data_specs.errors import InputError
+from data_specs.layout import DataLayout
+from data_specs.parameters import resolve
+from pipeline.build import STAGES
+from tests.conftest import tiny_parameters
+from tests.test_faults import sizes
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+layout = DataLayout(Path(sys.argv[1]))
+said = {}
+for name, stage in STAGES.items():
+    folder = layout.root / name
+    for limit in [size - 1 for size in sizes(folder)]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+        try:
+            stage(resolve(tiny_parameters()), layout)
+        except InputError as error:
+            said[f"{name} {limit}"] = str(error)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+print(json.dumps(said))
+"""
+
+
+def test_disk_full_at_every_file_of_every_stage(tmp_path: Path) -> None:
+    out = build(resolve(tiny_parameters()), tmp_path / "build").root
+    before = digests(out)
+    done = subprocess.run(
+        [sys.executable, "-c", STAGE_BY_STAGE, str(out)],
+        cwd=CHECKOUT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    stages = [name for name in STAGES if name != "simulate"]
+    for name in stages:
+        limits = [size - 1 for size in sizes(out / name)]
+        assert [f"{name} {limit}" in said for limit in limits] == [True] * len(limits), name
+    for message in said.values():
+        assert "cannot be written" in message
+        assert "/." not in message
+    assert digests(out) == before
+    assert not list(out.glob(".*"))
 
 
 def test_disk_full_at_every_file_of_a_run(tiny_build: Path, tmp_path: Path) -> None:
