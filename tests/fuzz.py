@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[1]
-PACKAGES = ["data_specs", "pipeline", "dcell_model"]
+PACKAGES = ["data_specs", "pipeline", "dcell_model", "goatools"]
 
 
 def main() -> None:
