@@ -129,9 +129,12 @@ class _Training:
             self._restore(model, optimizer)
         self.plain_model = model
         self.model, self.optimizer = fabric.setup(model, optimizer)
+        model.sync_batchnorm = config.sync_batchnorm and fabric.world_size > 1
         order = EpochBatches(
             samples["train"], config.batch_size, seed=config.seed,
             rank=fabric.global_rank, processes=fabric.world_size,
+            # Statistics of its own need two samples in every process.
+            least=fabric.world_size * (1 if config.sync_batchnorm else 2),
         )  # fmt: skip
         self.batches = TrainingBatches(dataset, order, fabric.device, config.num_workers)
 
@@ -173,7 +176,7 @@ class _Training:
         train_loss = self._train_one_epoch(epoch, advance)
         seconds = time.perf_counter() - start
         row = {"epoch": epoch, "train_loss": train_loss, "val_loss": None, "val_pearson": None}
-        row |= self.fabric.broadcast(self._validate())  # one verdict for all processes
+        row |= self._validate()
         row |= {"seconds": seconds, "lr": self.optimizer.param_groups[0]["lr"]}
         if not math.isfinite(train_loss):
             raise InputError(
@@ -196,7 +199,8 @@ class _Training:
         self.batches.order.begin(epoch, done)
         model.train()
         mean, std = (value.to(self.fabric.device) for value in self.scale)
-        total = torch.tensor(self.under_way["loss"], dtype=torch.float64)
+        order, leader = self.batches.order, self.fabric.is_global_zero
+        total = torch.tensor(self.under_way["loss"] if leader else 0.0, dtype=torch.float64)
         seen = int(self.under_way["samples"])
         optimizer.zero_grad()
         for step, batch in enumerate(self.batches, start=done + 1):
@@ -212,7 +216,9 @@ class _Training:
                     aux_reduction=config.aux_reduction,
                     l2=config.l2,
                 )
-                self.fabric.backward(loss / config.accumulate)
+                # Gradients are averaged over the processes, whose parts may differ by a sample.
+                share = len(batch) * order.processes / order.size(step - 1)
+                self.fabric.backward(loss * (share / config.accumulate))
             if closing:
                 if config.clip:
                     self.fabric.clip_gradients(model, optimizer, max_norm=config.clip,
@@ -220,14 +226,21 @@ class _Training:
                 optimizer.step()
                 optimizer.zero_grad()
             total = total.to(loss.device) + loss.detach().double() * len(batch)
-            seen += len(batch)
+            seen += order.size(step - 1)
             if closing and step < len(self.batches) and self._is_due(step):
-                self.under_way = {"steps": step, "loss": float(total), "samples": seen}
+                loss_so_far = self._sum_over_processes(total)
+                self.under_way = {
+                    "steps": step, "loss": loss_so_far, "samples": seen,
+                    "processes": order.processes,
+                }  # fmt: skip
                 if self.fabric.is_global_zero:
                     self._save(epoch - 1, improved=False)
             advance()
         self.under_way = {"steps": 0, "loss": 0.0, "samples": 0}
-        return float(total) / seen
+        return self._sum_over_processes(total) / seen
+
+    def _sum_over_processes(self, value: Tensor) -> float:
+        return float(self.fabric.all_reduce(value.clone(), reduce_op="sum"))  # it works in place
 
     def _is_due(self, step: int) -> bool:
         """Whether a checkpoint is to be written in the middle of an epoch."""
@@ -248,13 +261,24 @@ class _Training:
         samples = self.samples["val"]
         if len(samples) == 0:
             return {}
-        predicted = torch.from_numpy(predict(self.plain_model, self.dataset, samples, self.scale))
+        predicted = self._predict(samples)
         measured = self.targets[samples].double()
         error = ((predicted - measured) / self.scale[1].double()).square().mean()
         return {
             "val_loss": float(error),
             "val_pearson": scores(predicted[:, 0], measured[:, 0])["pearson"],
         }
+
+    def _predict(self, samples: npt.NDArray[np.int64]) -> Tensor:
+        """`[n, P]` predictions, of which every process makes a part."""
+        part = np.array_split(np.arange(len(samples)), self.fabric.world_size)
+        own = part[self.fabric.global_rank]
+        predicted = torch.zeros(len(samples), self.targets.shape[1], dtype=torch.float64)
+        predicted[own] = torch.from_numpy(
+            predict(self.plain_model, self.dataset, samples[own], self.scale)
+        )
+        total: Tensor = self.fabric.all_reduce(predicted.to(self.fabric.device), reduce_op="sum")
+        return total.cpu()
 
     def _out_of_patience(self) -> bool:
         patience = self.config.patience
@@ -280,6 +304,11 @@ class _Training:
         optimizer.load_state_dict(state["optimizer"])
         self.history, self.best = state["history"], state["best"]
         self.under_way = state["under_way"]
+        if self.under_way["steps"] and self.under_way["processes"] != self.fabric.world_size:
+            raise InputError(
+                f"{path}: stopped in the middle of an epoch on {self.under_way['processes']} "
+                f"processes, now there are {self.fabric.world_size}; resume it on as many"
+            )
 
     def _record(self) -> dict[str, Any]:
         times = [row["seconds"] for row in self.history]
