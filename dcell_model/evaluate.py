@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data_specs.chain import made_from_metadata, refuse_other_data
 from data_specs.errors import exit_with_message
 from data_specs.files import replacing
 from data_specs.layout import DataLayout, read_json, write_json
@@ -38,6 +39,7 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
     layout = DataLayout(data)
     dataset = MutantStateDataset(layout.store, phenotypes=state["phenotypes"])
     model = checkpoint.restore(state, dataset.graph, trained / BEST)
+    refuse_other_data(layout, state["made_from"], f"the checkpoint {trained / BEST}")
     parts = read_parts(layout)
     targets = all_targets(dataset)
     used = usable_samples(targets, parts)
@@ -60,7 +62,9 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
         columns[f"{name}_measured"] = targets[:, column]
         columns[f"{name}_predicted"] = predictions[:, column]
     with replacing(out / "predictions.parquet") as partial:
-        pq.write_table(pa.table(columns), partial)
+        origin = {"checkpoint": checkpoint.digest_of(state), "store": state["made_from"]["store"]}
+        table = pa.table(columns).replace_schema_metadata(made_from_metadata(origin))
+        pq.write_table(table, partial)
     with replacing(out / "plots") as folder:
         folder.mkdir()
         plots.loss_curves(record["history"], folder / "loss.png", best_epoch=record["best_epoch"])

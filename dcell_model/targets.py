@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
+from data_specs import chain
 from data_specs.errors import ArtefactError
 from data_specs.layout import DataLayout
 from data_specs.parameters import Train as TrainConfig
@@ -23,6 +24,7 @@ def target_names(layout: DataLayout, config: TrainConfig) -> list[str]:
 
 def read_parts(layout: DataLayout) -> npt.NDArray[Any]:
     """`[N]` the part of every sample: train, val, test or excluded."""
+    chain.require(layout, "split")
     path = layout.split / "split.parquet"
     try:
         parts = pq.read_table(path)["part"]

@@ -6,11 +6,8 @@ after each, and the order of an epoch's samples depends on seed and epoch alone.
 """
 
 import argparse
-import logging
 import math
-import os
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,18 +17,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from data_specs.chain import TRAINED_ON, Link, digest_of, refuse_other_data
 from data_specs.errors import InputError, exit_with_message
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Parameters, load
-from data_specs.parameters import Train as TrainConfig
 from dcell_model import checkpoint
 from dcell_model.batches import EpochBatches, TrainingBatches
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.engines.choice import pick_engine
+from dcell_model.fabric import fabric_of, predict_together, sum_over_processes
 from dcell_model.loss import dcell_loss
 from dcell_model.memory import keep_freed_memory
 from dcell_model.model import DCell
-from dcell_model.predict import predict
 from dcell_model.progress import live_metrics, progress_bar
 from dcell_model.run_folder import BEST, LAST, RECORD, prepare_folder, refuse_changes
 from dcell_model.scores import scores
@@ -61,33 +58,11 @@ def run(data: Path, out: Path, parameters: Parameters, *, resume: bool = False) 
     samples = usable_samples(targets, read_parts(layout))
     if len(samples["train"]) < 2:
         raise InputError(f"{data}: {len(samples['train'])} training samples; expected at least 2")
-    fabric = _fabric(config)
+    fabric = fabric_of(config)
     if fabric.is_global_zero:
         prepare_folder(out, resume)
     fabric.barrier()
-    return _Training(fabric, dataset, targets, samples, parameters, out, resume).run()
-
-
-def _fabric(config: TrainConfig) -> Any:
-    from lightning_fabric import Fabric
-
-    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("train.device=cuda: no CUDA device is visible; use auto or cpu")
-    torchrun = torch.distributed.is_torchelastic_launched()
-    with warnings.catch_warnings():
-        # Advice on hardware that is not used, from libraries below.
-        warnings.simplefilter("ignore")
-        fabric = Fabric(
-            accelerator=config.device,
-            devices=int(os.environ["LOCAL_WORLD_SIZE"]) if torchrun else 1,
-            num_nodes=int(os.environ["GROUP_WORLD_SIZE"]) if torchrun else 1,
-            strategy="ddp" if torchrun else "auto",
-            precision="bf16-mixed" if config.precision == "bf16" else "32-true",
-        )
-        fabric.launch()
-        fabric.seed_everything(config.seed, verbose=False)
-    return fabric
+    return _Training(fabric, layout, dataset, targets, samples, parameters, out, resume).run()
 
 
 class _Training:
@@ -96,6 +71,7 @@ class _Training:
     def __init__(
         self,
         fabric: Any,
+        layout: DataLayout,
         dataset: MutantStateDataset,
         targets: npt.NDArray[np.float32],
         samples: dict[str, npt.NDArray[np.int64]],
@@ -103,7 +79,8 @@ class _Training:
         out: Path,
         resume: bool,
     ) -> None:
-        self.fabric, self.dataset, self.samples = fabric, dataset, samples
+        self.fabric, self.layout, self.dataset, self.samples = fabric, layout, dataset, samples
+        self.made_from = {name: digest_of(layout, name) for name in TRAINED_ON}
         self.parameters, self.config, self.out = parameters, parameters.train, out
         config = self.config
         self.engine_reason = "train.engine"
@@ -122,7 +99,7 @@ class _Training:
             some = dataset.batch(samples["train"][: config.batch_size])
             model.engine, self.engine_reason = pick_engine(model, some)
         self.history: list[dict[str, Any]] = []
-        self.best: dict[str, Any] = {"epoch": 0, "value": -math.inf}
+        self.best: dict[str, Any] = {"epoch": 0, "value": -math.inf, "sha256": ""}
         # How far the epoch under way has come: steps done, and their loss so far.
         self.under_way = {"steps": 0, "loss": 0.0, "samples": 0}
         if resume:
@@ -188,7 +165,8 @@ class _Training:
             value = -value
         improved = value is None or value > self.best["value"]
         if improved:
-            self.best = {"epoch": epoch, "value": -math.inf if value is None else value}
+            value = -math.inf if value is None else value
+            self.best = {"epoch": epoch, "value": value, "sha256": ""}  # until it is saved
         if self.fabric.is_global_zero:
             self._save(epoch, improved)
         return row
@@ -228,7 +206,7 @@ class _Training:
             total = total.to(loss.device) + loss.detach().double() * len(batch)
             seen += order.size(step - 1)
             if closing and step < len(self.batches) and self._is_due(step):
-                loss_so_far = self._sum_over_processes(total)
+                loss_so_far = sum_over_processes(self.fabric, total)
                 self.under_way = {
                     "steps": step, "loss": loss_so_far, "samples": seen,
                     "processes": order.processes,
@@ -237,10 +215,7 @@ class _Training:
                     self._save(epoch - 1, improved=False)
             advance()
         self.under_way = {"steps": 0, "loss": 0.0, "samples": 0}
-        return self._sum_over_processes(total) / seen
-
-    def _sum_over_processes(self, value: Tensor) -> float:
-        return float(self.fabric.all_reduce(value.clone(), reduce_op="sum"))  # it works in place
+        return sum_over_processes(self.fabric, total) / seen
 
     def _is_due(self, step: int) -> bool:
         """Whether a checkpoint is to be written in the middle of an epoch."""
@@ -261,24 +236,15 @@ class _Training:
         samples = self.samples["val"]
         if len(samples) == 0:
             return {}
-        predicted = self._predict(samples)
+        predicted = predict_together(
+            self.fabric, self.plain_model, self.dataset, samples, self.scale
+        )
         measured = self.targets[samples].double()
         error = ((predicted - measured) / self.scale[1].double()).square().mean()
         return {
             "val_loss": float(error),
             "val_pearson": scores(predicted[:, 0], measured[:, 0])["pearson"],
         }
-
-    def _predict(self, samples: npt.NDArray[np.int64]) -> Tensor:
-        """`[n, P]` predictions, of which every process makes a part."""
-        part = np.array_split(np.arange(len(samples)), self.fabric.world_size)
-        own = part[self.fabric.global_rank]
-        predicted = torch.zeros(len(samples), self.targets.shape[1], dtype=torch.float64)
-        predicted[own] = torch.from_numpy(
-            predict(self.plain_model, self.dataset, samples[own], self.scale)
-        )
-        total: Tensor = self.fabric.all_reduce(predicted.to(self.fabric.device), reduce_op="sum")
-        return total.cpu()
 
     def _out_of_patience(self) -> bool:
         patience = self.config.patience
@@ -287,10 +253,11 @@ class _Training:
 
     def _save(self, epoch: int, improved: bool) -> None:
         state = checkpoint.describe(
-            self.plain_model, self.parameters, self.dataset.phenotypes, self.scale, epoch
-        )
+            self.plain_model, self.parameters, self.dataset.phenotypes, self.scale, epoch,
+            self.made_from,
+        )  # fmt: skip
         if improved:
-            checkpoint.save(state, self.out / BEST)
+            self.best["sha256"] = checkpoint.save(state, self.out / BEST)
         progress = {"best": self.best, "history": self.history, "under_way": self.under_way}
         optimizer = self.optimizer.state_dict()
         checkpoint.save(state | {"optimizer": optimizer, **progress}, self.out / LAST)
@@ -298,7 +265,7 @@ class _Training:
     def _restore(self, model: DCell, optimizer: torch.optim.Optimizer) -> None:
         path = self.out / LAST
         state = checkpoint.load(path)
-        self.dataset.graph.require(state["fingerprint"], f"the checkpoint {path}")
+        refuse_other_data(self.layout, state["made_from"], f"the checkpoint {path}")
         refuse_changes(state["parameters"], self.parameters, path)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
@@ -323,6 +290,7 @@ class _Training:
             "device": str(self.fabric.device),
             "precision": self.config.precision,
             "fingerprint": self.dataset.graph.fingerprint,
+            "link": Link("checkpoint", self.best["sha256"], self.made_from).to_json(),
             "phenotypes": list(self.dataset.phenotypes),
             "history": self.history,
         }

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from data_specs.chain import write_link
 from data_specs.errors import ArtefactError, InputError
 from data_specs.files import replacing
 from data_specs.layout import DataLayout, write_json
@@ -207,6 +208,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         write_table(table, folder / "split.parquet")
         counts = {part: table.filter(part=part).height for part in PARTS}
         write_json(folder / "ledger.json", {"method": method, **counts})
+        write_link(layout, "split", folder)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from data_specs.cell_graph import DELETED, CellGraph
+from data_specs.chain import chain
 from data_specs.errors import ArtefactError
 from data_specs.layout import DataLayout, read_json
 from data_specs.store import StoreReader
@@ -53,6 +54,7 @@ def verify(layout: DataLayout) -> Iterator[Check]:
         yield _run("mutant states", lambda: _check_states(graph, reader, layout))
         yield _run("split", lambda: _check_split(reader, layout))
     yield _run("ledger", lambda: _check_ledger(layout))
+    yield _run("chain", lambda: _check_chain(layout))
 
 
 def _run(name: str, check: Callable[[], str]) -> Check:
@@ -193,6 +195,14 @@ def _check_split(reader: StoreReader, layout: DataLayout) -> str:
         _require(not shared, f"train and test share {len(shared)} {column}")
     counts = {part: int((split["part"] == part).sum()) for part in PARTS}
     return f"{method}: " + ", ".join(f"{n:,} {part}" for part, n in counts.items() if n)
+
+
+def _check_chain(layout: DataLayout) -> str:
+    """Every artefact is what its link says, and was made from the others."""
+    links = list(chain(layout))
+    for link in links:
+        _require(not link.fault, f"{link.name} {link.fault}")
+    return " → ".join(f"{link.name.replace('_', ' ')} {link.digest[:8]}" for link in links)
 
 
 def _check_ledger(layout: DataLayout) -> str:

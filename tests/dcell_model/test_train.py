@@ -14,7 +14,9 @@ import polars as pl
 import pytest
 import torch
 
+from data_specs.chain import write_link
 from data_specs.errors import InputError
+from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters, resolve
 from dcell_model import checkpoint, cli, train
 from dcell_model.dataset import MutantStateBatch, MutantStateDataset
@@ -258,6 +260,7 @@ def test_split_of_another_store(tiny_build: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny_build, tmp_path / "build")
     path = tmp_path / "build" / "split" / "split.parquet"
     pl.read_parquet(path)[:-3].write_parquet(path)
+    write_link(DataLayout(tmp_path / "build"), "split", path.parent)
     with pytest.raises(InputError, match="the split has 42 samples, the store 45"):
         train.run(tmp_path / "build", tmp_path / "run", settings())
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from data_specs.chain import LINK, Link
 from data_specs.errors import ArtefactError, InputError
-from data_specs.layout import DataLayout, read_json
+from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameters import Genotypes, Split, resolve
 from data_specs.tables import PARTS, write_table
 from pipeline.split import run, split
@@ -258,6 +259,7 @@ def test_stage(tmp_path: Path) -> None:
     layout.store.mkdir()
     (layout.store / "samples.parquet").mkdir(parents=True)
     write_table(frame(pairs(10)), layout.store / "samples.parquet" / "00000.parquet")
+    write_json(layout.store / LINK, Link("store", "0" * 64, {}).to_json())
     run(resolve({"split": {"method": "gene", "val": 0.2, "test": 0.1}}), layout)
     table = pl.read_parquet(layout.split / "split.parquet")
     assert table["sample"].to_list() == list(range(45))
