@@ -116,6 +116,7 @@ def _check_blocks(reader: StoreReader) -> str:
     for number, entry in enumerate(reader.meta.blocks):
         _require(entry.first == expected, f"block {number} starts at sample {entry.first}")
         reader.check_block(number)
+        reader.release(entry.shard)
         expected += entry.samples
     _require(expected == reader.meta.samples, f"blocks hold {expected} samples")
     extra = sorted(p.name for p in reader.folder.iterdir() if "lock" in p.name)
@@ -173,6 +174,7 @@ def _blocks(reader: StoreReader, layout: DataLayout) -> Iterator[tuple[int, Bloc
         for number, entry in enumerate(reader.meta.blocks):
             if entry.shard == shard:
                 yield number, entry, samples["genes"].slice(entry.first - first, entry.samples)
+        reader.release(shard)
 
 
 def _samples(
