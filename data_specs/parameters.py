@@ -141,6 +141,7 @@ class Train:
     select: Literal["pearson", "loss"] = "pearson"
     patience: int | None = None
     accumulate: int = 1
+    sync_batchnorm: bool = True  # statistics over the batches of all processes
     checkpoint_steps: int | None = None  # also within an epoch, after so many steps
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -132,6 +132,11 @@ class Shard:
             )
         return raw
 
+    def release(self) -> None:
+        """Let go of the memory of what was read; what is touched again is read again."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._mapped.madvise(mmap.MADV_DONTNEED)
+
     def add(self, number: int, block: Block) -> None:
         """Note where the arrays of a block lie, once its digest has been checked.
 
@@ -281,6 +286,10 @@ class StoreReader:
         """The bytes of one block, refused unless their digest is the one in the manifest."""
         shard = self.meta.blocks[number].shard
         return self._shards[shard].record(number - int(self.first_blocks[shard]))
+
+    def release(self, number: int) -> None:
+        """Let go of the memory of a shard, for who goes through all of a big store once."""
+        self._shards[number].release()
 
     def shard(self, number: int, blocks: Iterable[int]) -> Shard:
         """A shard with the columns of these of its blocks ready to be gathered from.

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, DistributedSampler, Sampler
+from torch.utils.data import DataLoader, Sampler
 
 from data_specs.errors import InputError
 from dcell_model.dataset import MutantStateBatch, MutantStateDataset
@@ -16,17 +16,20 @@ class EpochBatches(Sampler[list[int]]):
     """Sample numbers of every batch of an epoch, in an order that seed and epoch alone decide.
 
     An epoch may begin at any of its batches: a run that stopped in the middle goes on with just
-    those that are left. A `DataLoader` takes it as `batch_sampler`.
+    those that are left. Processes share every batch: together they take what one process would
+    take with a batch as large, each sample once. A `DataLoader` takes it as `batch_sampler`.
 
     Args:
         samples: `[S]` sample numbers to train on.
-        batch_size: samples a batch; the last may be smaller, but is left out if it had one.
+        batch_size: samples a batch and process; the last batch may be smaller.
         seed: of the shuffle.
         rank: of this process.
-        processes: how many share an epoch; each has as many batches.
+        processes: how many share an epoch.
+        least: samples without which the last batch is left out, over all processes; at least two,
+            and one a process.
 
     Raises:
-        InputError: no batch has two samples.
+        InputError: no batch has so many samples.
     """
 
     def __init__(
@@ -37,32 +40,36 @@ class EpochBatches(Sampler[list[int]]):
         seed: int = 0,
         rank: int = 0,
         processes: int = 1,
+        least: int = 2,
     ) -> None:
-        self.samples, self.batch_size = samples, batch_size
-        # One process is the case of one replica: the same shuffle for any number of them.
-        self._order: DistributedSampler[int] = DistributedSampler(
-            range(len(samples)),  # type: ignore[arg-type]
-            processes, rank, shuffle=True, seed=seed,
-        )  # fmt: skip
+        self.samples, self.seed, self.rank, self.processes = samples, seed, rank, processes
+        self.batch_size = batch_size * processes  # of all processes together
+        self.least = max(2, processes, least)
         self.epoch, self.first = 0, 0
-        if len(self) == 0:
-            raise InputError("train.batch_size=1: batch norm needs at least two samples a batch")
+        if self.batch_size < self.least or len(self) == 0:
+            raise InputError(
+                f"train.batch_size={batch_size} with {len(samples)} training samples and "
+                f"{processes} processes: a step needs at least {self.least} samples"
+            )
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self._order), self.batch_size)
-        if self.batch_size == 1:
-            return 0
-        return whole + (rest > 1)
+        whole, rest = divmod(len(self.samples), self.batch_size)
+        return whole + (rest >= self.least)
+
+    def size(self, batch: int) -> int:
+        """Samples of a batch over all processes."""
+        return min(self.batch_size, len(self.samples) - batch * self.batch_size)
 
     def begin(self, epoch: int, first: int = 0) -> None:
         """The next iteration is this epoch's, from its batch number `first` on."""
         self.epoch, self.first = epoch, first
 
     def __iter__(self) -> Iterator[list[int]]:
-        self._order.set_epoch(self.epoch)
-        order = self.samples[list(self._order)]
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        order = self.samples[torch.randperm(len(self.samples), generator=generator).numpy()]
         for batch in range(self.first, len(self)):
-            yield order[batch * self.batch_size : (batch + 1) * self.batch_size].tolist()
+            all_samples = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            yield np.array_split(all_samples, self.processes)[self.rank].tolist()
 
 
 class ResidentSamples:

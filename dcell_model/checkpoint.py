@@ -20,7 +20,7 @@ from data_specs.files import replacing
 from data_specs.parameters import Parameters, resolve
 from dcell_model.model import DCell
 
-FORMAT, VERSION = "dcell-checkpoint", 3
+FORMAT, VERSION = "dcell-checkpoint", 4
 Checkpoint = dict[str, Any]
 
 
@@ -30,6 +30,7 @@ def describe(
     phenotypes: tuple[str, ...],
     scale: tuple[torch.Tensor, torch.Tensor],
     epoch: int,
+    made_from: Mapping[str, str],
 ) -> Checkpoint:
     """What every checkpoint holds.
 
@@ -39,6 +40,7 @@ def describe(
         phenotypes: names of the P heads.
         scale: mean and standard deviation `[P]` that predictions are scaled back with.
         epoch: epochs trained.
+        made_from: digests of cell graph, store and split (`data_specs.chain`).
     """
     kept = {"model": asdict(parameters.model), "train": asdict(parameters.train)}
     return {
@@ -50,19 +52,22 @@ def describe(
         "target_mean": scale[0],
         "target_std": scale[1],
         "epoch": epoch,
+        "made_from": dict(made_from),
         "model": model.state_dict(),
     }
 
 
-def save(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint whole or not at all, with the SHA-256 of what is in it."""
+def save(checkpoint: Checkpoint, path: Path) -> str:
+    """Write a checkpoint whole or not at all, with the SHA-256 of what is in it; return that."""
+    sha256 = digest_of(checkpoint)
     with replacing(path) as partial, partial.open("wb") as file:
         try:
-            torch.save(checkpoint | {"sha256": _digest(checkpoint)}, file)
+            torch.save(checkpoint | {"sha256": sha256}, file)
         except RuntimeError as error:  # torch's archive loses count when a write fails
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from None
             raise
+    return sha256
 
 
 def _elements(value: Any) -> int:
@@ -73,7 +78,7 @@ def _elements(value: Any) -> int:
     return sum(map(_elements, inner)) if isinstance(value, Mapping | list | tuple) else 0
 
 
-def _digest(checkpoint: Checkpoint) -> str:
+def digest_of(checkpoint: Checkpoint) -> str:
     """SHA-256 of all names, values, shapes and elements, in order."""
     digest = hashlib.sha256()
 
@@ -126,7 +131,7 @@ def load(path: Path) -> Checkpoint:
             "Another version of dcell wrote it; train again."
         )
     try:
-        intact = checkpoint.pop("sha256", None) == _digest(checkpoint)
+        intact = checkpoint.pop("sha256", None) == digest_of(checkpoint)
     except RuntimeError:  # a tensor of impossible strides
         intact = False
     if not intact:

@@ -7,9 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data_specs.chain import made_from_metadata, refuse_other_data
 from data_specs.errors import exit_with_message
 from data_specs.files import replacing
 from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.tables import PARTS
 from dcell_model import checkpoint, plots
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.predict import predict
@@ -38,34 +40,38 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
     layout = DataLayout(data)
     dataset = MutantStateDataset(layout.store, phenotypes=state["phenotypes"])
     model = checkpoint.restore(state, dataset.graph, trained / BEST)
-    parts = read_parts(layout)
+    refuse_other_data(layout, state["made_from"], f"the checkpoint {trained / BEST}")
+    numbers = read_parts(layout)
     targets = all_targets(dataset)
-    used = usable_samples(targets, parts)
+    used = usable_samples(targets, numbers)
     samples = np.sort(np.concatenate([used["train"], used["val"], used["test"]]))
+    parts = np.array(PARTS)[numbers[samples]]
     scale = (state["target_mean"], state["target_std"])
     predictions = predict(model, dataset, samples, scale)
     targets = targets[samples]
     names = dataset.phenotypes
     metrics = {
         "model": "dcell",
-        **part_scores(predictions, targets, parts[samples], names),
+        **part_scores(predictions, targets, parts, names),
         "baselines": read_json(baselines),
         **{key: record[key] for key in (
             "samples", "parameters", "epochs", "best_epoch", "seconds_per_epoch",
             "engine", "device", "precision", "phenotypes", "fingerprint",
         )},
     }  # fmt: skip
-    columns: dict[str, Any] = {"sample": samples, "part": parts[samples].tolist()}
+    columns: dict[str, Any] = {"sample": samples, "part": parts.tolist()}
     for column, name in enumerate(names):
         columns[f"{name}_measured"] = targets[:, column]
         columns[f"{name}_predicted"] = predictions[:, column]
     with replacing(out / "predictions.parquet") as partial:
-        pq.write_table(pa.table(columns), partial)
+        origin = {"checkpoint": checkpoint.digest_of(state), "store": state["made_from"]["store"]}
+        table = pa.table(columns).replace_schema_metadata(made_from_metadata(origin))
+        pq.write_table(table, partial)
     with replacing(out / "plots") as folder:
         folder.mkdir()
         plots.loss_curves(record["history"], folder / "loss.png", best_epoch=record["best_epoch"])
         plots.comparison(metrics, folder / "comparison.png")
-        test = parts[samples] == "test"
+        test = parts == "test"
         if test.any():
             plots.prediction_against_measurement(
                 predictions[test, 0], targets[test, 0], metrics["test"],

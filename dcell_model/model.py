@@ -47,6 +47,10 @@ class DCell(nn.Module):
             stratum at once), `incremental` (only what the deletions touch), or `auto`, which picks
             one of the last two at the first batch (`engines.choice`); may be changed at any time.
 
+    Attributes:
+        sync_batchnorm: whether statistics in training are taken over the batches of all processes
+            of `torch.distributed`, each of which must then run the same steps; false at first.
+
     Parameters (flat; `export_subsystems` gives them term by term):
         child_weight `[Σ fan_in · out]`, gene_weight `[Σ out (· E)]`, bias `[R]`,
         norm_weight and norm_bias `[R]`, head_weight `[R, P]`, head_bias `[T, P]`; with
@@ -71,6 +75,7 @@ class DCell(nn.Module):
         self.config = config = config or ModelConfig()
         self.layout = layout = SubsystemLayout(graph, config)
         self.engine = engine
+        self.sync_batchnorm = False
         self.wild_type_cache = WildTypeCache()
         rows = layout.num_rows
         embedded = max(1, config.gene_embedding)
@@ -167,7 +172,8 @@ class DCell(nn.Module):
         Raises:
             InputError: one sample in training with batch norm, whose variance is not defined.
         """
-        if self.training and self.config.norm == "batch" and len(batch) == 1:
+        measured = self.training and self.config.norm == "batch" and not self.sync_batchnorm
+        if measured and len(batch) == 1:
             raise InputError(
                 "a training batch of one sample has no variance to normalise with; use at least "
                 "two, or drop the last batch of an epoch"

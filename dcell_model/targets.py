@@ -1,12 +1,12 @@
 """Which samples of a store take part in a run, and what is to be predicted of them."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from data_specs import chain
 from data_specs.errors import ArtefactError
 from data_specs.layout import DataLayout
 from data_specs.parameters import Train as TrainConfig
@@ -22,20 +22,34 @@ def target_names(layout: DataLayout, config: TrainConfig) -> list[str]:
     return [StoreReader(layout.store).meta.phenotypes[0]]
 
 
-def read_parts(layout: DataLayout) -> npt.NDArray[Any]:
-    """`[N]` the part of every sample: train, val, test or excluded."""
+def read_parts(layout: DataLayout) -> npt.NDArray[np.uint8]:
+    """`[N]` the part of every sample, as its number in `data_specs.tables.PARTS`.
+
+    Raises:
+        ArtefactError: the split is missing, or holds something else.
+    """
+    chain.require(layout, "split")
     path = layout.split / "split.parquet"
+    names = pa.array(PARTS)
     try:
-        parts = pq.read_table(path)["part"]
+        with pq.ParquetFile(path, read_dictionary=["part"]) as file:
+            batches = file.iter_batches(columns=["part"])
+            parts = [pc.index_in(batch["part"], names).cast(pa.uint8()) for batch in batches]
     except (OSError, KeyError, pa.ArrowException) as error:
         raise ArtefactError(f"{path}: not readable ({error}); build the data again") from None
-    return np.array(parts.to_pylist())
+    if any(batch.null_count for batch in parts):
+        raise ArtefactError(f"{path}: a part that is none of {PARTS}; build the data again")
+    return np.concatenate([batch.to_numpy() for batch in parts])
 
 
 def usable_samples(
-    targets: npt.NDArray[np.float32], parts: npt.NDArray[Any]
+    targets: npt.NDArray[np.float32], parts: npt.NDArray[np.uint8]
 ) -> dict[str, npt.NDArray[np.int64]]:
     """Sample numbers by part; those with a target that was not measured are left out.
+
+    Args:
+        targets: `[N, P]`, NaN where not measured.
+        parts: `[N]` as `read_parts` gives them.
 
     Raises:
         ArtefactError: the split is another store's.
@@ -45,7 +59,7 @@ def usable_samples(
             f"the split has {len(parts)} samples, the store {len(targets)}; build the data again"
         )
     known = ~np.isnan(targets).any(axis=1)
-    return {part: np.flatnonzero((parts == part) & known) for part in PARTS}
+    return {part: np.flatnonzero((parts == n) & known) for n, part in enumerate(PARTS)}
 
 
 def all_targets(dataset: MutantStateDataset) -> npt.NDArray[np.float32]:

@@ -6,11 +6,8 @@ after each, and the order of an epoch's samples depends on seed and epoch alone.
 """
 
 import argparse
-import logging
 import math
-import os
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,18 +17,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from data_specs.chain import TRAINED_ON, Link, digest_of, refuse_other_data
 from data_specs.errors import InputError, exit_with_message
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Parameters, load
-from data_specs.parameters import Train as TrainConfig
 from dcell_model import checkpoint
 from dcell_model.batches import EpochBatches, TrainingBatches
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.engines.choice import pick_engine
+from dcell_model.fabric import fabric_of, predict_together, sum_over_processes
 from dcell_model.loss import dcell_loss
 from dcell_model.memory import keep_freed_memory
 from dcell_model.model import DCell
-from dcell_model.predict import predict
 from dcell_model.progress import live_metrics, progress_bar
 from dcell_model.run_folder import BEST, LAST, RECORD, prepare_folder, refuse_changes
 from dcell_model.scores import scores
@@ -61,33 +58,11 @@ def run(data: Path, out: Path, parameters: Parameters, *, resume: bool = False) 
     samples = usable_samples(targets, read_parts(layout))
     if len(samples["train"]) < 2:
         raise InputError(f"{data}: {len(samples['train'])} training samples; expected at least 2")
-    fabric = _fabric(config)
+    fabric = fabric_of(config)
     if fabric.is_global_zero:
         prepare_folder(out, resume)
     fabric.barrier()
-    return _Training(fabric, dataset, targets, samples, parameters, out, resume).run()
-
-
-def _fabric(config: TrainConfig) -> Any:
-    from lightning_fabric import Fabric
-
-    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("train.device=cuda: no CUDA device is visible; use auto or cpu")
-    torchrun = torch.distributed.is_torchelastic_launched()
-    with warnings.catch_warnings():
-        # Advice on hardware that is not used, from libraries below.
-        warnings.simplefilter("ignore")
-        fabric = Fabric(
-            accelerator=config.device,
-            devices=int(os.environ["LOCAL_WORLD_SIZE"]) if torchrun else 1,
-            num_nodes=int(os.environ["GROUP_WORLD_SIZE"]) if torchrun else 1,
-            strategy="ddp" if torchrun else "auto",
-            precision="bf16-mixed" if config.precision == "bf16" else "32-true",
-        )
-        fabric.launch()
-        fabric.seed_everything(config.seed, verbose=False)
-    return fabric
+    return _Training(fabric, layout, dataset, targets, samples, parameters, out, resume).run()
 
 
 class _Training:
@@ -96,6 +71,7 @@ class _Training:
     def __init__(
         self,
         fabric: Any,
+        layout: DataLayout,
         dataset: MutantStateDataset,
         targets: npt.NDArray[np.float32],
         samples: dict[str, npt.NDArray[np.int64]],
@@ -103,7 +79,8 @@ class _Training:
         out: Path,
         resume: bool,
     ) -> None:
-        self.fabric, self.dataset, self.samples = fabric, dataset, samples
+        self.fabric, self.layout, self.dataset, self.samples = fabric, layout, dataset, samples
+        self.made_from = {name: digest_of(layout, name) for name in TRAINED_ON}
         self.parameters, self.config, self.out = parameters, parameters.train, out
         config = self.config
         self.engine_reason = "train.engine"
@@ -122,16 +99,19 @@ class _Training:
             some = dataset.batch(samples["train"][: config.batch_size])
             model.engine, self.engine_reason = pick_engine(model, some)
         self.history: list[dict[str, Any]] = []
-        self.best: dict[str, Any] = {"epoch": 0, "value": -math.inf}
+        self.best: dict[str, Any] = {"epoch": 0, "value": -math.inf, "sha256": ""}
         # How far the epoch under way has come: steps done, and their loss so far.
         self.under_way = {"steps": 0, "loss": 0.0, "samples": 0}
         if resume:
             self._restore(model, optimizer)
         self.plain_model = model
         self.model, self.optimizer = fabric.setup(model, optimizer)
+        model.sync_batchnorm = config.sync_batchnorm and fabric.world_size > 1
         order = EpochBatches(
             samples["train"], config.batch_size, seed=config.seed,
             rank=fabric.global_rank, processes=fabric.world_size,
+            # Statistics of its own need two samples in every process.
+            least=fabric.world_size * (1 if config.sync_batchnorm else 2),
         )  # fmt: skip
         self.batches = TrainingBatches(dataset, order, fabric.device, config.num_workers)
 
@@ -169,7 +149,7 @@ class _Training:
         train_loss = self._train_one_epoch(epoch, advance)
         seconds = time.perf_counter() - start
         row = {"epoch": epoch, "train_loss": train_loss, "val_loss": None, "val_pearson": None}
-        row |= self.fabric.broadcast(self._validate())  # one verdict for all processes
+        row |= self._validate()
         row |= {"seconds": seconds, "lr": self.optimizer.param_groups[0]["lr"]}
         if not math.isfinite(train_loss):
             raise InputError(
@@ -181,7 +161,8 @@ class _Training:
             value = -value
         improved = value is None or value > self.best["value"]
         if improved:
-            self.best = {"epoch": epoch, "value": -math.inf if value is None else value}
+            value = -math.inf if value is None else value
+            self.best = {"epoch": epoch, "value": value, "sha256": ""}  # until it is saved
         if self.fabric.is_global_zero:
             self._save(epoch, improved)
         return row
@@ -192,7 +173,8 @@ class _Training:
         self.batches.order.begin(epoch, done)
         model.train()
         mean, std = (value.to(self.fabric.device) for value in self.scale)
-        total = torch.tensor(self.under_way["loss"], dtype=torch.float64)
+        order, leader = self.batches.order, self.fabric.is_global_zero
+        total = torch.tensor(self.under_way["loss"] if leader else 0.0, dtype=torch.float64)
         seen = int(self.under_way["samples"])
         optimizer.zero_grad()
         for step, batch in enumerate(self.batches, start=done + 1):
@@ -208,7 +190,9 @@ class _Training:
                     aux_reduction=config.aux_reduction,
                     l2=config.l2,
                 )
-                self.fabric.backward(loss / config.accumulate)
+                # Gradients are averaged over the processes, whose parts may differ by a sample.
+                share = len(batch) * order.processes / order.size(step - 1)
+                self.fabric.backward(loss * (share / config.accumulate))
             if closing:
                 if config.clip:
                     self.fabric.clip_gradients(model, optimizer, max_norm=config.clip,
@@ -216,14 +200,18 @@ class _Training:
                 optimizer.step()
                 optimizer.zero_grad()
             total = total.to(loss.device) + loss.detach().double() * len(batch)
-            seen += len(batch)
+            seen += order.size(step - 1)
             if closing and step < len(self.batches) and self._is_due(step):
-                self.under_way = {"steps": step, "loss": float(total), "samples": seen}
+                loss_so_far = sum_over_processes(self.fabric, total)
+                self.under_way = {
+                    "steps": step, "loss": loss_so_far, "samples": seen,
+                    "processes": order.processes,
+                }  # fmt: skip
                 if self.fabric.is_global_zero:
                     self._save(epoch - 1, improved=False)
             advance()
         self.under_way = {"steps": 0, "loss": 0.0, "samples": 0}
-        return float(total) / seen
+        return sum_over_processes(self.fabric, total) / seen
 
     def _is_due(self, step: int) -> bool:
         """Whether a checkpoint is to be written in the middle of an epoch."""
@@ -244,7 +232,9 @@ class _Training:
         samples = self.samples["val"]
         if len(samples) == 0:
             return {}
-        predicted = torch.from_numpy(predict(self.plain_model, self.dataset, samples, self.scale))
+        predicted = predict_together(
+            self.fabric, self.plain_model, self.dataset, samples, self.scale
+        )
         measured = self.targets[samples].double()
         error = ((predicted - measured) / self.scale[1].double()).square().mean()
         return {
@@ -259,10 +249,11 @@ class _Training:
 
     def _save(self, epoch: int, improved: bool) -> None:
         state = checkpoint.describe(
-            self.plain_model, self.parameters, self.dataset.phenotypes, self.scale, epoch
-        )
+            self.plain_model, self.parameters, self.dataset.phenotypes, self.scale, epoch,
+            self.made_from,
+        )  # fmt: skip
         if improved:
-            checkpoint.save(state, self.out / BEST)
+            self.best["sha256"] = checkpoint.save(state, self.out / BEST)
         progress = {"best": self.best, "history": self.history, "under_way": self.under_way}
         optimizer = self.optimizer.state_dict()
         checkpoint.save(state | {"optimizer": optimizer, **progress}, self.out / LAST)
@@ -270,12 +261,17 @@ class _Training:
     def _restore(self, model: DCell, optimizer: torch.optim.Optimizer) -> None:
         path = self.out / LAST
         state = checkpoint.load(path)
-        self.dataset.graph.require(state["fingerprint"], f"the checkpoint {path}")
+        refuse_other_data(self.layout, state["made_from"], f"the checkpoint {path}")
         refuse_changes(state["parameters"], self.parameters, path)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         self.history, self.best = state["history"], state["best"]
         self.under_way = state["under_way"]
+        if self.under_way["steps"] and self.under_way["processes"] != self.fabric.world_size:
+            raise InputError(
+                f"{path}: stopped in the middle of an epoch on {self.under_way['processes']} "
+                f"processes, now there are {self.fabric.world_size}; resume it on as many"
+            )
 
     def _record(self) -> dict[str, Any]:
         times = [row["seconds"] for row in self.history]
@@ -290,6 +286,7 @@ class _Training:
             "device": str(self.fabric.device),
             "precision": self.config.precision,
             "fingerprint": self.dataset.graph.fingerprint,
+            "link": Link("checkpoint", self.best["sha256"], self.made_from).to_json(),
             "phenotypes": list(self.dataset.phenotypes),
             "history": self.history,
         }

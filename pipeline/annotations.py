@@ -11,11 +11,12 @@ import polars as pl
 
 from data_specs.errors import InputError, ParameterError
 from data_specs.files import read_text, replacing
-from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Annotations as AnnotationsConfig
 from data_specs.parameters import Parameters
 from data_specs.tables import write_table
 from pipeline import topology
+from pipeline.sources import input_files
 from pipeline.stage import run_stage
 
 GAF_COLUMNS = 17  # GAF 2.0 to 2.2; the last two are optional
@@ -196,19 +197,20 @@ def from_topology(path: Path) -> AnnotationTable:
 
 def run(parameters: Parameters, layout: DataLayout) -> None:
     """Read the annotations named in `sources.json`; write the kept pairs and their ledger."""
-    sources = read_json(layout.sources / "sources.json")
-    if sources["annotations"] is None:
-        table = from_topology(Path(sources["ontology"]))
+    own = input_files(layout, "annotations")
+    [(_, path)] = own or input_files(layout, "ontology")  # which then brings its own
+    if not own:
+        table = from_topology(path)
     else:
         table = read_annotations(
-            Path(sources["annotations"]),
+            path,
             pl.read_parquet(layout.ontology / "terms.parquet"),
             pl.read_parquet(layout.ontology / "aliases.parquet"),
             parameters.annotations,
         )
     if table.pairs.is_empty():
         raise InputError(
-            f"{sources['annotations'] or sources['ontology']}: no annotation is left of "
+            f"{path}: no annotation is left of "
             f"{table.lines} lines; dropped: {dict(table.dropped)}. Loosen annotations.*, or check "
             "that ontology, annotations and gene_id_pattern belong together."
         )

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 
 from data_specs.cell_graph import CellGraph
+from data_specs.chain import write_link
 from data_specs.files import replacing
 from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters
@@ -49,6 +50,7 @@ def run(_: Parameters, layout: DataLayout) -> None:
     )
     with replacing(layout.cell_graph) as folder:
         graph.write(folder)
+        write_link(layout, "cell_graph", folder)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument(
         "--genotype", metavar="GENES", help="genes separated by | (default: the first)"
     )
+    show.add_argument(
+        "--run", metavar="DIR", type=Path, dest="trained",
+        help="folder of a run, to follow the chain of fingerprints to its predictions",
+    )  # fmt: skip
     show.set_defaults(run=_show)
 
     parameters = command(
@@ -172,7 +176,7 @@ def _show(options: argparse.Namespace) -> None:
     from data_specs.layout import DataLayout
     from pipeline.show import show
 
-    show(DataLayout(options.data), options.genotype)
+    show(DataLayout(options.data), options.genotype, options.trained)
 
 
 def _parameters(options: argparse.Namespace) -> None:

@@ -19,7 +19,7 @@ import polars as pl
 
 from data_specs.errors import InputError
 from data_specs.files import replacing
-from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Genotypes as GenotypesConfig
 from data_specs.parameters import Parameters
 from data_specs.tables import part_name, write_table
@@ -28,6 +28,7 @@ from pipeline.genotype_cells import Piece
 from pipeline.genotype_formats import GenotypeFile, open_file, read_piece
 from pipeline.genotype_headers import Form
 from pipeline.genotype_merging import Given, added, merge, usable
+from pipeline.sources import input_files
 from pipeline.stage import run_stage
 
 SAMPLED = 64  # gene sets looked at for every part, to cut the table into parts of like size
@@ -153,11 +154,12 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     Raises:
         InputError: a file that cannot be read, or nothing left to learn from.
     """
-    sources = read_json(layout.sources / "sources.json")
     settings = parameters.genotypes
-    paths: list[tuple[Given, str]] = [("train", path) for path in sources["genotypes"]]
-    paths += [("test", path) for path in sources["test_genotypes"]]
-    size = sum(Path(path).stat().st_size for _, path in paths if Path(path).exists())
+    train, test = (input_files(layout, role) for role in ("genotypes", "test_genotypes"))
+    named: list[tuple[Given, tuple[str, Path]]] = [
+        *(("train", file) for file in train), *(("test", file) for file in test)
+    ]  # fmt: skip
+    size = sum(path.stat().st_size for _, (_, path) in named)
     with (
         replacing(layout.genotypes) as folder,
         workers(parameters.dask, -(-size // settings.piece_bytes)) as each,
@@ -168,8 +170,8 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         table = (folder / "genotypes.parquet").absolute()
         table.mkdir()
         files = [
-            (given, open_file(Path(path).absolute(), scratch, settings.piece_bytes, each))
-            for given, path in paths
+            (given, open_file(path.absolute(), scratch, settings.piece_bytes, each))
+            for given, (_, path) in named
         ]
         phenotypes = phenotypes_of([file for _, file in files])
         runs = _sort(files, settings, scratch, each)
@@ -178,7 +180,8 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         write_table(
             pl.DataFrame({"gene": genes}, schema={"gene": pl.String}), folder / "genes.parquet"
         )
-        write_json(folder / "ledger.json", ledger_of(files, runs, parts, len(genes)))
+        names = [name for _, (name, _) in named]
+        write_json(folder / "ledger.json", ledger_of(names, files, runs, parts, len(genes)))
         shutil.rmtree(scratch)
 
 
@@ -244,6 +247,7 @@ def _merge(
 
 
 def ledger_of(
+    names: Sequence[str],
     files: Sequence[tuple[Given, GenotypeFile]],
     runs: Sequence[Sequence[Run]],
     parts: Sequence[Part],
@@ -259,12 +263,12 @@ def ledger_of(
     return {
         "files": [
             {
-                "path": str(file.path),
+                "path": name,
                 "format": file.form.name,
                 "rows": sum(run.rows for run in own),
                 "given": given,
             }
-            for (given, file), own in zip(files, runs, strict=True)
+            for name, (given, file), own in zip(names, files, runs, strict=True)
         ],
         "rows": sum(run.rows for run in flat),
         "dropped": added([*(run.dropped for run in flat), {"also_in_test": also_in_test}]),

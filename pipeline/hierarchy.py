@@ -15,6 +15,7 @@ from typing import Any
 import networkx as nx
 import polars as pl
 
+from data_specs.chain import write_link
 from data_specs.errors import InputError
 from data_specs.files import replacing
 from data_specs.layout import DataLayout, write_json
@@ -228,6 +229,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         write_table(_edges(pruned), folder / "edges.parquet")
         write_table(_annotations(pruned), folder / "annotations.parquet")
         write_json(folder / "ledger.json", {"steps": steps + pruning})
+        write_link(layout, "hierarchy", folder)
 
 
 def _edges(hierarchy: Hierarchy) -> pl.DataFrame:

@@ -15,10 +15,11 @@ from goatools.obo_parser import OBOReader
 
 from data_specs.errors import InputError
 from data_specs.files import read_text, replacing, write_text
-from data_specs.layout import DataLayout, read_json
+from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters
 from data_specs.tables import ALIASES, EDGES, ROOT, TERMS, write_table
 from pipeline import topology
+from pipeline.sources import input_files
 from pipeline.stage import run_stage
 
 
@@ -240,7 +241,7 @@ def _line_of(text: str, wanted: str, *, nth: int = 1, after: str | None = None) 
 
 def run(parameters: Parameters, layout: DataLayout) -> None:
     """Read the ontology named in `sources.json`; write `terms`, `edges` and `aliases`."""
-    path = Path(read_json(layout.sources / "sources.json")["ontology"])
+    [(_, path)] = input_files(layout, "ontology")
     ontology = read_ontology(path, parameters.hierarchy.relations)
     with replacing(layout.ontology) as folder:
         folder.mkdir()

@@ -1,25 +1,28 @@
 """Print what is in a build, and what the deletion of one genotype's genes touches."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from data_specs.cell_graph import CellGraph
-from data_specs.errors import InputError
+from data_specs.chain import chain
+from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import DataLayout, read_json
 from data_specs.mutant_state import StateEncoder
 from data_specs.store import StoreReader
 
 
-def show(layout: DataLayout, genotype: str | None = None) -> None:
+def show(layout: DataLayout, genotype: str | None = None, run: Path | None = None) -> None:
     """Print sources, hierarchy, store and split of a build, then the terms of one genotype.
 
     Args:
         layout: the build.
         genotype: gene names separated by `|`; by default the store's first sample.
+        run: folder of a run on the build, for the end of the chain of fingerprints.
 
     Raises:
-        ArtefactError: the folder is not a build.
+        ArtefactError: the folder is not a build, or the chain of fingerprints is broken.
         InputError: a gene that the build does not know.
     """
     graph = CellGraph.read(layout.cell_graph)
@@ -56,6 +59,7 @@ def show(layout: DataLayout, genotype: str | None = None) -> None:
     _line("split", f"{split['method']}: {parts}{excluded}")
     _line("fingerprint", graph.fingerprint)
     _show_genotype(graph, reader, genotype)
+    _show_chain(layout, run)
 
 
 def _line(label: str, text: str) -> None:
@@ -65,6 +69,19 @@ def _line(label: str, text: str) -> None:
 def _list(ledger: dict[str, Any]) -> str:
     dropped = [f"{count:,} {reason}" for reason, count in ledger["dropped"].items()]
     return f"; dropped: {', '.join(dropped)}" if dropped else ""
+
+
+def _show_chain(layout: DataLayout, run: Path | None) -> None:
+    print("\n  chain of fingerprints, each made from the ones before:")
+    links = list(chain(layout, run))
+    for link in links:
+        print(f"  {link.name.replace('_', ' '):<12} {link.digest[:32]}  {link.fault or 'fits'}")
+    broken = [link.name.replace("_", " ") for link in links if link.fault]
+    if broken:
+        raise ArtefactError(
+            f"{layout.root}: the chain is broken at {', '.join(broken)}: take all parts from one "
+            "build, or build and train again"
+        )
 
 
 def _show_genotype(graph: CellGraph, reader: StoreReader, genotype: str | None) -> None:

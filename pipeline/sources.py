@@ -7,21 +7,22 @@ wrote, `yeast` fetches the public files, `local` has none of its own.
 import gzip
 import logging
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from data_specs.errors import InputError
 from data_specs.files import replacing, sha256_of
-from data_specs.layout import DataLayout, write_json
+from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameters import Parameters
 from data_specs.parameters import Sources as SourcesConfig
 from data_specs.source_manifest import PROFILES, Source
 from pipeline.stage import run_stage
 
 SIMULATED = {
-    "ontology": "ontology.obo",
-    "annotations": "annotations.gaf",
-    "genotypes": "genotypes.tsv",
+    "ontology": "simulated/ontology.obo",
+    "annotations": "simulated/annotations.gaf",
+    "genotypes": "simulated/genotypes.tsv",
 }
 
 
@@ -75,15 +76,15 @@ def settle(config: SourcesConfig, layout: DataLayout) -> dict[str, Any]:
     Raises:
         InputError: a role without a file, or a file that cannot be had.
     """
-    given: dict[str, list[str]] = {
-        "ontology": [config.ontology] if config.ontology else [],
-        "annotations": [config.annotations] if config.annotations else [],
-        "genotypes": list(config.genotypes),
+    given = {
+        "ontology": _own([config.ontology] if config.ontology else []),
+        "annotations": _own([config.annotations] if config.annotations else []),
+        "genotypes": _own(config.genotypes),
     }
     own_ontology = bool(given["ontology"])
     if config.profile == "demo" and not own_ontology:
         for role, name in SIMULATED.items():
-            given[role] = given[role] or [str(layout.simulated / name)]
+            given[role] = given[role] or [name]
     for source in PROFILES.get(config.profile, ()):
         if not given[source.role] and not (source.role == "annotations" and own_ontology):
             given[source.role] = [str(fetch(source))]
@@ -95,23 +96,28 @@ def settle(config: SourcesConfig, layout: DataLayout) -> dict[str, Any]:
         "ontology": given["ontology"][0],
         "annotations": given["annotations"][0] if given["annotations"] else None,
         "genotypes": given["genotypes"],
-        "test_genotypes": list(config.test_genotypes),
+        "test_genotypes": _own(config.test_genotypes),
     }
-    for path in _files(settled):
-        if not Path(path).is_file():
-            raise InputError(f"{path}: no such file")
+    for name in _files(settled):
+        if not located(layout, name).is_file():
+            raise InputError(f"{located(layout, name)}: no such file")
     return settled
 
 
-def describe(path: Path) -> dict[str, Any]:
-    """A raw file for the ledger: path, checksum, size, and the version that its header states.
+def _own(names: Sequence[str]) -> list[str]:
+    """A user's files, by names that are not those of simulated ones."""
+    return [str(Path(n).absolute()) if n in SIMULATED.values() else n for n in names]
+
+
+def describe(name: str, path: Path) -> dict[str, Any]:
+    """A raw file for the ledger: name, checksum, size, and the version that its header states.
 
     Raises:
         InputError: it may not be read.
     """
     try:
         return {
-            "path": str(path),
+            "path": name,
             "sha256": sha256_of(path),
             "bytes": path.stat().st_size,
             "version": _version(path),
@@ -123,6 +129,34 @@ def describe(path: Path) -> dict[str, Any]:
 def _files(settled: dict[str, Any]) -> list[str]:
     single = [settled["ontology"], settled["annotations"]]
     return [*filter(None, single), *settled["genotypes"], *settled["test_genotypes"]]
+
+
+def input_files(layout: DataLayout, role: str) -> list[tuple[str, Path]]:
+    """Name and place of the files of a role, which still are those that `sources.json` describes.
+
+    Raises:
+        InputError: a file is gone, or was changed since.
+    """
+    settled = read_json(layout.sources / "sources.json")
+    digests = {entry["path"]: entry["sha256"] for entry in settled["inputs"]}
+    given = settled[role] or []
+    files = [
+        (name, located(layout, name)) for name in ([given] if isinstance(given, str) else given)
+    ]
+    for name, path in files:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
+        if sha256_of(path) != digests[name]:
+            raise InputError(
+                f"{path}: was changed since the stage 'sources' noted its checksum. Run that stage "
+                "again: dvc repro -f sources"
+            )
+    return files
+
+
+def located(layout: DataLayout, name: str) -> Path:
+    """Where a file of `sources.json` lies: simulated ones are named from the build's folder on."""
+    return layout.root / name if name in SIMULATED.values() else Path(name)
 
 
 _VERSION_TAGS = ("data-version:", "!date-generated:", "!Date:", "!Submission Date:")
@@ -147,7 +181,7 @@ def _version(path: Path) -> str | None:
 def run(parameters: Parameters, layout: DataLayout) -> None:
     """Write `sources.json`: the files by role, and their checksums and versions."""
     settled = settle(parameters.sources, layout)
-    inputs = [describe(Path(path)) for path in _files(settled)]
+    inputs = [describe(name, located(layout, name)) for name in _files(settled)]
     with replacing(layout.sources) as folder:
         folder.mkdir()
         write_json(folder / "sources.json", {**settled, "inputs": inputs})

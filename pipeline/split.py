@@ -13,25 +13,30 @@ are the same on every machine, and do not depend on the order of the samples.
 
 Samples of given test files are the test part, whatever the method; only the validation part is
 then drawn, by the method, and its share is one of the samples that are left.
+
+The keys of all samples are never in memory at once: each part of the store is reduced to the lots
+of its samples, a few bytes each, and the decision is made on these.
 """
 
-import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
-import networkx as nx
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from data_specs.chain import write_link
 from data_specs.errors import ArtefactError, InputError
 from data_specs.files import replacing
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Parameters, Split
-from data_specs.tables import PARTS, write_table
+from data_specs.tables import PARTS, parts_of, write_table
+from pipeline.dask import workers
+from pipeline.split_lots import Lots, Ranks, draw, whole_genes, whole_groups
 from pipeline.stage import run_stage
 
-Ints = npt.NDArray[np.int64]
-Labels = npt.NDArray[np.str_]
+Parts = npt.NDArray[np.uint8]  # numbers of data_specs.tables.PARTS
+TRAIN, VAL, TEST, EXCLUDED = range(len(PARTS))
 
 
 def split(samples: pl.DataFrame, settings: Split) -> pl.DataFrame:
@@ -48,105 +53,72 @@ def split(samples: pl.DataFrame, settings: Split) -> pl.DataFrame:
     Raises:
         InputError: a part that was asked for would be empty, or the method does not fit the data.
     """
-    if samples.is_empty():
-        raise InputError("the store holds no samples; build it from genotypes whose genes it knows")
-    samples = samples.with_columns(key=pl.col("genes").list.join("|"))
-    order = _shuffled(samples["key"], settings.seed)
-    drawn = samples[order]
-    given_test = (drawn["given"] == "test").to_numpy()
-    test = 0.0 if given_test.any() else settings.test
-    free = drawn.filter(~given_test)
-    if settings.method == "query" and not free.is_empty():
-        labels = by_query(free, settings.val, test, settings.seed)
-    elif settings.method == "gene" and test > 0:
-        labels = by_gene(free, settings.val, test, settings.seed)
-    else:
-        labels = at_random(free.height, settings.val, test)
-    parts = np.full(samples.height, "test", dtype=labels.dtype)
-    parts[order[~given_test]] = labels
-    _check(parts, settings, bool(given_test.any()))
-    return pl.DataFrame(
-        {"sample": range(samples.height), "part": parts.tolist()},
-        schema={"sample": pl.Int64, "part": pl.String},
-    )
+    return table_of(decide([draw(samples, settings)], settings))
 
 
-def at_random(samples: int, val: float, test: float) -> Labels:
-    """Label shuffled samples: the first are the test part, the next the validation part."""
-    labels = _all_train(samples)
-    tested = _size(samples, test)
-    labels[:tested] = "test"
-    labels[tested : tested + _size(samples, val)] = "val"
-    return labels
-
-
-def by_query(samples: pl.DataFrame, val: float, test: float, seed: int) -> Labels:
-    """Label whole groups of samples whose queries are linked by a sample that has both.
+def decide(lots: Sequence[Lots], settings: Split) -> Parts:
+    """The part of every sample, from the lots of all parts of the store in order.
 
     Raises:
-        InputError: no sample has a query.
+        InputError: as `split`.
     """
-    graph = nx.Graph()
-    for queries in samples["queries"].to_list():
-        nx.add_path(graph, queries)
-    if not graph:
-        raise InputError(
-            "split.method is 'query', but these genotypes come from files without query strains. "
-            "Set split.method to gene or random."
-        )
-    group_of = {
-        query: f"query {min(group)}" for group in nx.connected_components(graph) for query in group
-    }
-    groups = samples.select(
-        group=pl.coalesce(
-            pl.col("queries").list.first().replace_strict(group_of, default=None),
-            "genes " + pl.col("key"),
-        )
-    )
-    sizes = groups.group_by("group").len()
-    sizes = sizes[_shuffled(sizes["group"], seed)]
-    labels = _all_train(sizes.height)
-    for part, share, left in (("test", test, 1 + (val > 0)), ("val", val, 1)):
-        free = np.flatnonzero(labels == "train")
+    if not sum(len(own.hashes) for own in lots):
+        raise InputError("the store holds no samples; build it from genotypes whose genes it knows")
+    order = np.argsort(np.concatenate([own.hashes for own in lots]), kind="stable")
+    given_test = np.concatenate([own.given_test for own in lots])
+    free = order[~given_test[order]]
+    test = 0.0 if given_test.any() else settings.test
+    parts = np.full(len(order), TEST, dtype=np.uint8)
+    if settings.method == "query" and len(free):
+        groups = whole_groups([own.groups for own in lots if own.groups], settings.seed)
+        parts[free] = by_query(groups[free], settings.val, test)
+    elif settings.method == "gene" and test > 0:
+        lowest, highest = whole_genes([own.genes for own in lots if own.genes])
+        parts[free] = by_gene(lowest[free], highest[free], settings.val, test)
+    else:
+        parts[free] = at_random(len(free), settings.val, test)
+    _check(parts, settings, bool(given_test.any()))
+    return parts
+
+
+def at_random(samples: int, val: float, test: float) -> Parts:
+    """The parts of shuffled samples: the first are the test part, the next the validation part."""
+    parts = np.full(samples, TRAIN, dtype=np.uint8)
+    tested = _size(samples, test)
+    parts[:tested] = TEST
+    parts[tested : tested + _size(samples, val)] = VAL
+    return parts
+
+
+def by_query(groups: Ranks, val: float, test: float) -> Parts:
+    """The parts of samples `[N]`: whole groups of them, in the order of the groups' ranks."""
+    sizes = np.bincount(groups)  # those of given test samples have none here
+    parts = np.full(len(sizes), TRAIN, dtype=np.uint8)
+    for part, share, left in ((TEST, test, 1 + (val > 0)), (VAL, val, 1)):
+        free = np.flatnonzero((parts == TRAIN) & (sizes > 0))
         most = len(free) - left  # a group each is left for what comes after
-        taken = _nearest(sizes["len"][free].to_list(), _size(samples.height, share), most)
-        labels[free[taken]] = part
-    sizes = sizes.with_columns(part=pl.Series(labels.tolist(), dtype=pl.String))
-    joined = groups.join(sizes, on="group", how="left", maintain_order="left")
-    return joined["part"].to_numpy().astype(str)
+        parts[free[_nearest(sizes[free], _size(len(groups), share), most)]] = part
+    return parts[groups]
 
 
-def by_gene(samples: pl.DataFrame, val: float, test: float, seed: int) -> Labels:
-    """Label the samples wholly inside the smallest set of genes that yields the test share.
+def by_gene(lowest: Ranks, highest: Ranks, val: float, test: float) -> Parts:
+    """The parts of shuffled samples `[N]`: the test part lies wholly inside a set of genes.
 
-    Genes join the set in the order of their hashes. The share is that of the samples not excluded.
+    That is the smallest set that yields the test share; genes join it in the order of their ranks.
+    The share is that of the samples not excluded.
     """
-    genes = samples["genes"].explode()
-    known = genes.unique()
-    ranks = genes.cast(pl.Enum(known[_shuffled(known, seed)])).to_physical().to_numpy()
-    lengths = samples["genes"].list.len().to_numpy().astype(np.int64)
-    starts = np.cumsum(lengths) - lengths
-    lowest, highest = np.minimum.reduceat(ranks, starts), np.maximum.reduceat(ranks, starts)
-    sizes = np.arange(1, known.len() + 1)  # of the set of genes
-    inside = np.searchsorted(np.sort(highest), sizes)  # samples with all genes in the set
-    outside = samples.height - np.searchsorted(np.sort(lowest), sizes)
+    genes = int(highest.max()) + 1
+    # By the last gene to join: samples with all genes in the set, and samples with none.
+    inside = np.cumsum(np.bincount(highest, minlength=genes))
+    outside = len(lowest) - np.cumsum(np.bincount(lowest, minlength=genes))
     enough = (inside > 0) & (inside >= test * (inside + outside))
-    size = sizes[np.argmax(enough)]
-    labels = np.full(samples.height, "excluded", dtype=_all_train(0).dtype)
-    labels[highest < size] = "test"
-    train = np.flatnonzero(lowest >= size)
-    labels[train] = "train"
-    labels[train[: _size(int((labels != "excluded").sum()), val)]] = "val"
-    return labels
-
-
-def _shuffled(keys: pl.Series, seed: int) -> Ints:
-    """Positions of distinct keys `[N]` in the order of their keyed hashes, `[N]`."""
-    secret = str(seed).encode()
-    hashes = (hashlib.blake2b(key.encode(), key=secret, digest_size=8).digest() for key in keys)
-    numbers = np.frombuffer(b"".join(hashes), dtype=">u8").astype(np.uint64)
-    table = pl.DataFrame({"number": numbers, "key": keys})
-    return table.select(pl.arg_sort_by("number", "key")).to_series().to_numpy().astype(np.int64)
+    last = np.argmax(enough)
+    parts = np.full(len(lowest), EXCLUDED, dtype=np.uint8)
+    parts[highest <= last] = TEST
+    train = np.flatnonzero(lowest > last)
+    parts[train] = TRAIN
+    parts[train[: _size(int((parts != EXCLUDED).sum()), val)]] = VAL
+    return parts
 
 
 def _size(samples: int, share: float) -> int:
@@ -155,28 +127,26 @@ def _size(samples: int, share: float) -> int:
     return max(nearest, 1) if share > 0 and samples >= 3 else nearest
 
 
-def _nearest(sizes: Sequence[int], target: int, most: int) -> list[bool]:
+def _nearest(sizes: npt.NDArray[np.int64], target: int, most: int) -> list[int]:
     """Take groups, in order, as long as each brings the sum closer to the target.
 
     At least one is taken, and no more than `most`.
     """
     total = 0
-    taken: list[bool] = []
-    for size in sizes:
-        closer = abs(total + size - target) < abs(total - target) and sum(taken) < most
-        total += size * closer
-        taken.append(closer)
-    if target and not total and most > 0:
-        taken[sizes.index(min(sizes))] = True
+    taken: list[int] = []
+    for group, size in enumerate(sizes.tolist()):
+        if total >= target or len(taken) >= most:
+            break
+        if abs(total + size - target) < target - total:
+            total += size
+            taken.append(group)
+    if target and not taken and most > 0:
+        taken = [int(np.argmin(sizes))]
     return taken
 
 
-def _all_train(samples: int) -> Labels:
-    return np.full(samples, "train", dtype=f"<U{max(map(len, PARTS))}")
-
-
-def _check(labels: Labels, settings: Split, test_is_given: bool) -> None:
-    counts = {part: int((labels == part).sum()) for part in PARTS}
+def _check(parts: Parts, settings: Split, test_is_given: bool) -> None:
+    counts = dict(zip(PARTS, np.bincount(parts, minlength=len(PARTS)).tolist(), strict=True))
     wanted = {"train": True, "val": settings.val > 0, "test": settings.test > 0 or test_is_given}
     empty = [part for part, asked in wanted.items() if asked and not counts[part]]
     if empty:
@@ -186,6 +156,17 @@ def _check(labels: Labels, settings: Split, test_is_given: bool) -> None:
             f"leaves no samples in {' and '.join(empty)} ({found}). Change these shares, set the "
             "share of a part that is not needed to 0, choose method random, or give more genotypes."
         )
+
+
+def table_of(parts: Parts) -> pl.DataFrame:
+    """The parts as a table, `data_specs.tables.SPLIT`."""
+    names = pl.Series(PARTS).gather(parts)
+    return pl.DataFrame({"sample": pl.int_range(len(parts), eager=True), "part": names})
+
+
+def draw_part(part: Path, settings: Split) -> Lots:
+    """The lots of one part of the store's samples."""
+    return draw(pl.read_parquet(part, columns=["genes", "queries", "given"]), settings)
 
 
 def run(parameters: Parameters, layout: DataLayout) -> None:
@@ -198,15 +179,19 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     path = layout.store / "samples.parquet"
     if not path.is_dir():
         raise ArtefactError(f"{path}: no such file. Run the stage 'store' first.")
-    samples = pl.read_parquet(path)
-    table = split(samples, parameters.split)
+    files = parts_of(path)
+    with workers(parameters.dask, len(files)) as each:
+        lots = each(draw_part, [(file, parameters.split) for file in files])
+    parts = decide(lots, parameters.split)
     # Given test files are the split that readers compare; the method draws no more than val then.
-    method = "given" if samples.filter(given="test").height else parameters.split.method
+    given = any(own.given_test.any() for own in lots)
+    counts = np.bincount(parts, minlength=len(PARTS)).tolist()
     with replacing(layout.split) as folder:
         folder.mkdir()
-        write_table(table, folder / "split.parquet")
-        counts = {part: table.filter(part=part).height for part in PARTS}
-        write_json(folder / "ledger.json", {"method": method, **counts})
+        write_table(table_of(parts), folder / "split.parquet")
+        ledger = {"method": "given" if given else parameters.split.method}
+        write_json(folder / "ledger.json", ledger | dict(zip(PARTS, counts, strict=True)))
+        write_link(layout, "split", folder)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from data_specs.cell_graph import DELETED, WILD_TYPE, CellGraph, IntArray
+from data_specs.chain import write_link
 from data_specs.errors import InputError
 from data_specs.files import replacing, shown, size_of
 from data_specs.layout import DataLayout, write_json
@@ -338,6 +339,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             "bytes_per_sample": round(size / meta.samples, 1),
         }
         write_json(folder / "ledger.json", ledger)
+        write_link(layout, "store", folder)
 
 
 if __name__ == "__main__":

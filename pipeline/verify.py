@@ -8,10 +8,12 @@ import numpy as np
 import polars as pl
 
 from data_specs.cell_graph import DELETED, CellGraph
+from data_specs.chain import chain
 from data_specs.errors import ArtefactError
 from data_specs.layout import DataLayout, read_json
-from data_specs.store import StoreReader
-from data_specs.tables import PARTS, ROOT
+from data_specs.store import STATE_COLUMNS, StoreReader
+from data_specs.store_manifest import BlockEntry
+from data_specs.tables import PARTS, ROOT, parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ def verify(layout: DataLayout) -> Iterator[Check]:
         yield _run("mutant states", lambda: _check_states(graph, reader, layout))
         yield _run("split", lambda: _check_split(reader, layout))
     yield _run("ledger", lambda: _check_ledger(layout))
+    yield _run("chain", lambda: _check_chain(layout))
 
 
 def _run(name: str, check: Callable[[], str]) -> Check:
@@ -115,6 +118,7 @@ def _check_blocks(reader: StoreReader) -> str:
     for number, entry in enumerate(reader.meta.blocks):
         _require(entry.first == expected, f"block {number} starts at sample {entry.first}")
         reader.check_block(number)
+        reader.release(entry.shard)
         expected += entry.samples
     _require(expected == reader.meta.samples, f"blocks hold {expected} samples")
     extra = sorted(p.name for p in reader.folder.iterdir() if "lock" in p.name)
@@ -132,67 +136,106 @@ def _check_states(graph: CellGraph, reader: StoreReader, layout: DataLayout) -> 
             "row": np.arange(len(graph.annotations)),
         }
     )
-    samples = pl.scan_parquet(layout.store / "samples.parquet").select("genes")
-    wild_type, total = graph.wild_type, 0
-    for number, entry in enumerate(reader.meta.blocks):
+    wild_type, rows = graph.wild_type.T.astype(np.uint32, order="C"), len(graph.annotations)
+    total = 0
+    for number, entry, lists in _blocks(reader, layout):
         block = reader.block(number)
-        genes = samples.slice(entry.first, entry.samples).with_row_index("sample").collect()
-        genes = genes.explode("genes").join(
-            names, left_on="genes", right_on="gene", how="left", maintain_order="left"
-        )
+        where = f"samples {entry.first} to {entry.first + entry.samples - 1}"
+        genes = pl.DataFrame({"gene": lists}).with_row_index("sample").explode("gene")
+        genes = genes.join(names, on="gene", how="left", maintain_order="left").drop("gene")
         ends = np.cumsum(np.bincount(genes["sample"].to_numpy(), minlength=entry.samples))
         same = np.array_equal(block.gene_offsets[1:], ends) and np.array_equal(
             block.genes, genes["number"].to_numpy()
         )
-        _require(
-            same, f"samples {entry.first} to {entry.first + entry.samples - 1}: genes differ from "
-            "samples.parquet",
-        )  # fmt: skip
-        changed = genes.join(annotations, on="number").sort("sample", "row")
-        sample, row = changed["sample"].to_numpy(), changed["row"].to_numpy()
-        stored = np.stack(list(block.state.values()), axis=1)
+        _require(same, f"{where}: genes differ from samples.parquet")
+        changed = genes.join(annotations, on="number", maintain_order="left_right")
+        # Places in a dense state of the block. The rows of a gene ascend already.
+        places = changed["sample"].to_numpy().astype(np.int64) * rows + changed["row"].to_numpy()
+        places.sort(kind="stable")
         if reader.meta.layout == "dense":
-            expected = np.tile(wild_type, (entry.samples, 1))
-            expected[sample.astype(np.int64) * len(wild_type) + row, 3] = DELETED
-            lengths = np.full(entry.samples, len(wild_type))
+            expected = [np.tile(column, entry.samples) for column in wild_type]
+            expected[3][places] = DELETED
+            lengths = np.full(entry.samples, rows)
         else:
-            expected = wild_type[row]
-            expected[:, 3] = DELETED
+            sample, row = np.divmod(places, rows)
+            expected = [column[row] for column in wild_type]
+            expected[3][:] = DELETED
             lengths = np.bincount(sample, minlength=entry.samples)
-        same = np.array_equal(block.state_offsets[1:], np.cumsum(lengths)) and np.array_equal(
-            stored, expected
+        same = np.array_equal(block.state_offsets[1:], np.cumsum(lengths)) and all(
+            np.array_equal(block.state[name], column)
+            for name, column in zip(STATE_COLUMNS, expected, strict=True)
         )
-        _require(
-            same, f"samples {entry.first} to {entry.first + entry.samples - 1}: state rows differ"
-        )
-        total += len(row)
+        _require(same, f"{where}: state rows differ")
+        total += len(places)
     return f"{total:,} changed rows, {total / max(1, reader.meta.samples):.1f} a sample"
+
+
+def _blocks(reader: StoreReader, layout: DataLayout) -> Iterator[tuple[int, BlockEntry, pl.Series]]:
+    """The blocks by number, each with the genes of its samples."""
+    for shard, (first, samples) in enumerate(_samples(reader, layout, "genes")):
+        for number, entry in enumerate(reader.meta.blocks):
+            if entry.shard == shard:
+                yield number, entry, samples["genes"].slice(entry.first - first, entry.samples)
+        reader.release(shard)
+
+
+def _samples(
+    reader: StoreReader, layout: DataLayout, *columns: str
+) -> Iterator[tuple[int, pl.DataFrame]]:
+    """The keys of the samples of each shard, and the number of its first sample."""
+    parts = parts_of(layout.store / "samples.parquet")
+    shards = len(reader.meta.shards)
+    _require(len(parts) == shards, f"samples.parquet has {len(parts)} parts for {shards} shards")
+    first = 0
+    for shard, part in enumerate(parts):
+        samples = pl.read_parquet(part, columns=list(columns))
+        expected = sum(entry.samples for entry in reader.meta.blocks if entry.shard == shard)
+        _require(
+            samples.height == expected,
+            f"samples.parquet/{part.name}: {samples.height} samples; the shard has {expected}",
+        )
+        yield first, samples
+        first += expected
 
 
 def _check_split(reader: StoreReader, layout: DataLayout) -> str:
     """Every sample in one part, and the parts as disjoint as the method says."""
-    split = pl.read_parquet(layout.split / "split.parquet")
+    split = pl.scan_parquet(layout.split / "split.parquet")
     method = read_json(layout.split / "ledger.json")["method"]
-    samples = pl.read_parquet(layout.store / "samples.parquet")
-    _require(
-        split["sample"].to_list() == list(range(reader.meta.samples)), "samples are not each once"
-    )
-    unknown = set(split["part"].unique()) - set(PARTS)
-    _require(not unknown, f"unknown parts {sorted(unknown)}")
-    table = samples.with_columns(part=split["part"])
-    given = table.filter(pl.col("given") == "test")
-    _require(bool((given["part"] == "test").all()), "a given test sample is not in the test part")
+    rows = split.select(pl.len()).collect().item()
+    _require(rows == reader.meta.samples, f"samples are not each once: {rows} rows")
     column = {"query": "queries", "gene": "genes"}.get(method)
-    if column and given.is_empty():
-        values = {
-            part: set(table.filter(pl.col("part") == part)[column].explode(empty_as_null=True))
-            - {None}
-            for part in ("train", "test")
-        }
-        shared = values["train"] & values["test"]
-        _require(not shared, f"train and test share {len(shared)} {column}")
-    counts = {part: int((split["part"] == part).sum()) for part in PARTS}
+    columns = ["given", column] if column else ["given"]
+    counts = dict.fromkeys(PARTS, 0)
+    values: dict[str, set[str]] = {"train": set(), "test": set()}
+    any_given = False
+    for first, samples in _samples(reader, layout, *columns):
+        table = split.slice(first, samples.height).collect().hstack(samples)
+        numbers = pl.int_range(first, first + samples.height, eager=True)
+        _require(table["sample"].equals(numbers), "samples are not each once")
+        found = dict(table["part"].value_counts().iter_rows())
+        unknown = set(found) - set(PARTS)
+        _require(not unknown, f"unknown parts {sorted(unknown, key=str)}")
+        counts = {part: counts[part] + found.get(part, 0) for part in PARTS}
+        given = table.filter(given="test")
+        any_given |= not given.is_empty()
+        _require(
+            bool((given["part"] == "test").all()), "a given test sample is not in the test part"
+        )
+        if column:
+            for part, own in values.items():
+                own |= set(table.filter(part=part)[column].explode(empty_as_null=True).unique())
+    shared = (values["train"] & values["test"]) - {None}
+    _require(any_given or not shared, f"train and test share {len(shared)} {column}")
     return f"{method}: " + ", ".join(f"{n:,} {part}" for part, n in counts.items() if n)
+
+
+def _check_chain(layout: DataLayout) -> str:
+    """Every artefact is what its link says, and was made from the others."""
+    links = list(chain(layout))
+    for link in links:
+        _require(not link.fault, f"{link.name} {link.fault}")
+    return " → ".join(f"{link.name.replace('_', ' ')} {link.digest[:8]}" for link in links)
 
 
 def _check_ledger(layout: DataLayout) -> str:

@@ -63,6 +63,7 @@ def merge(
         for given, t in tables
     ]
     phenotypes = genotypes.phenotypes_of([file for _, file in files])
+    names = [str(file.path) for _, file in files]
     frames, runs = [], []
     for given, table in tables:
         rows, dropped = genotype_merging.usable(table.frame, given, settings)
@@ -73,4 +74,4 @@ def merge(
     rows = pl.concat(frames, how="diagonal")
     found, also_in_test = genotype_merging.merge(rows, phenotypes)
     part = genotypes.part_of(found, rows.height, also_in_test)
-    return found, genotypes.ledger_of(files, runs, [part], len(part.genes))
+    return found, genotypes.ledger_of(names, files, runs, [part], len(part.genes))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dcell_model.engines.indices import segment_sum
+from dcell_model.engines.processes import mean_everywhere
 from dcell_model.engines.weights import Weights
 from dcell_model.subsystems import NORM_EPS, Group, SubsystemLayout
 
@@ -59,10 +60,13 @@ def _chunks(layout: SubsystemLayout, device: torch.device, samples: int) -> list
 
 
 class Norm:
-    """Batch norm, layer norm or nothing on the `[rows, B]` of a chunk."""
+    """Batch norm, layer norm or nothing on the `[rows, B]` of a chunk.
 
-    def __init__(self, kind: str, own: Weights, chunk: Chunk) -> None:
-        self.kind, self.chunk = kind, chunk
+    The batch's mean and variance are those over `everywhere` samples, of all processes.
+    """
+
+    def __init__(self, kind: str, own: Weights, chunk: Chunk, everywhere: int) -> None:
+        self.kind, self.chunk, self.everywhere = kind, chunk, everywhere
         if kind != "none":
             self.weight, self.bias = own.norm[chunk.rows, None], own.norm_bias[chunk.rows, None]
         if kind == "batch":
@@ -75,11 +79,13 @@ class Norm:
         if self.kind == "layer":
             return self._standardised(x)[0].mul_(self.weight).add_(self.bias)
         if measure:
-            self.mean.copy_(x.mean(1, keepdim=True))
+            mean = x.mean(1, keepdim=True)
+            self.mean.copy_(mean_everywhere(mean, x.shape[1], self.everywhere))
         centred = x - self.mean
         if measure:
             deviation = torch.linalg.vector_norm(centred, dim=1, keepdim=True)
-            self.var.copy_(deviation.square_() / x.shape[1])
+            var = deviation.square_() / x.shape[1]
+            self.var.copy_(mean_everywhere(var, x.shape[1], self.everywhere))
         return centred.mul_(self.weight * (self.var + NORM_EPS).rsqrt()).add_(self.bias)
 
     def backward(self, g: Tensor, x: Tensor, out: Weights, training: bool) -> Tensor:
@@ -100,7 +106,9 @@ class Norm:
         scale = self.weight * rstd
         gx = g * scale
         if training:
-            gx.sub_(scale * sum_g / B).sub_(centred.mul_(scale * rstd * dot / B))
+            means = torch.stack([sum_g, dot]) / B
+            mean_g, mean_dot = mean_everywhere(means, B, self.everywhere)
+            gx.sub_(scale * mean_g).sub_(centred.mul_(scale * rstd * mean_dot))
         return gx
 
     def _standardised(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -127,7 +135,10 @@ class Stratum:
 
 
 def strata_of(layout: SubsystemLayout, device: torch.device, samples: int) -> list[Stratum]:
-    """The strata of a layout, cut into chunks for batches of so many samples."""
+    """The strata of a layout, cut into chunks for batches of so many samples.
+
+    Processes that take statistics together need the same chunks, so they count all their samples.
+    """
     chunks = _chunks(layout, device, samples)
     strata = []
     for number, groups in itertools.groupby(enumerate(layout.groups), lambda g: g[1].stratum):

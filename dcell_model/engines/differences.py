@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dcell_model.activations import Activation
+from dcell_model.engines.processes import mean_everywhere
 from dcell_model.engines.walk import Entries
 from dcell_model.engines.weights import Weights
 from dcell_model.subsystems import NORM_EPS
@@ -44,10 +45,17 @@ def activate_backward(
 
 
 class Norm:
-    """Batch norm, layer norm or nothing, for the entries of one group in a batch of B samples."""
+    """Batch norm, layer norm or nothing, for the entries of one group.
 
-    def __init__(self, kind: str, own: Weights, at: Entries, samples: int, training: bool) -> None:
-        self.kind, self.at, self.samples, self.training = kind, at, samples, training
+    `samples` are those of the batch, and of the batches of all processes over which its mean and
+    variance are taken.
+    """
+
+    def __init__(
+        self, kind: str, own: Weights, at: Entries, samples: tuple[int, int], training: bool
+    ) -> None:
+        self.kind, self.at, self.training = kind, at, training
+        self.samples, self.everywhere = samples
         rows, shape = at.group.rows, (-1, at.group.width)
         if kind != "none":
             self.weight, self.bias = own.norm[rows].view(shape), own.norm_bias[rows].view(shape)
@@ -67,12 +75,12 @@ class Norm:
         if not self.training:
             scale = self.weight * (self.var + NORM_EPS).rsqrt()
             return (x_wt - self.mean) * scale + self.bias, at.times(d, scale)
-        shift = at.total(d) / self.samples
+        shift = self._mean(at.total(d))
         if measure:
             squares = at.total((d - at.each(shift)).square_())
             squares += at.untouched(self.samples) * shift.square()
             self.mean.copy_(x_wt + shift)
-            self.var.copy_(squares / self.samples)
+            self.var.copy_(self._mean(squares))
         scale = self.weight * (self.var + NORM_EPS).rsqrt()
         return self.bias - shift * scale, at.times(d, scale)
 
@@ -98,13 +106,18 @@ class Norm:
         if not self.training:
             out.norm[rows] = ((dot + g_wt * (x_wt - self.mean)) * rstd).view(-1)
             return g_wt * scale, at.times(gD, scale)
-        shift = at.total(d) / self.samples
+        shift = self._mean(at.total(d))
         dot -= g_wt * shift
         out.norm[rows] = (dot * rstd).view(-1)
-        slope = scale * rstd.square() * dot / self.samples
-        offset = slope * shift - scale * g_wt / self.samples
+        mean_dot, mean_g = self._mean(torch.stack([dot, g_wt]))
+        slope = scale * rstd.square() * mean_dot
+        offset = slope * shift - scale * mean_g
         gd = at.times(gD, scale).sub_(at.times(d, slope)).add_(at.each(offset))
-        return torch.zeros_like(x_wt), gd
+        return torch.zeros_like(x_wt), gd  # g_wt of all processes adds up to nothing
+
+    def _mean(self, sums: Tensor) -> Tensor:
+        """Means over all samples, from the sums over this process's."""
+        return mean_everywhere(sums / self.samples, self.samples, self.everywhere)
 
 
 def _standardised(x: Tensor) -> tuple[Tensor, Tensor]:

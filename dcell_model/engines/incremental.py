@@ -29,6 +29,7 @@ from dcell_model.dataset import MutantStateBatch
 from dcell_model.engines import differences
 from dcell_model.engines.edges import Edges, RunEdges
 from dcell_model.engines.indices import segment_sum
+from dcell_model.engines.processes import samples_everywhere
 from dcell_model.engines.touched import Touched, dynamic, touch
 from dcell_model.engines.walk import Entries, Walk
 from dcell_model.engines.weights import Weights, product_dtype, update_running_statistics
@@ -46,14 +47,15 @@ def forward(model: "DCell", batch: MutantStateBatch) -> TouchedHeads:
     touched = touch(batch.term, batch.gene, batch.sample, batch.deleted_sample,
                      batch.deleted_gene, len(batch), model.layout.handle)  # fmt: skip
     known = model.wild_type_cache.get(model)
+    everywhere = samples_everywhere(model, len(batch))
     with torch.autocast(model.bias.device.type, enabled=False):  # the operator sees to its types
         wild, difference, mean, var, first, *_ = _forward(
-            weights.to_list(), touched, known, len(batch), model.layout.handle, model.training,
-            dtype,
+            weights.to_list(), touched, known, len(batch), everywhere, model.layout.handle,
+            model.training, dtype,
         )  # fmt: skip
     model.wild_type_cache.put(model, first)
     if model.training and model.config.norm == "batch":
-        update_running_statistics(model, mean, var, len(batch))
+        update_running_statistics(model, mean, var, everywhere)
     at = Touched(*touched)
     return TouchedHeads(wild, difference, at.term, at.sample, len(batch))
 
@@ -73,6 +75,7 @@ def _forward(
     touched: Sequence[Tensor],
     known: Tensor,
     samples: int,
+    everywhere: int,
     handle: int,
     training: bool,
     dtype: torch.dtype,
@@ -113,7 +116,7 @@ def _forward(
                 z_wt = torch.bmm(second, y_wt[:, :, None])[:, :, 0]
                 z_wt = z_wt + own.second_bias[group.rows].view(-1, w)
                 d = x.copy_(_by_term(at, first, second.transpose(1, 2), dtype))
-            norm = differences.Norm(config.norm, own, at, samples, training)
+            norm = differences.Norm(config.norm, own, at, (samples, everywhere), training)
             if config.norm_order == "act_norm":
                 h_wt, h = differences.activate(act, at, z_wt, d)
                 o_wt, D = norm.forward(h_wt, h, training)
@@ -166,6 +169,7 @@ def _backward(
     touched: Sequence[Tensor],
     saved: Sequence[Tensor],
     samples: int,
+    everywhere: int,
     handle: int,
     training: bool,
     dtype: torch.dtype,
@@ -198,7 +202,7 @@ def _backward(
                 out.head_of(group)[:, :, p] += at.total(D * grad_head)
                 grad_D += at.each(own.head_of(group)[:, :, p]) * grad_head
             g = grad_O_R[group.rows].view(-1, w), grad_D
-            norm = differences.Norm(config.norm, own, at, samples, training)
+            norm = differences.Norm(config.norm, own, at, (samples, everywhere), training)
             if config.norm_order == "act_norm":
                 h_wt, h = act.forward(z_wt), x
                 if not act.keeps_output:
@@ -262,7 +266,7 @@ def _wild_type_backward(
 @_forward.register_fake
 def _(
     weights: Sequence[Tensor], touched: Sequence[Tensor], known: Tensor, samples: int,
-    handle: int, training: bool, dtype: torch.dtype,
+    everywhere: int, handle: int, training: bool, dtype: torch.dtype,
 ) -> list[Tensor]:  # fmt: skip
     layout, own = SubsystemLayout.find(handle), Weights(*weights)
     entries = Touched(*touched).rank.shape[0]
@@ -283,8 +287,8 @@ def _(
 @_backward.register_fake
 def _(
     grad_wild: Tensor, grad_difference: Tensor, weights: Sequence[Tensor],
-    touched: Sequence[Tensor], saved: Sequence[Tensor], samples: int, handle: int,
-    training: bool, dtype: torch.dtype,
+    touched: Sequence[Tensor], saved: Sequence[Tensor], samples: int,
+    everywhere: int, handle: int, training: bool, dtype: torch.dtype,
 ) -> list[Tensor]:  # fmt: skip
     return Weights(*weights).empty_like().to_list()
 
@@ -308,7 +312,7 @@ def _differentiate(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
     ]
     with torch.autocast(own[0].device.type, enabled=False):
         out = _backward(*given, own, at, saved, *ctx.settings)
-    return [*out[:-2], None, None], [None] * touched, *(None,) * 5
+    return [*out[:-2], None, None], [None] * touched, *(None,) * 6
 
 
 _forward.register_autograd(_differentiate, setup_context=_save)

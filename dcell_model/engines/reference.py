@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dcell_model.dataset import MutantStateBatch
+from dcell_model.engines.processes import samples_everywhere, sum_everywhere
 from dcell_model.per_term import Subsystem, split_by_term
 from dcell_model.subsystems import NORM_EPS, NORM_MOMENTUM
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 def forward(model: "DCell", batch: MutantStateBatch) -> Tensor:
     """`[T, B, P]` predictions of all heads."""
     x = gene_inputs(model, batch)
+    everywhere = samples_everywhere(model, len(batch))
     annotations = model.graph.annotations
     subsystems = split_by_term(model)
     outputs: list[Tensor] = [x] * len(subsystems)
@@ -33,9 +35,9 @@ def forward(model: "DCell", batch: MutantStateBatch) -> Tensor:
         if own.second_weight is not None:
             z = F.linear(model.activate(z), own.second_weight, own.second_bias)
         if model.config.norm_order == "act_norm":
-            outputs[term] = normalise(model, own, model.activate(z))
+            outputs[term] = normalise(model, own, model.activate(z), everywhere)
         else:
-            outputs[term] = model.activate(normalise(model, own, z))
+            outputs[term] = model.activate(normalise(model, own, z, everywhere))
         heads[term] = F.linear(outputs[term], own.head_weight, own.head_bias)  # [B, P]
     return torch.stack(heads)
 
@@ -48,8 +50,10 @@ def gene_inputs(model: "DCell", batch: MutantStateBatch) -> Tensor:
     return x[..., None] * model.embedding if model.config.gene_embedding else x[..., None]
 
 
-def normalise(model: "DCell", own: Subsystem, h: Tensor) -> Tensor:
-    """Batch norm, layer norm or nothing over `[B, out]`."""
+def normalise(model: "DCell", own: Subsystem, h: Tensor, everywhere: int) -> Tensor:
+    """Batch norm, layer norm or nothing over `[B, out]`, of so many samples in all processes."""
+    if model.config.norm == "batch" and everywhere != len(h):
+        return _batch_norm_everywhere(own, h, everywhere)
     if model.config.norm == "batch":
         return F.batch_norm(
             h, own.running_mean, own.running_var, own.norm_weight, own.norm_bias,
@@ -58,3 +62,17 @@ def normalise(model: "DCell", own: Subsystem, h: Tensor) -> Tensor:
     if model.config.norm == "layer":
         return F.layer_norm(h, h.shape[1:], own.norm_weight, own.norm_bias, NORM_EPS)
     return h
+
+
+def _batch_norm_everywhere(own: Subsystem, h: Tensor, everywhere: int) -> Tensor:
+    """Batch norm in training by the statistics of all processes' samples."""
+    assert own.running_mean is not None
+    assert own.running_var is not None
+    assert own.norm_weight is not None
+    assert own.norm_bias is not None
+    mean = sum_everywhere(h.sum(0)) / everywhere
+    var = sum_everywhere((h - mean).square().sum(0)) / everywhere
+    with torch.no_grad():
+        own.running_mean.lerp_(mean, NORM_MOMENTUM)
+        own.running_var.lerp_(var * everywhere / (everywhere - 1), NORM_MOMENTUM)
+    return (h - mean) * (var + NORM_EPS).rsqrt() * own.norm_weight + own.norm_bias

@@ -22,6 +22,7 @@ from dcell_model.activations import ACTIVATIONS
 from dcell_model.dataset import MutantStateBatch
 from dcell_model.engines.chunks import Norm, strata_of
 from dcell_model.engines.indices import Indices, segment_sum
+from dcell_model.engines.processes import samples_everywhere
 from dcell_model.engines.weights import Weights, product_dtype, update_running_statistics
 from dcell_model.subsystems import SubsystemLayout
 
@@ -33,13 +34,14 @@ def forward(model: "DCell", batch: MutantStateBatch) -> Tensor:
     """`[T, B, P]` predictions of all heads."""
     weights = Weights.of(model)
     dtype = product_dtype(model.bias.device) or model.bias.dtype
+    everywhere = samples_everywhere(model, len(batch))
     with torch.autocast(model.bias.device.type, enabled=False):  # the operator sees to its types
         heads, mean, var, *_ = _forward(
             weights.to_list(), batch.term, batch.gene, batch.sample, len(batch),
-            model.layout.handle, model.training, dtype,
+            everywhere, model.layout.handle, model.training, dtype,
         )  # fmt: skip
     if model.training and model.config.norm == "batch":
-        update_running_statistics(model, mean, var, len(batch))
+        update_running_statistics(model, mean, var, everywhere)
     predictions: Tensor = heads
     return predictions
 
@@ -86,6 +88,7 @@ def _forward(
     gene: Tensor,
     sample: Tensor,
     samples: int,
+    everywhere: int,
     handle: int,
     training: bool,
     dtype: torch.dtype,
@@ -101,7 +104,7 @@ def _forward(
     heads_TPB = own.bias.new_empty(layout.graph.num_terms, P, B)
     own.mean, own.var = own.mean.clone(), own.var.clone()
     changes = _GeneChanges(layout, indices, term, gene, sample)
-    for stratum in reversed(strata_of(layout, O_RB.device, B)):
+    for stratum in reversed(strata_of(layout, O_RB.device, everywhere)):
         Z_RB = Y_RB if config.layers == 2 else X_RB
         for number, group in stratum.groups:
             w = group.width
@@ -128,7 +131,7 @@ def _forward(
                 _add_product(z_nwB, own.second_of(group), first.view_as(z_nwB), dtype)
         for chunk in stratum.chunks:
             x, o = X_RB[chunk.rows], O_RB[chunk.rows]
-            norm = Norm(config.norm, own, chunk)
+            norm = Norm(config.norm, own, chunk, everywhere)
             if config.norm_order == "act_norm":
                 h = act.forward(x)
                 o.copy_(norm.forward(h, training))
@@ -152,6 +155,7 @@ def _backward(
     term: Tensor,
     gene: Tensor,
     sample: Tensor,
+    everywhere: int,
     handle: int,
     training: bool,
     dtype: torch.dtype,
@@ -169,14 +173,14 @@ def _backward(
     grad_TPB[indices.place] = grad_heads.transpose(1, 2)
     changes = _GeneChanges(layout, indices, term, gene, sample)
     at_genes: list[tuple[Tensor, Tensor]] = []
-    for stratum in strata_of(layout, O_RB.device, B):
+    for stratum in strata_of(layout, O_RB.device, everywhere):
         for chunk in stratum.chunks:
             g, o, x = G_RB[chunk.rows], O_RB[chunk.rows], X_RB[chunk.rows]
             for p in range(P):
                 wide = grad_TPB[chunk.terms, p].index_select(0, chunk.term_of_row)
                 out.head[chunk.rows, p] = torch.linalg.vecdot(wide, o)
                 g += wide.mul_(own.head[chunk.rows, p, None])
-            norm = Norm(config.norm, own, chunk)
+            norm = Norm(config.norm, own, chunk, everywhere)
             if config.norm_order == "act_norm":
                 h = x if act.keeps_output else act.forward(x)
                 g.copy_(act.backward(norm.backward(g, h, out, training), x))
@@ -227,7 +231,7 @@ def _backward(
 @_forward.register_fake
 def _(
     weights: Sequence[Tensor], term: Tensor, gene: Tensor, sample: Tensor, samples: int,
-    handle: int, training: bool, dtype: torch.dtype,
+    everywhere: int, handle: int, training: bool, dtype: torch.dtype,
 ) -> list[Tensor]:  # fmt: skip
     layout, own = SubsystemLayout.find(handle), Weights(*weights)
     state = (layout.num_rows, samples)
@@ -244,7 +248,8 @@ def _(
 @_backward.register_fake
 def _(
     grad_heads: Tensor, weights: Sequence[Tensor], saved: Sequence[Tensor], term: Tensor,
-    gene: Tensor, sample: Tensor, handle: int, training: bool, dtype: torch.dtype,
+    gene: Tensor, sample: Tensor, everywhere: int, handle: int, training: bool,
+    dtype: torch.dtype,
 ) -> list[Tensor]:  # fmt: skip
     return Weights(*weights).empty_like().to_list()
 
@@ -260,10 +265,10 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
 def _differentiate(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
     term, gene, sample, *others = ctx.saved_tensors
     if gradients[0] is None:
-        return [None] * len(others[3:]), *(None,) * 7
+        return [None] * len(others[3:]), *(None,) * 8
     with torch.autocast(term.device.type, enabled=False):
         out = _backward(gradients[0], others[3:], others[:3], term, gene, sample, *ctx.settings)
-    return [*out[:-2], None, None], *(None,) * 7
+    return [*out[:-2], None, None], *(None,) * 8
 
 
 _forward.register_autograd(_differentiate, setup_context=_save)

@@ -90,6 +90,16 @@ def test_a_missing_shard(store: Path, tmp_path: Path) -> None:
         StoreReader(tmp_path / "store")
 
 
+def test_blocks_stay_readable_when_their_memory_is_released(store: Path) -> None:
+    reader = StoreReader(store)
+    blocks = [reader.block(number) for number in range(len(reader.meta.blocks))]
+    before = [column.tolist() for block in blocks for column in block.columns().values()]
+    for shard in range(len(reader.meta.shards)):
+        reader.release(shard)
+    after = [column.tolist() for block in blocks for column in block.columns().values()]
+    assert str(after) == str(before)  # NaN is NaN
+
+
 def test_lmdb_finds_the_same_records(store: Path) -> None:
     """Any program that reads LMDB reads a shard."""
     reader = StoreReader(store)

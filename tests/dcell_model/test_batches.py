@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
@@ -42,17 +42,41 @@ def test_an_epoch_begins_anywhere(
         assert list(again) != whole
 
 
-def test_processes_share_an_epoch() -> None:
-    numbers = np.arange(24)
-    parts = [list(EpochBatches(numbers, 4, rank=rank, processes=2)) for rank in (0, 1)]
-    assert [len(part) for part in parts] == [3, 3]
-    seen = [number for part in parts for batch in part for number in batch]
-    assert sorted(seen) == numbers.tolist()
+@given(
+    samples=st.integers(8, 60),
+    batch_size=st.integers(1, 6),
+    processes=st.integers(1, 4),
+    least=st.integers(1, 8),
+)
+def test_processes_share_every_batch(
+    samples: int, batch_size: int, processes: int, least: int
+) -> None:
+    """Together they take the batches of one process whose batches are as large, without overlap."""
+    numbers, least = np.arange(samples), min(max(least, processes, 2), batch_size * processes)
+    assume(batch_size * processes > 1)
+    parts = [
+        EpochBatches(numbers, batch_size, seed=3, rank=rank, processes=processes, least=least)
+        for rank in range(processes)
+    ]
+    whole = EpochBatches(numbers, batch_size * processes, seed=3, least=least)
+    for order in (*parts, whole):
+        order.begin(2)
+    shared = list(zip(*parts, strict=True))
+    assert [[n for part in batch for n in part] for batch in shared] == list(whole)
+    assert all(part for batch in shared for part in batch)
+    assert [sum(map(len, batch)) for batch in shared] == [
+        parts[0].size(n) for n in range(len(whole))
+    ]
+    left_out = samples - sum(whole.size(n) for n in range(len(whole)))
+    rest = samples % (batch_size * processes)
+    assert left_out == (rest if rest < least else 0)
 
 
-def test_batches_of_one_sample() -> None:
-    with pytest.raises(InputError, match="at least two samples"):
-        EpochBatches(np.arange(5), 1)
+@pytest.mark.parametrize(("batch_size", "processes", "least"), [(1, 1, 2), (1, 2, 4), (3, 1, 9)])
+def test_batches_too_small(batch_size: int, processes: int, least: int) -> None:
+    message = f"batch_size={batch_size} with 5 .* at least {least} samples"
+    with pytest.raises(InputError, match=message):
+        EpochBatches(np.arange(5), batch_size, processes=processes, least=least)
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,9 @@ PARAMETERS = resolve({"model": {"width_min": 3, "norm": "layer"}})
 def written(path: Path) -> DCell:
     model = DCell(GRAPH, PARAMETERS.model).eval()
     scale = (torch.zeros(1), torch.ones(1))
-    checkpoint.save(checkpoint.describe(model, PARAMETERS, ("score",), scale, 3), path)
+    checkpoint.save(
+        checkpoint.describe(model, PARAMETERS, ("score",), scale, 3, {"store": "0" * 64}), path
+    )
     return model
 
 

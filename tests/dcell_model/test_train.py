@@ -1,5 +1,6 @@
 """Training: it learns, it resumes exactly, it refuses what does not fit."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -13,7 +14,9 @@ import polars as pl
 import pytest
 import torch
 
+from data_specs.chain import write_link
 from data_specs.errors import InputError
+from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters, resolve
 from dcell_model import checkpoint, cli, train
 from dcell_model.dataset import MutantStateBatch, MutantStateDataset
@@ -257,24 +260,50 @@ def test_split_of_another_store(tiny_build: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny_build, tmp_path / "build")
     path = tmp_path / "build" / "split" / "split.parquet"
     pl.read_parquet(path)[:-3].write_parquet(path)
+    write_link(DataLayout(tmp_path / "build"), "split", path.parent)
     with pytest.raises(InputError, match="the split has 42 samples, the store 45"):
         train.run(tmp_path / "build", tmp_path / "run", settings())
 
 
 @pytest.mark.slow
-def test_two_processes(tiny_build: Path, tmp_path: Path) -> None:
-    """`torchrun` trains one model on two processes (gloo) and ends with one set of files."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
-               "--master-port", "29617",
-               "-m", "dcell_model.train", "--data", str(tiny_build), "--out",
-               str(tmp_path / "run"), "--params", str(CHECKOUT / "params.yaml"),
-               "--set", "train.epochs=2", "train.batch_size=8", "train.device=cpu",
-               "model.width_min=4"]  # fmt: skip
+@pytest.mark.parametrize("engine", ["stratum", "incremental"])
+def test_two_processes_train_as_one_with_batches_twice_as_large(
+    tiny_build: Path, tmp_path: Path, engine: str
+) -> None:
+    """`torchrun` on two processes (gloo): the same loss curve, one set of files."""
+    # 34 training samples: the last batch has two, one for each process.
+    two = settings(epochs=4, batch_size=8, engine=engine, checkpoint_steps=1)
+    one = settings(epochs=4, batch_size=16, engine=engine)
+    (tmp_path / "params.json").write_text(json.dumps({
+        "model": dataclasses.asdict(two.model), "train": dataclasses.asdict(two.train),
+    }))  # fmt: skip
     done = subprocess.run(
-        command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=240,
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+         "-m", "dcell_model.train", "--data", str(tiny_build), "--out", str(tmp_path / "two"),
+         "--params", str(tmp_path / "params.json")],
+        cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=240,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    record = json.loads((tmp_path / "run" / "train.json").read_text())
-    assert record["epochs"] == 2
-    checkpoint.load(tmp_path / "run" / "checkpoint.pt")
+    record = json.loads((tmp_path / "two" / "train.json").read_text())
+    expected = train.run(tiny_build, tmp_path / "one", one)
+    assert len(record["history"]) == 4
+    for key in ("train_loss", "val_loss", "val_pearson", "lr"):
+        np.testing.assert_allclose(
+            [row[key] for row in record["history"]], [row[key] for row in expected["history"]],
+            rtol=1e-4, err_msg=key,
+        )  # fmt: skip
+    for name, value in weights(tmp_path / "one").items():
+        torch.testing.assert_close(weights(tmp_path / "two")[name], value, rtol=1e-3, atol=1e-4)
+    checkpoint.load(tmp_path / "two" / "checkpoint.pt")
+
+
+def test_an_epoch_begun_on_two_processes_is_not_resumed_on_one(
+    tiny_build: Path, tmp_path: Path
+) -> None:
+    train.run(tiny_build, tmp_path, settings())
+    state = checkpoint.load(tmp_path / "last.pt")
+    state["under_way"] = {"steps": 1, "loss": 0.5, "samples": 8, "processes": 2}
+    checkpoint.save(state, tmp_path / "last.pt")
+    with pytest.raises(InputError, match="on 2 processes, now there are 1"):
+        train.run(tiny_build, tmp_path, settings(), resume=True)

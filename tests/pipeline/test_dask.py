@@ -17,7 +17,7 @@ from data_specs.files import sha256_of
 from data_specs.layout import DataLayout
 from data_specs.parameters import Dask, resolve
 from pipeline import dask as pipeline_dask
-from pipeline import genotypes, store
+from pipeline import genotypes, split, store
 from pipeline.build import build
 from pipeline.dask import workers
 from tests.conftest import CHECKOUT, TINY
@@ -74,7 +74,7 @@ def digests(root: Path) -> dict[str, str]:
 def expected(table: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A build without any cluster: all in this process."""
     here = pytest.MonkeyPatch()
-    for module in (genotypes, store):
+    for module in (genotypes, store, split):
         here.setattr(module, "workers", lambda settings, parts: workers(settings, 1))
     out = build(resolve(parameters(table)), tmp_path_factory.mktemp("here") / "build").root
     here.undo()

@@ -16,6 +16,7 @@ from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameters import Genotypes, resolve
 from data_specs.tables import GENOTYPE_KEYS
 from pipeline.genotypes import run
+from pipeline.sources import describe
 from tests.genotype_tables import GenotypeTable, merge, read
 
 ALL = Genotypes()
@@ -219,7 +220,13 @@ def build(
     paths = {"genotypes": [*map(str, train)], "test_genotypes": [*map(str, test)]}
     write_json(
         layout.sources / "sources.json",
-        {"profile": "local", "ontology": "o.obo", "annotations": None, **paths},
+        {
+            "profile": "local",
+            "ontology": "o.obo",
+            "annotations": None,
+            **paths,
+            "inputs": [describe(str(path), path) for path in (*train, *test)],
+        },
     )
     run(resolve({"genotypes": genotypes}), layout)
     return layout

@@ -14,7 +14,7 @@ from data_specs.errors import InputError
 from data_specs.layout import DataLayout
 from data_specs.parameters import Sources
 from data_specs.source_manifest import YEAST, Source
-from pipeline.sources import describe, fetch, settle
+from pipeline.sources import describe, fetch, located, settle
 from tests.conftest import TINY
 
 TEXT = b"some table\n"
@@ -76,8 +76,24 @@ def test_demo_profile(tmp_path: Path) -> None:
     for name in ("ontology.obo", "annotations.gaf", "genotypes.tsv"):
         (layout.simulated / name).write_text("x")
     settled = settle(Sources(), layout)
-    assert settled["ontology"] == str(layout.simulated / "ontology.obo")
-    assert settled["genotypes"] == [str(layout.simulated / "genotypes.tsv")]
+    assert settled["ontology"] == "simulated/ontology.obo"  # from the build's folder on
+    assert located(layout, settled["ontology"]) == layout.simulated / "ontology.obo"
+    assert settled["genotypes"] == ["simulated/genotypes.tsv"]
+
+
+def test_own_files_are_not_taken_for_simulated_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "simulated"
+    own.mkdir()
+    for name in ("ontology.obo", "genotypes.tsv"):
+        (own / name).write_text("x")
+    config = Sources(ontology="simulated/ontology.obo", genotypes=("simulated/genotypes.tsv",))
+    layout = DataLayout(tmp_path / "build")
+    settled = settle(config, layout)
+    assert located(layout, settled["ontology"]) == own / "ontology.obo"
+    assert located(layout, settled["genotypes"][0]) == own / "genotypes.tsv"
 
 
 def test_own_ontology_brings_its_own_annotations(tmp_path: Path) -> None:
@@ -96,9 +112,9 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_versions_come_from_the_headers() -> None:
-    assert describe(TINY / "tiny.obo")["version"] == "releases/tiny"
-    assert describe(TINY / "tiny.gaf")["version"] == "2024-01-01"
-    assert describe(TINY / "tiny.tsv")["version"] is None
+    assert describe("o", TINY / "tiny.obo")["version"] == "releases/tiny"
+    assert describe("a", TINY / "tiny.gaf")["version"] == "2024-01-01"
+    assert describe("g", TINY / "tiny.tsv")["version"] is None
 
 
 def test_manifest_pins_what_can_be_pinned() -> None:

@@ -1,18 +1,23 @@
 import itertools
 import random
+import re
+import time
 from pathlib import Path
 
 import networkx as nx
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from data_specs.chain import LINK, Link
 from data_specs.errors import ArtefactError, InputError
-from data_specs.layout import DataLayout, read_json
+from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameters import Genotypes, Split, resolve
 from data_specs.tables import PARTS, write_table
-from pipeline.split import run, split
+from pipeline.split import _nearest, decide, run, split, table_of
+from pipeline.split_lots import draw
 from tests.genotype_tables import merge, read
 
 FEW = settings(max_examples=60, deadline=None)
@@ -91,6 +96,20 @@ def test_random_split_is_that_of_every_machine() -> None:
     found = parts(frame({(gene,): [] for gene in "ABCDEFGHIJ"}), Split(val=0.2, test=0.2))
     assert [gene for gene in "ABCDEFGHIJ" if found[gene,] == "test"] == ["I", "J"]
     assert [gene for gene in "ABCDEFGHIJ" if found[gene,] == "val"] == ["E", "F"]
+
+
+def test_query_and_gene_splits_are_those_of_every_machine() -> None:
+    """Golden: found by the version of 0.1.0 that held the keys of all samples."""
+    samples = pairs(7)
+    found = parts(frame(samples), Split(method="query", val=0.2, test=0.2))
+    assert {part: {pair[0] for pair in found if found[pair] == part} for part in PARTS[:3]} == {
+        "train": {"A00", "A01", "A03"}, "val": {"A04", "A05"}, "test": {"A02"}
+    }  # fmt: skip
+    found = parts(frame(samples), Split(method="gene", val=0.2, test=0.2))
+    assert {pair for pair in found if found[pair] == "test"} == set(
+        itertools.combinations(["A00", "A03", "A06"], 2)
+    )
+    assert {pair for pair in found if found[pair] == "val"} == {("A01", "A02"), ("A02", "A04")}
 
 
 def test_seeds_differ() -> None:
@@ -248,6 +267,66 @@ def test_no_gene_in_test_and_training(samples: Samples, test: float, seed: int) 
             assert set(key) & in_test or set(key) - in_test
 
 
+# Parts of the store, and of its millions
+
+
+@FEW
+@given(
+    samples=sample_sets,
+    chosen=any_settings,
+    tested=st.booleans(),
+    cuts=st.lists(st.integers(0, 40), max_size=5),
+)
+def test_how_the_store_is_cut_does_not_matter(
+    samples: Samples, chosen: Split, tested: bool, cuts: list[int]
+) -> None:
+    held = frozenset(sorted(samples)[:2]) if tested else frozenset()
+    table = frame(dict(sorted(samples.items())), held)
+    ends = sorted({0, table.height, *(cut for cut in cuts if cut < table.height)})
+    pieces = [table[start:stop] for start, stop in itertools.pairwise(ends)]
+    try:
+        expected = split(table, chosen)
+    except InputError as error:
+        with pytest.raises(InputError, match=f"^{re.escape(str(error))}$"):
+            decide([draw(piece, chosen) for piece in pieces], chosen)
+    else:
+        found = table_of(decide([draw(piece, chosen) for piece in pieces], chosen))
+        assert found.equals(expected)
+
+
+def test_a_link_between_groups_of_other_parts() -> None:
+    """The last part links B and C, which the first two name their groups by."""
+    table = frame(
+        {("B", "X"): ["B"], ("C", "X"): ["C"], ("D", "X"): [], ("X", "Y"): ["A", "B", "C"]}
+        | {(f"Z{i}",): [f"Z{i}"] for i in range(4)}
+    )
+    for seed in range(20):
+        chosen = Split(method="query", val=0.2, test=0.2, seed=seed)
+        found = decide([draw(table[i : i + 1], chosen) for i in range(8)], chosen)
+        assert found[0] == found[1] == found[3]
+
+
+@FEW
+@given(sizes=st.lists(st.integers(1, 9), max_size=30), target=st.integers(0, 60))
+def test_nearest_by_its_definition(sizes: list[int], target: int) -> None:
+    for most in (-1, 0, 1, 3, len(sizes)):
+        total, taken = 0, []
+        for group, size in enumerate(sizes):
+            if abs(total + size - target) < abs(total - target) and len(taken) < most:
+                total, taken = total + size, [*taken, group]
+        if target and not taken and sizes and most > 0:
+            taken = [sizes.index(min(sizes))]
+        assert _nearest(np.array(sizes, dtype=np.int64), target, most if sizes else 0) == taken
+
+
+def test_millions_of_groups_take_seconds() -> None:
+    """Each sample a group of its own; it was quadratic in the number of groups."""
+    started = time.process_time()
+    assert len(_nearest(np.ones(1_000_000, dtype=np.int64), 300_000, 999_998)) == 300_000
+    assert not _nearest(np.full(1_000_000, 9), 3, 999_998)[1:]
+    assert time.process_time() - started < 10
+
+
 # The stage
 
 
@@ -258,6 +337,7 @@ def test_stage(tmp_path: Path) -> None:
     layout.store.mkdir()
     (layout.store / "samples.parquet").mkdir(parents=True)
     write_table(frame(pairs(10)), layout.store / "samples.parquet" / "00000.parquet")
+    write_json(layout.store / LINK, Link("store", "0" * 64, {}).to_json())
     run(resolve({"split": {"method": "gene", "val": 0.2, "test": 0.1}}), layout)
     table = pl.read_parquet(layout.split / "split.parquet")
     assert table["sample"].to_list() == list(range(45))

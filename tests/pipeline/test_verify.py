@@ -1,20 +1,47 @@
 """`verify` passes what is right and finds what is not."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from data_specs.cell_graph import CellGraph
 from data_specs.layout import DataLayout, read_json, write_json
-from data_specs.store import StoreReader
+from data_specs.parameters import resolve
+from data_specs.store import STATE_COLUMNS, Block, StoreReader
+from data_specs.tables import PARTS, parts_of
+from pipeline import build as pipeline_build
+from pipeline import genotypes, split, store
+from pipeline.dask import workers
 from pipeline.verify import verify
+from tests.conftest import tiny_parameters
+
+
+@pytest.fixture(scope="module", params=[("delta", 1), ("delta", 4), ("dense", 4)])
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """45 genotypes in this layout and in so many parts of several blocks; read only."""
+    layout, parts = request.param
+    given = tiny_parameters(
+        genotypes={"part_rows": 45 // parts + 1},
+        store={"layout": layout, "block_bytes": 250},
+    )
+    with pytest.MonkeyPatch.context() as here:  # no cluster
+        for module in (genotypes, store, split):
+            here.setattr(module, "workers", lambda settings, parts: workers(settings, 1))
+        out = tmp_path_factory.mktemp("verify") / "build"
+        root = pipeline_build.build(resolve(given), out).root
+    found = StoreReader(root / "store").meta
+    assert len(found.shards) == parts
+    assert len(found.blocks) > parts
+    return root
 
 
 @pytest.fixture
-def build(tiny_build: Path, tmp_path: Path) -> DataLayout:
-    shutil.copytree(tiny_build, tmp_path / "build")
+def build(built: Path, tmp_path: Path) -> DataLayout:
+    shutil.copytree(built, tmp_path / "build")
     return DataLayout(tmp_path / "build")
 
 
@@ -33,7 +60,7 @@ def rewrite(layout: DataLayout, **changes: object) -> None:
 def test_good_build(build: DataLayout) -> None:
     checks = list(verify(build))
     assert all(check.passed for check in checks)
-    assert len(checks) == 8
+    assert len(checks) == 9
 
 
 def test_damaged_cell_graph(build: DataLayout) -> None:
@@ -70,11 +97,135 @@ def test_damaged_block(build: DataLayout) -> None:
     assert "block 0" in failures(build)["blocks"]
 
 
+@pytest.mark.parametrize("column", STATE_COLUMNS)
+def test_wrong_state(build: DataLayout, monkeypatch: pytest.MonkeyPatch, column: str) -> None:
+    """The last row of the last block, where the checksum does not help."""
+    intact = StoreReader.block
+
+    def damaged(self: StoreReader, number: int) -> Block:
+        block = intact(self, number)
+        if number < len(self.meta.blocks) - 1:
+            return block
+        values = block.state[column].copy()
+        values[-1] ^= 1
+        return replace(block, state=block.state | {column: values})
+
+    monkeypatch.setattr(StoreReader, "block", damaged)
+    found = failures(build)
+    assert found.keys() == {"mutant states"}
+    assert "to 44: state rows differ" in found["mutant states"]
+
+
+@pytest.mark.parametrize("field", ["gene_offsets", "state_offsets"])
+def test_wrong_offsets(build: DataLayout, monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    intact = StoreReader.block
+
+    def damaged(self: StoreReader, number: int) -> Block:
+        block = intact(self, number)
+        offsets = getattr(block, field).copy()
+        offsets[1] += 1
+        return replace(block, **{field: offsets})
+
+    monkeypatch.setattr(StoreReader, "block", damaged)
+    assert failures(build).keys() == {"mutant states"}
+
+
+def test_samples_in_another_order(build: DataLayout) -> None:
+    path = parts_of(build.store / "samples.parquet")[-1]
+    samples = pl.read_parquet(path)
+    pl.concat([samples[:-2], samples[-2:].reverse()]).write_parquet(path)
+    assert "to 44: genes differ" in failures(build)["mutant states"]
+
+
+def test_a_sample_too_few(build: DataLayout) -> None:
+    path = parts_of(build.store / "samples.parquet")[-1]
+    samples = pl.read_parquet(path)
+    samples[:-1].write_parquet(path)
+    for complaint in (failures(build)["mutant states"], failures(build)["split"]):
+        assert f"{path.name}: {samples.height - 1} samples; the shard has {samples.height}" in (
+            complaint
+        )
+
+
+def test_a_part_of_the_samples_is_missing(build: DataLayout) -> None:
+    parts = parts_of(build.store / "samples.parquet")
+    parts[-1].unlink()
+    found = failures(build)
+    assert f"{len(parts) - 1} parts for {len(parts)} shards" in found["mutant states"]
+    assert found["split"] == found["mutant states"]
+
+
+# The split
+
+
+def change_split(layout: DataLayout, *columns: pl.Series, **ledger: object) -> str:
+    """What is said of the split with these columns and entries of its ledger instead."""
+    path = layout.split / "split.parquet"
+    pl.read_parquet(path).with_columns(*columns).write_parquet(path)
+    ledger_path = layout.split / "ledger.json"
+    write_json(ledger_path, read_json(ledger_path) | ledger)
+    return failures(layout).get("split", "")
+
+
+def change_samples(layout: DataLayout, **columns: pl.Expr) -> None:
+    """Change a column of all parts of the samples."""
+    for part in parts_of(layout.store / "samples.parquet"):
+        pl.read_parquet(part).with_columns(**columns).write_parquet(part)
+
+
 def test_wrong_split(build: DataLayout) -> None:
     path = build.split / "split.parquet"
-    split = pl.read_parquet(path)
-    split[:-1].write_parquet(path)
+    table = pl.read_parquet(path)
+    table[:-1].write_parquet(path)
     assert "not each once" in failures(build)["split"]
+    pl.concat([table, table[-1:]]).write_parquet(path)
+    assert "not each once" in failures(build)["split"]
+    pl.concat([table[:-2], table[-2:].reverse()]).write_parquet(path)
+    assert "not each once" in failures(build)["split"]
+    pl.concat([table[:-1], table[:1]]).write_parquet(path)
+    assert "not each once" in failures(build)["split"]
+
+
+def test_unknown_parts(build: DataLayout) -> None:
+    parts = pl.Series("part", ["train"] * 44 + ["tset"])
+    assert change_split(build, parts) == "unknown parts ['tset']"
+    assert change_split(build, parts.replace("tset", None)) == "unknown parts [None]"
+
+
+def test_counts_are_those_of_all_parts(build: DataLayout) -> None:
+    table = pl.read_parquet(build.split / "split.parquet")
+    detail = next(check.detail for check in verify(build) if check.name == "split")
+    counts = [f"{table.filter(part=part).height} {part}" for part in PARTS[:3]]
+    assert detail == f"random: {', '.join(counts)}"
+
+
+def test_a_given_test_sample_elsewhere(build: DataLayout) -> None:
+    """And only where there are none must train and test be disjoint."""
+    last = pl.col("genes") == pl.lit(["YAL009W", "YAL010C"])
+    change_samples(build, given=pl.when(last).then(pl.lit("test")).otherwise("given"))
+    parts = np.array(["train"] * 44 + ["test"])
+    assert change_split(build, pl.Series("part", parts), method="gene") == ""
+    parts[[0, 44]] = parts[[44, 0]]
+    assert "given test sample" in change_split(build, pl.Series("part", parts))
+
+
+def test_train_and_test_share_a_gene(build: DataLayout) -> None:
+    sides = ["train", *["excluded"] * 43, "test"]  # YAL001C|YAL002W and YAL009W|YAL010C
+    assert change_split(build, pl.Series("part", sides), method="gene") == ""
+    sides[43] = "train"  # YAL008W|YAL010C
+    assert change_split(build, pl.Series("part", sides)) == "train and test share 1 genes"
+
+
+def test_train_and_test_share_a_query(build: DataLayout) -> None:
+    """One in the first part of the samples and in the last; that many have none is no matter."""
+    sides = pl.Series("part", ["train"] * 44 + ["test"])
+    last, first = (
+        pl.col("genes") == pl.lit(pair) for pair in (["YAL009W", "YAL010C"], ["YAL001C", "YAL002W"])
+    )
+    for query, said in (("Q", ""), ("P", "train and test share 1 queries")):
+        queries = pl.when(first).then(pl.lit(["P"])).when(last).then(pl.lit([query]))
+        change_samples(build, queries=queries.otherwise(pl.lit([], dtype=pl.List(pl.String))))
+        assert change_split(build, sides, method="query") == said
 
 
 def test_ledger_that_does_not_add_up(build: DataLayout) -> None:

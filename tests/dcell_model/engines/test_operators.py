@@ -42,7 +42,7 @@ def operands(model: DCell, batch: MutantStateBatch) -> list[torch.Tensor]:
 
 
 def stratum_arguments(model: DCell, batch: MutantStateBatch) -> tuple[Any, ...]:
-    settings = len(batch), model.layout.handle, True, torch.float64
+    settings = len(batch), len(batch), model.layout.handle, True, torch.float64
     return operands(model, batch), batch.term, batch.gene, batch.sample, *settings
 
 
@@ -51,7 +51,7 @@ def incremental_arguments(model: DCell, batch: MutantStateBatch) -> tuple[Any, .
         batch.term, batch.gene, batch.sample, batch.deleted_sample, batch.deleted_gene,
         len(batch), model.layout.handle,
     )  # fmt: skip
-    settings = len(batch), model.layout.handle, True, torch.float64
+    settings = len(batch), len(batch), model.layout.handle, True, torch.float64
     return operands(model, batch), touched, torch.empty(0, dtype=torch.float64), *settings
 
 

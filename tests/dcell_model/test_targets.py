@@ -1,0 +1,47 @@
+"""The part of every sample, as the split says."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from data_specs.errors import ArtefactError
+from data_specs.layout import DataLayout
+from data_specs.tables import PARTS
+from dcell_model.targets import read_parts, usable_samples
+
+
+def write(folder: Path, parts: list[str | None], row_group_size: int | None = None) -> DataLayout:
+    layout = DataLayout(folder)
+    layout.split.mkdir()
+    table = pl.DataFrame({"sample": range(len(parts)), "part": parts})
+    table.write_parquet(layout.split / "split.parquet", row_group_size=row_group_size)
+    return layout
+
+
+@pytest.mark.parametrize("row_group_size", [None, 2])
+def test_parts_are_read(tmp_path: Path, row_group_size: int | None) -> None:
+    names = ["val", "train", "train", "excluded", "test", "train", "val"]
+    found = read_parts(write(tmp_path, names, row_group_size))
+    assert found.dtype == np.uint8
+    assert np.array(PARTS)[found].tolist() == names
+
+
+def test_samples_by_part() -> None:
+    targets = np.array([[1.0, 1.0], [2.0, np.nan], [3.0, 3.0], [4.0, 4.0]], dtype=np.float32)
+    parts = np.array([0, 0, 2, 0], dtype=np.uint8)
+    found = {part: samples.tolist() for part, samples in usable_samples(targets, parts).items()}
+    assert found == {"train": [0, 3], "val": [], "test": [2], "excluded": []}
+
+
+@pytest.mark.parametrize("part", ["tset", None])
+def test_an_unknown_part(tmp_path: Path, part: str | None) -> None:
+    layout = write(tmp_path, ["train", part])
+    with pytest.raises(ArtefactError, match=r"split\.parquet: a part that is none of"):
+        read_parts(layout)
+
+
+def test_no_split(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="build the data again"):
+        read_parts(DataLayout(tmp_path))
