@@ -44,7 +44,7 @@ def export(source: Path, kind: str, out: Path) -> list[Path]:
         The files.
 
     Raises:
-        InputError: a source that has no hierarchy with annotations, an id that the formats cannot
+        InputError: a source that has no hierarchy with annotations, an id that the format cannot
             hold, or a folder with something in it.
     """
     if out.exists() and (out.is_file() or any(out.iterdir())):
@@ -96,9 +96,9 @@ def render(hierarchy: Topology, kind: str) -> dict[str, str]:
     """The texts of a format by file name; terms without a parent hang under one root.
 
     Raises:
-        InputError: an id that the formats cannot hold.
+        InputError: an id that the format cannot hold.
     """
-    _refuse_odd_ids(hierarchy)
+    _refuse_odd_ids(hierarchy, kind)
     rooted = _rooted(hierarchy)
     return {name: WRITERS[name](rooted) for name in FORMATS[kind].files}
 
@@ -117,14 +117,16 @@ def _rooted(hierarchy: Topology) -> Topology:
     )
 
 
-def _refuse_odd_ids(hierarchy: Topology) -> None:
-    """Separators of one format or another: refused for all, so that files convert further."""
+def _refuse_odd_ids(hierarchy: Topology, kind: str) -> None:
+    """A separator in an id would cut it in two when the file is read, silently."""
+    separators = r"^\s|\s$" if FORMATS[kind].any_id else r"[\s,|]"
     for what, ids in (("term", hierarchy.terms), ("gene", hierarchy.genes)):
         for name in ids:
-            if not name or re.search(r"[\s,|]", name) or _unprintable(name):
+            if not name or re.search(separators, name) or _unprintable(name):
                 raise InputError(
-                    f"the {what} id {name!r} cannot be exported: white space, ',' and '|' separate "
-                    "ids in these formats. Rename it in the source."
+                    f"the {what} id {name!r} cannot be exported as {kind}: expected at least one "
+                    "letter, and no white space, ',' or '|', which separate ids there. Rename it "
+                    "in the source, or take graphml, whose ids may hold them inside."
                 )
     for term, name in (*hierarchy.names.items(), *hierarchy.namespaces.items()):
         if _unprintable(name):

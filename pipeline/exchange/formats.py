@@ -14,11 +14,13 @@ class Format:
         files: what an export writes; a build reads the first as its ontology.
         keeps: which of `FIELDS` come back when a build reads the export.
         remark: what else is lost, or reads otherwise in the program that the format is for.
+        any_id: whether ids may hold white space, ',' and '|', which separate ids elsewhere.
     """
 
     files: tuple[str, ...]
     keeps: tuple[str, ...]
     remark: str
+    any_id: bool = False
 
 
 FORMATS = {
@@ -30,6 +32,7 @@ FORMATS = {
         ("topology.csv",),
         _STRUCTURE,
         "an edge over several layers passes through neurons of its own; a term's name is its id",
+        any_id=True,
     ),
     "cx2": Format(
         ("hierarchy.cx2", "hierarchy_parent.cx2", "gene2ind.txt"),
@@ -39,7 +42,7 @@ FORMATS = {
     "obo": Format(
         ("hierarchy.obo", "annotations.gaf"), FIELDS, "every edge is is_a, all evidence IEA"
     ),
-    "graphml": Format(("hierarchy.graphml",), FIELDS, "nothing more"),
+    "graphml": Format(("hierarchy.graphml",), FIELDS, "nothing more", any_id=True),
 }
 
 

@@ -177,6 +177,17 @@ def test_ids_that_separators_would_cut_are_refused(odd: str) -> None:
         render(Topology.of([odd], [], [(odd, "g")]), "obo")
 
 
+@pytest.mark.parametrize("kind", ["gennet", "graphml"])
+def test_separators_are_no_matter_where_ids_stand_alone(kind: str) -> None:
+    odd = Topology.of(["a, b", 'a|"b"'], [('a|"b"', "a, b")], [('a|"b"', "g h"), ("a, b", "<g>")])
+    text = render(odd, kind)[FORMATS[kind].files[0]]
+    reader = reader_of(text)
+    assert reader is not None
+    assert reader(text, Path("x")) == odd
+    with pytest.raises(InputError, match="cannot be exported"):
+        render(Topology.of("t", [], [("t", " g")]), kind)
+
+
 def test_control_characters_in_names_are_refused() -> None:
     with pytest.raises(InputError, match="term 't': the name 'a\\\\nb' cannot be exported"):
         render(Topology.of("t", [], [("t", "g")], {"t": "a\nb"}), "obo")
