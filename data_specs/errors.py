@@ -5,6 +5,9 @@ commands print them without a traceback and exit with status 1; from Python they
 """
 
 import contextlib
+import errno
+import os
+import re
 import sys
 from collections.abc import Iterator
 
@@ -21,11 +24,33 @@ class ArtefactError(InputError):
     """A built artefact is damaged, of another version, or belongs to other data."""
 
 
+def fault_of_the_disk(error: Exception) -> str | None:
+    """Why reading or writing failed where the disk or its rights are to blame; else None.
+
+    Polars and LMDB say in words what the operating system's error was.
+    """
+    code = getattr(error, "errno", None)
+    if code is None and (found := re.search(r"\(os error (\d+)\)", str(error))):
+        code = int(found[1])
+    return os.strerror(code) if code in _FAULTS_OF_THE_DISK else None
+
+
+_FAULTS_OF_THE_DISK = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO,
+)  # fmt: skip
+
+
 @contextlib.contextmanager
 def exit_with_message() -> Iterator[None]:
     """Let a console command end with one line and status 1 instead of a traceback."""
     try:
         yield
+    except OSError as error:
+        reason = fault_of_the_disk(error)
+        if reason is None:
+            raise
+        print(f"error: {error.filename or 'the disk'}: {reason}", file=sys.stderr)
+        raise SystemExit(1) from None
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None

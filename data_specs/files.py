@@ -1,22 +1,25 @@
 """How artefacts reach the disk: beside the target first, then renamed; and how text is read."""
 
 import contextlib
-import errno
+import functools
 import glob
 import gzip
 import hashlib
+import itertools
 import os
 import platform
+import re
 import shutil
 import tempfile
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_specs.errors import InputError
+from data_specs.errors import InputError, fault_of_the_disk
 
 _HERE = platform.node().replace(".", "_").replace("-", "_") or "host"
-_FULL_OR_FORBIDDEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)
+_WORKPLACE = re.compile(rf"\..+\.{re.escape(_HERE)}-\d+\.[^.]+")
 
 
 @contextlib.contextmanager
@@ -24,6 +27,8 @@ def replacing(target: Path) -> Iterator[Path]:
     """Yield a path beside `target`; on success it takes the target's place, else it vanishes.
 
     Works for files and folders: write either at the yielded path. The target is never half there.
+    A process that is killed between taking the old one away and putting the new one there has
+    written the new one whole: whoever next writes here puts it there.
 
     Raises:
         InputError: the disk is full or the folder cannot be written; says so, and where.
@@ -34,26 +39,39 @@ def replacing(target: Path) -> Iterator[Path]:
         prefix = f".{target.name}.{_HERE}-{os.getpid()}."
         workplace = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
     except OSError as error:
-        raise InputError(f"{target}: cannot be written: {error.strerror}") from error
+        raise InputError(f"{shown(target)}: cannot be written: {error.strerror}") from error
+    partial, previous = workplace / target.name, workplace / ".previous"
     try:
-        partial = workplace / target.name
         yield partial
         if target.is_dir():
-            target.rename(workplace / "previous")
+            target.rename(previous)
         partial.rename(target)
-    except OSError as error:
-        if error.errno not in _FULL_OR_FORBIDDEN:
+    except Exception as error:
+        reason = None if isinstance(error, InputError) else fault_of_the_disk(error)
+        if reason is None:
             raise
+        named = getattr(error, "filename", None) or partial
+        where = target if Path(named).is_relative_to(workplace) else Path(named)
         raise InputError(
-            f"{target}: cannot be written: {error.strerror}. Nothing was left behind; what was "
-            "there before is untouched."
+            f"{shown(where)}: cannot be {'written' if where is target else 'used'}: {reason}. "
+            "Nothing was left behind; what was there before is untouched."
         ) from error
     finally:
+        if previous.exists() and not target.exists():
+            previous.rename(target)
         shutil.rmtree(workplace, ignore_errors=True)
 
 
+def shown(path: Path) -> Path:
+    """The path as the user knows it, when it lies in a folder that is still being written."""
+    return Path(*(part for part in path.parts if not _WORKPLACE.fullmatch(part)))
+
+
 def _clear_after_the_dead(target: Path) -> None:
-    """Remove what processes of this machine that were killed have left beside a target."""
+    """Put in place what processes of this machine had finished when they were killed, else remove.
+
+    Whatever has a previous one beside it was whole.
+    """
     for left in target.parent.glob(f".{glob.escape(target.name)}.{_HERE}-*.*"):
         process = left.name.removeprefix(f".{target.name}.{_HERE}-").partition(".")[0]
         if not process.isdecimal():
@@ -61,6 +79,8 @@ def _clear_after_the_dead(target: Path) -> None:
         try:
             os.kill(int(process), 0)
         except ProcessLookupError:
+            if not target.exists() and (left / ".previous").exists():
+                (left / target.name).rename(target)
             shutil.rmtree(left, ignore_errors=True)
         except PermissionError:
             continue  # somebody else's, and alive
@@ -147,6 +167,67 @@ def _chunks(path: Path) -> Iterator[bytes]:
         raise InputError(f"{path}: the gzip data are damaged ({error}). Fetch it again.") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+# A row or a cell of a sheet, and the `r="AB12"` that may be in it.
+_TAG = re.compile(rb"""<(?:\w+:)?(row|c)(?=[\s/>])(?:[^<]*?\sr\s*=\s*["']([A-Za-z]*)([0-9]*))?""")
+
+
+def check_workbook(path: Path) -> None:
+    """Refuse a workbook that unpacks to suspiciously much, or spans far more cells than it holds.
+
+    The reader holds all that a sheet unpacks to, and every cell between its first and its last.
+    Here it is unpacked in pieces, and what the archive says of its sizes is not believed.
+
+    Raises:
+        InputError: it does, or is no such workbook. A damaged one raises what `zipfile` does.
+    """
+    allowed = max(ALWAYS_ALLOWED, LARGEST_RATIO * path.stat().st_size)
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            strange = entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            if strange or entry.filename.lower() in ("content.xml", "xl/workbook.bin"):
+                raise InputError(f"{path}: is no .xlsx workbook; save it as one, or as text")
+            entry.file_size = 2**62  # or it is read no further than it says
+            with archive.open(entry) as stream:
+                size, rows, columns = _extent(iter(lambda: stream.read(2**20), b""), allowed)
+            allowed -= size
+            if allowed < 0:
+                raise InputError(
+                    f"{path}: unpacks to more than {LARGEST_RATIO} times its size; no table "
+                    "does. If you trust it, save it as text."
+                )
+            if rows * columns > max(2**20, size):
+                raise InputError(
+                    f"{path}: '{entry.filename}' spans {rows:,} rows and {columns:,} columns, "
+                    "nearly all of them empty. Delete what lies far off, or save it as text."
+                )
+
+
+def _extent(chunks: Iterator[bytes], allowed: int) -> tuple[int, int, int]:
+    """Bytes of a part of a workbook, and the last row and column if it is a sheet.
+
+    Cells need not say where they are: then each follows the one before.
+    """
+    size = row = column = rows = columns = 0
+    rest = b""
+    for chunk in itertools.chain(chunks, [b"<"]):
+        size += len(chunk)
+        if size - 1 > allowed or len(rest) > 2**22:  # no tag is that long
+            return allowed + 1, 0, 0
+        rest += chunk
+        end = rest.rfind(b"<")
+        for tag, letters, digits in _TAG.findall(rest[:end] if end > 0 else b""):
+            if tag == b"row":
+                row, column = int(digits) if digits else row + 1, 0
+            else:
+                row = max(row, int(digits)) if digits else row
+                column = column + 1
+                if letters:
+                    column = functools.reduce(lambda n, c: n * 26 + (c & 31), letters, 0)
+            rows, columns = max(rows, row), max(columns, column)
+        rest = rest[max(end, 0) :] if end >= 0 else b""
+    return size - 1, rows, columns
 
 
 def sha256_of(path: Path) -> str:

@@ -100,6 +100,8 @@ def read_json(path: Path) -> Any:
         raise ArtefactError(
             f"{path}: no such file. Is '{path.parent}' the folder of a finished build?"
         ) from None
+    except OSError as error:
+        raise ArtefactError(f"{path}: cannot be read: {error.strerror}") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ArtefactError(f"{path}: not readable as JSON: {error}. Build it again.") from None
 
@@ -118,7 +120,8 @@ def refuse_foreign(folder: Path, kind: str, marker: str, description: Mapping[st
     """
     if folder.is_file():
         raise InputError(f"{folder}: is a file; expected a folder for the {kind}")
-    if folder.is_dir() and any(folder.iterdir()):
+    # A run that was killed at once has left no more than what the marker was being written in.
+    if folder.is_dir() and any(not p.name.startswith(f".{marker}.") for p in folder.iterdir()):
         if not (folder / marker).is_file():
             raise InputError(
                 f"{folder}: exists and is not an earlier {kind} (no {marker} in it). Name another "

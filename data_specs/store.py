@@ -251,17 +251,36 @@ class StoreReader:
         return self._blocks[number]
 
     def _map(self, number: int) -> Block:
-        with pa.ipc.open_stream(pa.py_buffer(self.check_block(number))) as stream:
-            batch = stream.read_next_batch()
-        state, genes = batch.column("state"), batch.column("genes")
-        return Block(
-            first=self.meta.blocks[number].first,
-            gene_offsets=genes.offsets.to_numpy(),
-            genes=genes.values.to_numpy(),
-            state_offsets=state.offsets.to_numpy(),
-            state={name: state.values.field(name).to_numpy() for name in STATE_COLUMNS},
-            phenotypes={p: batch.column(PHENOTYPE + p).to_numpy() for p in self.meta.phenotypes},
-        )
+        raw, entry = self.check_block(number), self.meta.blocks[number]
+        try:
+            with pa.ipc.open_stream(pa.py_buffer(raw)) as stream:
+                batch = stream.read_next_batch()
+            batch.validate(full=True)  # checksums find damage, not malice
+            if batch.num_rows != entry.samples:
+                raise ValueError(f"{batch.num_rows} samples; expected {entry.samples}")
+            state, genes = batch.column("state"), batch.column("genes")
+            return Block(
+                first=entry.first,
+                gene_offsets=genes.offsets.to_numpy(),
+                genes=genes.values.to_numpy(),
+                state_offsets=state.offsets.to_numpy(),
+                state={name: state.values.field(name).to_numpy() for name in STATE_COLUMNS},
+                phenotypes={
+                    p: batch.column(PHENOTYPE + p).to_numpy() for p in self.meta.phenotypes
+                },
+            )
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            AttributeError,
+            StopIteration,
+            pa.ArrowException,
+        ) as e:
+            raise ArtefactError(
+                f"{self.folder / shard_name(entry.shard)}: block {number} is no block of a store "
+                f"({e}), though its checksum is right. Build the store again."
+            ) from None
 
     def check_block(self, number: int) -> memoryview:
         """The bytes of one block, refused unless their digest is the one in the manifest."""

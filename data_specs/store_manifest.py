@@ -98,11 +98,41 @@ class StoreMeta:
             )
         if raw != _signed(raw[: raw.rfind(b',"sha256":"')]):
             raise ArtefactError(f"{where}: the manifest is damaged. Build the store again.")
-        values["blocks"] = tuple(BlockEntry(**block) for block in values["blocks"])
-        values["shards"] = tuple(ShardEntry(**shard) for shard in values["shards"])
-        for name in ("other_genes", "phenotypes"):
-            values[name] = tuple(values[name])
-        return cls(**{field.name: values[field.name] for field in fields(cls)})
+        try:
+            values["blocks"] = tuple(BlockEntry(**block) for block in values["blocks"])
+            values["shards"] = tuple(ShardEntry(**shard) for shard in values["shards"])
+            for name in ("other_genes", "phenotypes"):
+                values[name] = tuple(str(text) for text in values[name])
+            meta = cls(**{field.name: values[field.name] for field in fields(cls)})
+            possible = meta._is_possible()
+        except (KeyError, TypeError, AttributeError):
+            possible = False
+        if not possible:
+            raise ArtefactError(
+                f"{where}: no build writes such a manifest, though its checksum is right. Build "
+                "the store again."
+            )
+        return meta
+
+    def _is_possible(self) -> bool:
+        """Whether samples, blocks and shards follow each other, inside of their files."""
+        numbers = [v for part in (self, *self.shards, *self.blocks) for v in _numbers(part)]
+        if not all(type(number) is int and number >= 0 for number in numbers):
+            return False
+        samples, shards = 0, [0]
+        for block in self.blocks:
+            if block.first != samples or block.samples == 0 or block.shard >= len(self.shards):
+                return False
+            if block.offset + block.bytes > self.shards[block.shard].bytes:
+                return False
+            samples += block.samples
+            if block.shard != shards[-1]:
+                shards.append(block.shard)
+        return samples == self.samples > 0 and shards == list(range(len(self.shards)))
+
+
+def _numbers(part: Any) -> list[Any]:
+    return [getattr(part, field.name) for field in fields(part) if field.type is int]
 
 
 def _signed(body: bytes) -> bytes:

@@ -60,8 +60,13 @@ def describe(
 def save(checkpoint: Checkpoint, path: Path) -> str:
     """Write a checkpoint whole or not at all, with the SHA-256 of what is in it; return that."""
     sha256 = digest_of(checkpoint)
-    with replacing(path) as partial:
-        torch.save(checkpoint | {"sha256": sha256}, partial)
+    with replacing(path) as partial, partial.open("wb") as file:
+        try:
+            torch.save(checkpoint | {"sha256": sha256}, file)
+        except RuntimeError as error:  # torch's archive loses count when a write fails
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
     return sha256
 
 

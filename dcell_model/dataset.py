@@ -1,5 +1,6 @@
 """The samples of a store: read in place, one at a time or gathered in batches."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch.utils.data import Dataset
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 from data_specs.cell_graph import DELETED, CellGraph
-from data_specs.errors import InputError
+from data_specs.errors import ArtefactError, InputError
 from data_specs.mutant_state import StateEncoder
 from data_specs.store import PHENOTYPE, STATE_COLUMNS, Block, Shard, StoreReader
 
@@ -137,6 +138,42 @@ def _to_batch(
     )
 
 
+def open_together(store: Path, cell_graph: CellGraph | Path | str) -> tuple[CellGraph, StoreReader]:
+    """Open a store and its cell graph; while a build replaces both, the old ones or the new ones.
+
+    Raises:
+        ArtefactError: one of them is damaged, or they belong to different builds.
+    """
+    for attempt in range(_ATTEMPTS):
+        before = _which(store.parent)
+        try:
+            if isinstance(cell_graph, CellGraph):
+                graph = cell_graph
+            else:
+                graph = CellGraph.read(Path(cell_graph))
+            reader = StoreReader(store)
+            graph.require(reader.meta.fingerprint, f"the store {store}")
+            break
+        except ArtefactError:
+            # In a build that stayed where it was, something is damaged or mixed.
+            if (before and before == _which(store.parent)) or attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(0.01)
+    return graph, reader
+
+
+_ATTEMPTS = 20
+
+
+def _which(folder: Path) -> tuple[int, int] | None:
+    """Tells a folder from one that takes its place."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
 class MutantStateDataset(Dataset[MutantState]):
     """The genotypes of a store as a map-style dataset.
 
@@ -160,12 +197,10 @@ class MutantStateDataset(Dataset[MutantState]):
         phenotypes: Sequence[str] | None = None,
     ) -> None:
         store = Path(store)
-        if not isinstance(cell_graph, CellGraph):
-            cell_graph = CellGraph.read(Path(cell_graph or store.parent / "cell_graph"))
-        self.graph = cell_graph
-        self.reader = StoreReader(store)
+        if cell_graph is None:
+            cell_graph = store.parent / "cell_graph"
+        self.graph, self.reader = open_together(store, cell_graph)
         self.meta = self.reader.meta
-        self.graph.require(self.meta.fingerprint, f"the store {store}")
         self.phenotypes = tuple(self.meta.phenotypes if phenotypes is None else phenotypes)
         for name in self.phenotypes:
             if name not in self.meta.phenotypes:

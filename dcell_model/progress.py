@@ -1,9 +1,13 @@
 """What a run shows while it lasts: a bar in a terminal, and live metrics through DVCLive."""
 
 import contextlib
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+Row = Mapping[str, Any]
+Log = Callable[[Row], None]
 
 
 @contextlib.contextmanager
@@ -29,20 +33,34 @@ def progress_bar(visible: bool) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def live_metrics(folder: Path, leader: bool, steps: int) -> Iterator[Any]:
-    """A `dvclive.Live` that has `steps` behind it; None for followers.
+def live_metrics(folder: Path, leader: bool, history: Sequence[Row]) -> Iterator[Log]:
+    """Yield what logs the row of an epoch with DVCLive; followers log nothing.
 
-    In a git repository without DVC there is none either: DVCLive would turn it into a DVC one.
+    The rows of `history` are written anew: of a run that was killed, DVCLive's files may be cut
+    off. In a git repository without DVC nothing is logged: DVCLive would turn it into a DVC one.
     """
     if not leader or _would_initialise_dvc():
-        yield None
+        yield lambda _: None
         return
     from dvclive import Live
 
-    with Live(str(folder), resume=steps > 0, report=None, save_dvc_exp=False, dvcyaml=None) as live:
-        if steps:
-            live.step = steps
-        yield live
+    try:
+        opened = Live(str(folder), report=None, save_dvc_exp=False, dvcyaml=None)
+    except Exception as error:  # DVC opens data bases of its own, outside the run's folder
+        print(f"without live metrics: {type(error).__name__}: {error}", file=sys.stderr)
+        yield lambda _: None
+        return
+    with opened as live:
+
+        def log(row: Row) -> None:
+            for name in ("train_loss", "val_loss", "val_pearson"):
+                if row[name] is not None:
+                    live.log_metric(name, row[name])
+            live.next_step()
+
+        for row in history:
+            log(row)
+        yield log
 
 
 def _would_initialise_dvc() -> bool:

@@ -26,10 +26,10 @@ def prepare_folder(out: Path, resume: bool) -> None:
     refuse_foreign(out, "run", MARKER, RUN)
     if resume and not (out / LAST).is_file():
         raise InputError(f"{out}: no {LAST} to resume from; train without --resume first")
+    write_json(out / MARKER, RUN)  # first: where it fails, an earlier run stays as it is
     if not resume:
         for name in (LAST, BEST, RECORD):
             (out / name).unlink(missing_ok=True)
-    write_json(out / MARKER, RUN)
 
 
 def refuse_changes(trained_with: str, parameters: Parameters, path: Path) -> None:

@@ -35,7 +35,7 @@ def read_parts(layout: DataLayout) -> npt.NDArray[np.uint8]:
         with pq.ParquetFile(path, read_dictionary=["part"]) as file:
             batches = file.iter_batches(columns=["part"])
             parts = [pc.index_in(batch["part"], names).cast(pa.uint8()) for batch in batches]
-    except OSError as error:
+    except (OSError, KeyError, pa.ArrowException) as error:
         raise ArtefactError(f"{path}: not readable ({error}); build the data again") from None
     if any(batch.null_count for batch in parts):
         raise ArtefactError(f"{path}: a part that is none of {PARTS}; build the data again")

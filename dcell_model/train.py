@@ -126,7 +126,7 @@ class _Training:
         config = self.config
         leader = self.fabric.is_global_zero
         with (
-            live_metrics(self.out / "live", leader, len(self.history)) as live,
+            live_metrics(self.out / "live", leader, self.history) as log,
             progress_bar(leader) as progress,
         ):
             total = config.epochs * len(self.batches)
@@ -135,11 +135,7 @@ class _Training:
             progress.update(task, completed=done)
             while len(self.history) < config.epochs and not self._out_of_patience():
                 row = self._epoch(lambda: progress.advance(task))
-                if live is not None:
-                    for name in ("train_loss", "val_loss", "val_pearson"):
-                        if row[name] is not None:
-                            live.log_metric(name, row[name])
-                    live.next_step()
+                log(row)
                 shown = "–" if row["val_pearson"] is None else f"{row['val_pearson']:.3f}"
                 progress.update(task, description=f"epoch {row['epoch']}, val Pearson {shown}")
         record = self._record()

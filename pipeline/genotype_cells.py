@@ -4,19 +4,31 @@ What a file is, is told by its first bytes, never by its name. It is read in pie
 depend on who reads them: ranges of bytes of a text, ranges of rows of a Parquet table.
 """
 
+import contextlib
 import io
-from collections.abc import Sequence
+import itertools
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import fastexcel
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from data_specs.errors import InputError
-from data_specs.files import check_text, unpacked
+from data_specs.files import ALWAYS_ALLOWED, LARGEST_RATIO, check_text, check_workbook, unpacked
 
 MISSING = ("", "nan", "na", "n/a", "null", "none")
+# What damaged or malicious Parquet files and workbooks make their readers raise.
+_DAMAGED = (
+    OSError, ValueError, KeyError, EOFError, RuntimeError, NotImplementedError, MemoryError,
+    zlib.error, zipfile.BadZipFile, pa.ArrowException, fastexcel.FastExcelError,
+    pl.exceptions.PolarsError, pl.exceptions.PanicException,
+)  # fmt: skip
 Texts = TypeVar("Texts", pl.Expr, pl.Series)
 _HEAD = 2**20  # bytes within which a text's header must end
 _PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"  # an .xlsx workbook is a zip archive
@@ -57,6 +69,8 @@ def pieces_of(path: Path, scratch: Path, piece_bytes: int) -> list[Piece]:
         if magic == _PARQUET:
             return _pieces_of_parquet(path, piece_bytes)
         if magic == _ZIP:
+            with _readable(path, "an .xlsx workbook"):
+                check_workbook(path)
             return [Piece(path, path, "sheet")]
         text = unpacked(path, scratch)
         starts = [0]
@@ -70,8 +84,6 @@ def pieces_of(path: Path, scratch: Path, piece_bytes: int) -> list[Piece]:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except pl.exceptions.PolarsError as error:
-        raise InputError(_unreadable(path, "a Parquet table", error)) from None
     starts = [start for start in starts if start < size] or [0]
     return [
         Piece(path, text, "text", start, stop)
@@ -80,9 +92,14 @@ def pieces_of(path: Path, scratch: Path, piece_bytes: int) -> list[Piece]:
 
 
 def _pieces_of_parquet(path: Path, piece_bytes: int) -> list[Piece]:
-    table = pl.scan_parquet(path, glob=False)
-    rows = table.select(pl.len()).collect().item()
-    head = table.head(1000).collect()
+    with _readable(path, "a Parquet table"), pq.ParquetFile(path) as file:
+        rows = file.metadata.num_rows
+        if rows > max(ALWAYS_ALLOWED, LARGEST_RATIO * path.stat().st_size):
+            raise InputError(
+                f"{path}: {rows:,} rows in {path.stat().st_size:,} bytes; no genotype table has so "
+                "many. If you trust it, save it as text."
+            )
+        head = _parquet_table(path, 0, 1000)
     size = max(1, round(head.estimated_size() / max(1, head.height)))
     step = max(1, piece_bytes // size)
     return [
@@ -100,7 +117,8 @@ def read_head(piece: Piece) -> pl.DataFrame:
     if piece.kind == "sheet":
         return read_rows(piece)
     if piece.kind == "parquet":
-        names = pl.scan_parquet(piece.path, glob=False).collect_schema().names()
+        with pq.ParquetFile(piece.path) as file:
+            names = file.schema_arrow.names
         rows = pl.DataFrame({"cells": [names]}, schema={"cells": pl.List(pl.String)})
         return rows.filter(pl.col("cells").list.len() > 0).with_row_index("row")
     with piece.path.open("rb") as stream:
@@ -135,12 +153,10 @@ def read_rows(piece: Piece) -> pl.DataFrame:
     if piece.kind == "text":
         return _lines(piece)
     kind = "a Parquet table" if piece.kind == "parquet" else "an .xlsx workbook"
-    try:
+    with _readable(piece.named, kind):
         if piece.kind == "parquet":
             return _parquet_rows(piece)
         return _sheet_rows(piece.path).filter(pl.col("row") > piece.start)
-    except (OSError, pl.exceptions.PolarsError, fastexcel.FastExcelError) as error:
-        raise InputError(_unreadable(piece.named, kind, error)) from None
 
 
 def row_in_file(piece: Piece, row: int) -> int:
@@ -154,11 +170,19 @@ def row_in_file(piece: Piece, row: int) -> int:
     return before + row + 1
 
 
-def _unreadable(path: Path, kind: str, error: Exception) -> str:
-    return (
-        f"{path}: begins like {kind} but cannot be read as one: {str(error).splitlines()[0]}. "
-        "Fetch it again; unpack it first if it is an archive."
-    )
+@contextlib.contextmanager
+def _readable(path: Path, kind: str) -> Iterator[None]:
+    """Say of a damaged or malicious file that it is, whatever its reader raises."""
+    try:
+        yield
+    except InputError:
+        raise
+    except _DAMAGED as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"{path}: begins like {kind} but cannot be read as one: {said}. "
+            "Fetch it again; unpack it first if it is an archive."
+        ) from None
 
 
 def _lines(piece: Piece) -> pl.DataFrame:
@@ -230,14 +254,33 @@ def number(text: pl.Expr) -> pl.Expr:
 
 
 def _parquet_rows(piece: Piece) -> pl.DataFrame:
-    scan = pl.scan_parquet(piece.path, glob=False)
-    table = scan.slice(piece.start, (piece.stop or 0) - piece.start).collect()
+    table = _parquet_table(piece.path, piece.start, piece.stop or 0)
     columns = [
         pl.col(name).list.join("|") if isinstance(dtype, pl.List) else pl.col(name).cast(pl.String)
         for name, dtype in table.schema.items()
     ]
     body = table.select(cells=pl.concat_list(columns))  # numbers keep every digit as text
     return body.with_row_index("row", offset=piece.start + 1)
+
+
+def _parquet_table(path: Path, start: int, stop: int) -> pl.DataFrame:
+    """Rows from `start` up to `stop`, by Arrow: damaged files can end a process with Polars."""
+    batches = []
+    with pq.ParquetFile(path) as file:
+        str(file.schema_arrow)  # raises where a name is not UTF-8; Polars takes it as given
+        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        ends = list(itertools.accumulate(sizes))
+        groups = [g for g, end in enumerate(ends) if end > start and end - sizes[g] < stop]
+        at = ends[groups[0]] - sizes[groups[0]] if groups else 0
+        for batch in file.iter_batches(row_groups=groups):
+            batch.validate(full=True)
+            first = max(0, start - at)
+            batches.append(batch.slice(first, max(0, stop - at - first)))
+            at += len(batch)
+        table = pa.Table.from_batches(batches, schema=file.schema_arrow)
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
 
 
 def _sheet_rows(path: Path) -> pl.DataFrame:

@@ -14,7 +14,7 @@ import polars as pl
 from goatools.obo_parser import OBOReader
 
 from data_specs.errors import InputError
-from data_specs.files import read_text, replacing
+from data_specs.files import read_text, replacing, write_text
 from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters
 from data_specs.tables import ALIASES, EDGES, ROOT, TERMS, write_table
@@ -100,7 +100,7 @@ def _records(text: str, path: Path, relations: tuple[str, ...]) -> Iterator[_Rec
     """Stanzas as goatools reads them; it wants a plain file, so the text goes through one."""
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "ontology.obo"
-        plain.write_text(text, encoding="utf-8")
+        write_text(plain, text)
         reader = _AllReplacements(str(plain), optional_attrs={"relationship"})
         record = None
         try:

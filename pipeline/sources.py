@@ -5,8 +5,8 @@ wrote, `yeast` fetches the public files, `local` has none of its own.
 """
 
 import gzip
-import itertools
 import logging
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -110,13 +110,20 @@ def _own(names: Sequence[str]) -> list[str]:
 
 
 def describe(name: str, path: Path) -> dict[str, Any]:
-    """A raw file for the ledger: name, checksum, size, and the version that its header states."""
-    return {
-        "path": name,
-        "sha256": sha256_of(path),
-        "bytes": path.stat().st_size,
-        "version": _version(path),
-    }
+    """A raw file for the ledger: name, checksum, size, and the version that its header states.
+
+    Raises:
+        InputError: it may not be read.
+    """
+    try:
+        return {
+            "path": name,
+            "sha256": sha256_of(path),
+            "bytes": path.stat().st_size,
+            "version": _version(path),
+        }
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _files(settled: dict[str, Any]) -> list[str]:
@@ -161,8 +168,8 @@ def _version(path: Path) -> str | None:
     opener = gzip.open if zipped else open
     try:
         with opener(path, "rt", encoding="utf-8", errors="replace") as stream:
-            header = list(itertools.islice(stream, 60))
-    except (OSError, EOFError):
+            header = stream.read(2**16).splitlines()[:60]  # not by line: one may be endless
+    except (OSError, EOFError, zlib.error):
         return None  # the stage that reads the file says what is wrong with it
     for tag in _VERSION_TAGS:
         for line in header:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from data_specs.cell_graph import DELETED, WILD_TYPE, CellGraph, IntArray
 from data_specs.chain import write_link
 from data_specs.errors import InputError
-from data_specs.files import replacing, size_of
+from data_specs.files import replacing, shown, size_of
 from data_specs.layout import DataLayout, write_json
 from data_specs.mutant_state import StateEncoder
 from data_specs.parameters import Parameters
@@ -172,20 +172,32 @@ def write_shard(
                 raw += bytes(max(0, ALIGNED_FROM - len(raw)))
                 size += len(raw) + _SLACK
                 environment.set_mapsize(size)
-                with environment.begin(write=True) as transaction:
-                    transaction.put(block_key(len(entries)), raw, append=True)
+                while not _put(environment, block_key(len(entries)), raw):
+                    size += len(raw) + _SLACK
+                    environment.set_mapsize(size)
                 digest = hashlib.sha256(raw).hexdigest()
                 entries.append(BlockEntry(0, first, batch.num_rows, 0, len(raw), digest))
             environment.sync(True)
     except lmdb.Error as error:
         raise InputError(
-            f"{folder.name}: the store cannot be written: {error}. This shard needs about "
+            f"{shown(folder)}: the store cannot be written: "
+            f"{str(error).removeprefix(f'{folder}: ')}. This shard needs about "
             f"{_estimate(samples, graph, config) / 1e6:,.0f} MB of free disk; nothing was left "
             "behind."
         ) from None
     file = np.memmap(folder / DATA, mode="r")
     entries = _with_offsets(entries, file, folder)
     return ShardEntry(len(file), frame_digest(file, entries)), entries
+
+
+def _put(environment: Any, key: bytes, raw: bytes) -> bool:
+    """Append a record; False if the map has no room for it."""
+    try:
+        with environment.begin(write=True) as transaction:
+            transaction.put(key, raw, append=True)
+    except lmdb.MapFullError:
+        return False
+    return True
 
 
 def _with_offsets(

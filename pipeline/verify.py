@@ -63,7 +63,7 @@ def _run(name: str, check: Callable[[], str]) -> Check:
         return Check(name, True, check())
     except (_BrokenPromiseError, ArtefactError) as error:
         return Check(name, False, str(error))
-    except (OSError, KeyError, pl.exceptions.PolarsError) as error:
+    except (OSError, KeyError, NotImplementedError, pl.exceptions.PolarsError) as error:
         return Check(name, False, f"{type(error).__name__}: {error}")
 
 

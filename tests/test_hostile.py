@@ -8,12 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_specs.errors import InputError
 from data_specs.files import read_text
 from data_specs.parameters import Annotations
+from dcell_model import checkpoint
 from pipeline.annotations import read_annotations
 from pipeline.ontology import read_ontology
 from pipeline.topology import parse
@@ -29,6 +31,13 @@ def read_gaf(path: Path) -> object:
     return read_annotations(path, ONTOLOGY.terms, ONTOLOGY.aliases, Annotations())
 
 
+def small_checkpoint() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        state = {"format": checkpoint.FORMAT, "version": checkpoint.VERSION, "epoch": 3}
+        checkpoint.save(state | {"model": {"weight": torch.ones(2, 3)}}, Path(folder) / "model.pt")
+        return (Path(folder) / "model.pt").read_bytes()
+
+
 READERS: dict[str, tuple[bytes, Callable[[Path], object]]] = {
     "obo": ((TINY / "tiny.obo").read_bytes(), read_ontology),
     "gaf": ((TINY / "tiny.gaf").read_bytes(), read_gaf),
@@ -37,6 +46,7 @@ READERS: dict[str, tuple[bytes, Callable[[Path], object]]] = {
     "plain": (b'genes,score,od\n"A|B",1,2\nC,0.5,\n', read),
     "topology": (TOPOLOGY, lambda path: parse(read_text(path), path)),
     "gzip": (gzip.compress(TABLE[:2000], mtime=0), read),
+    "checkpoint": (small_checkpoint(), checkpoint.load),
 }
 EXAMPLES = 2500 if "DCELL_LONG" in os.environ else 150  # `make test-long`
 EDITS = st.lists(
@@ -69,17 +79,21 @@ def edited(raw: bytes, edits: list[tuple[str, int, int, bytes]]) -> bytes:
     return raw
 
 
+def read_or_refuse(kind: str, raw: bytes) -> None:
+    """Offer bytes to a reader: it reads them or raises `InputError`, and leaves no file behind."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file.txt"
+        path.write_bytes(raw)
+        with contextlib.suppress(InputError):
+            READERS[kind][1](path)
+        assert [entry.name for entry in Path(folder).iterdir()] == ["file.txt"]
+
+
 @pytest.mark.parametrize("kind", READERS)
 @settings(max_examples=EXAMPLES, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
 @given(edits=EDITS)
 def test_rubbish(kind: str, edits: list[tuple[str, int, int, bytes]]) -> None:
-    whole, reader = READERS[kind]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "file.txt"
-        path.write_bytes(edited(whole, edits))
-        with contextlib.suppress(InputError):
-            reader(path)
-        assert [entry.name for entry in Path(folder).iterdir()] == ["file.txt"]
+    read_or_refuse(kind, edited(READERS[kind][0], edits))
 
 
 @pytest.mark.parametrize("kind", READERS)

@@ -1,6 +1,8 @@
 """Writing whole or not at all; reading plain and gzipped text."""
 
+import errno
 import gzip
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -135,3 +137,48 @@ def test_what_the_dead_left_is_cleared_away(tmp_path: Path) -> None:
             other.write_text("first")
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
     assert target.read_text() == "whole"
+
+
+def test_killed_between_taking_the_old_one_away_and_putting_the_new_one_there(
+    tmp_path: Path,
+) -> None:
+    script = (
+        "import os, pathlib, sys; from data_specs.files import replacing\n"
+        "rename = os.rename\n"
+        "def once(a, b, **_):\n"
+        "    rename(a, b)\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "with replacing(pathlib.Path(sys.argv[1])) as partial:\n"
+        "    partial.mkdir(); (partial / 'new').touch(); os.rename = once"
+    )
+    target = tmp_path / "build"
+    target.mkdir()
+    (target / "old").touch()
+    subprocess.run([sys.executable, "-c", script, str(target)], check=False, cwd=CHECKOUT)
+    assert not target.exists()
+    with pytest.raises(RuntimeError), replacing(target):
+        raise RuntimeError
+    assert [path.name for path in target.iterdir()] == ["new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["build"]
+
+
+def test_the_new_one_cannot_be_put_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "build"
+    target.mkdir()
+    (target / "old").touch()
+    rename = os.rename
+
+    def full(a: Path, b: Path) -> None:
+        if Path(b) == target and Path(a).name == "build":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(a))
+        rename(a, b)
+
+    def replace() -> None:
+        with replacing(target) as partial:
+            partial.mkdir()
+
+    monkeypatch.setattr(os, "rename", full)
+    with pytest.raises(InputError, match=f"{target}: cannot be written: No space left on device"):
+        replace()
+    assert [path.name for path in target.iterdir()] == ["old"]
+    assert [path.name for path in tmp_path.iterdir()] == ["build"]

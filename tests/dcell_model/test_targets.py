@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from data_specs.chain import LINK, Link, write_link
 from data_specs.errors import ArtefactError
-from data_specs.layout import DataLayout
+from data_specs.layout import DataLayout, write_json
 from data_specs.tables import PARTS
 from dcell_model.targets import read_parts, usable_samples
 
@@ -17,6 +18,8 @@ def write(folder: Path, parts: list[str | None], row_group_size: int | None = No
     layout.split.mkdir()
     table = pl.DataFrame({"sample": range(len(parts)), "part": parts})
     table.write_parquet(layout.split / "split.parquet", row_group_size=row_group_size)
+    write_json(layout.store / LINK, Link("store", "0" * 64, {}).to_json())
+    write_link(layout, "split", layout.split)
     return layout
 
 
@@ -43,5 +46,5 @@ def test_an_unknown_part(tmp_path: Path, part: str | None) -> None:
 
 
 def test_no_split(tmp_path: Path) -> None:
-    with pytest.raises(ArtefactError, match="build the data again"):
+    with pytest.raises(ArtefactError, match=r"no such file\. Is .* the folder of a finished build"):
         read_parts(DataLayout(tmp_path))

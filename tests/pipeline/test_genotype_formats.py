@@ -1,11 +1,17 @@
+import contextlib
 import gzip
+import os
+import random
+import zipfile
 from pathlib import Path
 
 import polars as pl
 import pytest
 import xlsxwriter
 
+from data_specs import files
 from data_specs.errors import InputError
+from pipeline import genotype_cells
 from pipeline.genotype_headers import FORMS, PHENOTYPES
 from tests.genotype_tables import GenotypeTable, read
 
@@ -371,3 +377,97 @@ def test_real_trigenic_rows(real_data: Path) -> None:
 def test_real_files_that_are_no_genotype_tables(real_data: Path, name: str) -> None:
     with pytest.raises(InputError, match="unknown header"):
         read(real_data / "genotypes" / name)
+
+
+# Damaged and malicious tables
+
+
+def flipped(raw: bytes, seed: int) -> bytes:
+    chance = random.Random(seed)
+    wrong = bytearray(raw)
+    for _ in range(chance.randint(1, 3)):
+        wrong[chance.randrange(len(raw))] = chance.randrange(256)
+    return bytes(wrong)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "xlsx"])
+def test_flipped_bytes(tmp_path: Path, kind: str) -> None:
+    """Polars' reader of Parquet asked for 2 EB at one of these, which ends the process."""
+    path = tmp_path / f"t.{kind}"
+    if kind == "parquet":
+        columns = {"genes": ["A|B", "C|D", "E"] * 20, "score": [1.0, 2.5, -1] * 20}
+        pl.DataFrame(columns | {"od": list(range(60))}).write_parquet(path)
+    else:
+        with xlsxwriter.Workbook(str(path)) as workbook:
+            sheet = workbook.add_worksheet()
+            for at, row in enumerate([("genes", "score"), ("A|B", 0.5), ("C", 1.5)]):
+                sheet.write_row(at, 0, row)
+    raw = path.read_bytes()
+    for seed in range(5000 if "DCELL_LONG" in os.environ else 300):
+        path.write_bytes(flipped(raw, seed))
+        with contextlib.suppress(InputError):
+            read(path)
+
+
+def zipped(path: Path, sheet: bytes, **changes: int) -> None:
+    """A workbook of one sheet of this XML; `changes` are lies about it in the archive."""
+    with xlsxwriter.Workbook(str(path)) as workbook:
+        workbook.add_worksheet()
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["xl/worksheets/sheet1.xml"] = sheet
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, raw in parts.items():
+            archive.writestr(name, raw)
+            if name == "xl/worksheets/sheet1.xml":
+                for key, value in changes.items():
+                    setattr(archive.getinfo(name), key, value)
+
+
+SHEET = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+
+
+@pytest.mark.parametrize("lies", [{}, {"file_size": 100}])
+def test_a_zip_bomb_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lies: dict[str, int]
+) -> None:
+    monkeypatch.setattr(files, "ALWAYS_ALLOWED", 2**20)
+    zipped(tmp_path / "t.xlsx", SHEET + bytes(2**23), **lies)
+    with pytest.raises(InputError, match=r"t\.xlsx: unpacks to more than 200 times its size"):
+        read(tmp_path / "t.xlsx")
+
+
+FAR = {
+    "named": b'<row r="1"><c r="A1"/></row><row r="1048576"><c r="XFD1048576"/></row>',
+    "with spaces": b"<x:row r='1'/><x:c  s='1'\n r = 'XFD1048576' />",
+    "by position": b'<row r="1">' + b"<c/>" * 16384 + b'</row><row r="1048576"><c/></row>',
+    "by lower case": b'<row r="1"><c r="a1"/></row><row r="1048576"><c r="xfd1048576"/></row>',
+}
+
+
+@pytest.mark.parametrize("kind", FAR)
+def test_a_sheet_of_far_off_cells(tmp_path: Path, kind: str) -> None:
+    """Five kilobytes, and seventeen thousand million cells between the first and the last."""
+    zipped(tmp_path / "t.xlsx", SHEET + FAR[kind] + b"</sheetData></worksheet>")
+    with pytest.raises(InputError, match=r"spans 1,048,576 rows and 16,384 columns"):
+        read(tmp_path / "t.xlsx")
+
+
+def test_what_is_zipped_but_no_xlsx(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "t.ods", "w") as archive:
+        archive.writestr("content.xml", "<office:document-content/>")
+    with pytest.raises(InputError, match=r"is no \.xlsx workbook"):
+        read(tmp_path / "t.ods")
+
+
+def test_a_parquet_table_of_absurdly_many_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "t.parquet"
+    pl.DataFrame({"genes": ["A"], "score": [1.0]}).select(
+        pl.all().repeat_by(2_000_000).explode()
+    ).write_parquet(path)
+    monkeypatch.setattr(genotype_cells, "ALWAYS_ALLOWED", 2**20)
+    monkeypatch.setattr(genotype_cells, "LARGEST_RATIO", 100)
+    with pytest.raises(InputError, match=r"2,000,000 rows in [0-9,]+ bytes; no genotype table"):
+        read(path)

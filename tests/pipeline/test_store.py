@@ -15,8 +15,9 @@ from data_specs.errors import ArtefactError
 from data_specs.files import sha256_of
 from data_specs.parameters import Store, resolve
 from data_specs.store import StoreReader
-from data_specs.store_manifest import shard_name
+from data_specs.store_manifest import DATA, shard_name
 from dcell_model.dataset import MutantStateDataset
+from pipeline import store
 from pipeline.build import build
 from pipeline.store import select_samples, write_manifest, write_shard
 from tests.conftest import CHECKOUT, tiny_parameters
@@ -131,6 +132,29 @@ def test_full_disk_leaves_nothing(tmp_path: Path) -> None:
     assert "cannot be written" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_map_that_is_full_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LMDB's map is reserved generously; where that is not enough, it grows, and so each time."""
+    graph = random_cell_graph(3)
+    table = genotypes(graph, 3000)
+    refused = []
+    put = store._put
+
+    def counted(*given: Any) -> bool:
+        refused.append(not put(*given))
+        return not refused[-1]
+
+    monkeypatch.setattr(store, "_put", counted)
+    monkeypatch.setattr(store, "_SLACK", 4096)
+    stores = [write(graph, table, tmp_path / name, block_bytes=20_000) for name in "ab"]
+    assert any(refused)
+    assert sha256_of(stores[0] / "00000" / DATA) == sha256_of(stores[1] / "00000" / DATA)
+    monkeypatch.undo()
+    usual = write(graph, table, tmp_path / "c", block_bytes=20_000)
+    for at in (0, 1234, 2999):
+        found, expected = (MutantStateDataset(folder, graph)[at] for folder in (stores[0], usual))
+        np.testing.assert_array_equal(found.mutant_state, expected.mutant_state)
 
 
 def test_unfinished_store_does_not_open(tmp_path: Path) -> None:
