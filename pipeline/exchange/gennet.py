@@ -13,7 +13,7 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import networkx as nx
@@ -21,13 +21,14 @@ import networkx as nx
 from data_specs.errors import InputError
 from pipeline.topology import Topology
 
-_COLUMN = re.compile(r"layer(\d+)_(node|name)")
+_COLUMN = re.compile(r"layer(0|[1-9][0-9]{0,5})_(node|name)")
+FIRST = "layer0_node"
 Links = list[dict[str, list[str]]]  # by layer: lower name → sorted names above it
 
 
 def is_gennet(first_line: str) -> bool:
     """Whether a file begins with the header of a GenNet topology."""
-    return "layer0_node" in first_line.replace('"', "").strip().split(",")
+    return FIRST in [column.strip(' \t\r"') for column in first_line.split(",")]
 
 
 def write(topology: Topology) -> str:
@@ -116,29 +117,29 @@ def read(text: str, path: Path) -> Topology:
         InputError: a layer without its two columns, a row that is too short or has an empty name,
             or a number with two names; says in which line.
     """
-    rows = csv.reader(io.StringIO(text))
-    header = [column.strip() for column in next(rows)]
-    found = {match[0]: at for at, column in enumerate(header) if (match := _COLUMN.match(column))}
-    layers = 1 + max(int(match[1]) for column in found if (match := _COLUMN.match(column)))
+    rows = _rows(text, path)
+    header = next(rows, (0, []))[1]
+    found = {column: at for at, column in enumerate(header) if _COLUMN.fullmatch(column)}
+    if FIRST not in found:
+        raise InputError(f"{path}: the header has no column '{FIRST}'; found {header}"[:300])
+    layers = 1 + max(int(column[5 : column.index("_")]) for column in found)
     for layer in range(layers):
         for what in ("node", "name"):
             if f"layer{layer}_{what}" not in found:
-                raise InputError(f"{path}:1: no column 'layer{layer}_{what}'; found {header}")
+                raise InputError(f"{path}: no column 'layer{layer}_{what}'; found {header}")
     if layers < 2:
-        raise InputError(f"{path}:1: one layer; expected genes (layer0) and terms above them")
+        raise InputError(f"{path}: one layer; expected genes (layer0) and terms above them")
     name_of: dict[tuple[int, str], str] = {}
     links: set[tuple[str, str]] = set()
     genes: set[str] = set()
     names: set[str] = set()
-    for row in rows:
-        if not row:
-            continue
-        where = f"{path}:{rows.line_num}"
+    for line, row in rows:
+        where = f"{path}:{line}"
         if len(row) != len(header):
             raise InputError(f"{where}: {len(row)} columns; the header has {len(header)}")
-        along = [row[found[f"layer{layer}_name"]].strip() for layer in range(layers)]
+        along = [row[found[f"layer{layer}_name"]] for layer in range(layers)]
         for layer, name in enumerate(along):
-            node = row[found[f"layer{layer}_node"]].strip()
+            node = row[found[f"layer{layer}_node"]]
             if not name or not node:
                 raise InputError(f"{where}: layer{layer} has no name or no number; expected both")
             known = name_of.setdefault((layer, node), name)
@@ -161,3 +162,14 @@ def read(text: str, path: Path) -> Topology:
         edges=(link for link in links if link[0] not in genes),
         annotations=((high, low) for low, high in links if low in genes),
     )
+
+
+def _rows(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line number and cells of the rows that are not empty, without the padding around cells."""
+    rows = csv.reader(io.StringIO(text))
+    try:
+        for row in rows:
+            if any(cell.strip() for cell in row):
+                yield rows.line_num, [cell.strip() for cell in row]
+    except csv.Error as error:
+        raise InputError(f"{path}:{rows.line_num}: not readable as CSV: {error}") from None

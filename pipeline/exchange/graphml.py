@@ -4,6 +4,7 @@ Edges run from the child to its parent (`kind` is `is_child_of`) and from a gene
 (`has_annotation`).
 """
 
+import warnings
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
@@ -46,12 +47,19 @@ def read(text: str, path: Path) -> Topology:
     """Read a graph as `write` writes it; other attributes are ignored.
 
     Raises:
-        InputError: not GraphML, or a node or edge whose `kind` is missing or does not fit.
+        InputError: not GraphML, GraphML that defines entities, an undirected graph, or a node or
+            edge whose `kind` is missing or does not fit.
     """
+    if "<!ENTITY" in text:
+        raise InputError(f"{path}: defines XML entities, which no hierarchy needs; remove them")
     try:
-        graph = nx.parse_graphml(text, force_multigraph=True)
-    except (ParseError, nx.NetworkXError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not readable as GraphML ({str(error)[:160]})") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a key without a type, which is then a string
+            graph = nx.parse_graphml(text, force_multigraph=True)
+    except (ParseError, nx.NetworkXError, ValueError, LookupError, TypeError, AttributeError) as e:
+        raise InputError(f"{path}: not readable as GraphML ({str(e)[:160]})") from None
+    if not graph.is_directed():
+        raise InputError(f"{path}: an undirected graph; expected edges from child to parent")
     kinds = dict(graph.nodes(data="kind"))
     for node, kind in kinds.items():
         if kind not in ("term", "gene"):

@@ -85,6 +85,11 @@ def test_gennet_links_every_edge_once(seed: int, terms: int) -> None:
     assert {row[-1] for row in rows} == set(hierarchy.roots)
 
 
+def test_blank_lines_and_windows_lines() -> None:
+    text = "\n" + PUBLISHED.replace("\n", "\r\n") + "\r\n"
+    assert read(text, PATH) == read(PUBLISHED, PATH)
+
+
 def test_a_gene_named_like_a_term() -> None:
     with pytest.raises(InputError, match="'b' is the id of a term and of a gene"):
         write(Topology.of("ab", [("b", "a")], [("b", "b")]))
@@ -98,9 +103,10 @@ def test_a_term_without_genes() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("layer0_node,layer0_name\n0,x\n", r"csv:1: one layer"),
-        ("layer0_node,layer0_name,layer1_node\n0,x,0\n", r"csv:1: no column 'layer1_name'"),
-        ("layer0_node,layer2_name\n0,x\n", r"csv:1: no column 'layer0_name'"),
+        ("layer0_node,layer0_name\n0,x\n", r"csv: one layer"),
+        ("layer0_node,layer0_name,layer1_node\n0,x,0\n", r"csv: no column 'layer1_name'"),
+        ("layer0_node,layer2_name\n0,x\n", r"csv: no column 'layer0_name'"),
+        ('"' + SMALL_CSV, r"csv: the header has no column 'layer0_node'"),
         (SMALL_CSV + "0,x\n", r"csv:5: 2 columns; the header has 8"),
         (SMALL_CSV + "2,,0,c,0,b,0,a\n", r"csv:5: layer0 has no name or no number"),
         (SMALL_CSV + "0,z,0,c,0,b,0,a\n", r"csv:5: node 0 of layer0 is 'z' here and 'x' above"),

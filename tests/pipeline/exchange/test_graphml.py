@@ -38,7 +38,9 @@ def test_a_gene_named_like_a_term() -> None:
     ("change", "message"),
     [
         (("</graph>", ""), "not readable as GraphML"),
+        (("<graphml ", '<!DOCTYPE x [<!ENTITY a "b">]><graphml '), "defines XML entities"),
         (('<data key="d0">gene</data>', ""), "node 'x' has kind None"),
+        (('"directed"', '"undirected"'), "an undirected graph; expected edges from child"),
         ((">gene<", ">thing<"), "node 'x' has kind 'thing'"),
         ((">is_child_of<", ">has_annotation<"), "edge 'T:2' → 'T:1' has kind 'has_annotation'"),
     ],
