@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from data_specs.errors import exit_with_message
 
@@ -44,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     summary.add_argument("--ledger", metavar="F", type=Path, required=True)
     summary.add_argument("--run", metavar="DIR", type=Path, required=True, dest="folder")
     summary.set_defaults(run=_summary)
+    _add_exchange(commands)
     bench = commands.add_parser(
         "bench",
         help="time training steps, loader and store build on this machine",
@@ -65,6 +67,33 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_exchange(commands: Any) -> None:
+    export = commands.add_parser(
+        "export",
+        help="write a checkpoint term by term, as an .npz without pickles",
+        description="Write a checkpoint's parameters under the names of their terms.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example:\n  dcell export --checkpoint runs/first/checkpoint.pt "
+        "--data data/kuzmin2018 \\\n    --out first.npz",
+    )
+    export.add_argument("--checkpoint", metavar="F", type=Path, required=True)
+    export.set_defaults(run=_export)
+    back = commands.add_parser(
+        "import",
+        help="make a checkpoint of such a file",
+        description="Make a checkpoint of parameters by term; it predicts the same to the bit.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example:\n  dcell import --parameters first.npz --data data/kuzmin2018 "
+        "--out model.pt",
+    )
+    back.add_argument("--parameters", metavar="F", type=Path, required=True)
+    back.set_defaults(run=_import)
+    for parser in (export, back):
+        parser.add_argument("--data", metavar="DIR", type=Path, required=True,
+                            help="folder of the build that it was trained on")  # fmt: skip
+        parser.add_argument("--out", metavar="F", type=Path, required=True, help="file to write")
+
+
 def _train(options: argparse.Namespace) -> None:
     from data_specs.layout import DataLayout
     from data_specs.parameters import override, resolve
@@ -84,6 +113,27 @@ def _train(options: argparse.Namespace) -> None:
 
 def _summary(options: argparse.Namespace) -> None:
     _print_summary(options.ledger, options.folder)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from data_specs.cell_graph import CellGraph
+    from data_specs.layout import DataLayout
+    from dcell_model import checkpoint, per_term_file
+
+    graph = CellGraph.read(DataLayout(options.data).cell_graph)
+    state = checkpoint.load(options.checkpoint)
+    arrays = per_term_file.export(state, graph, options.checkpoint, options.out)
+    print(f"{options.out}: {graph.num_terms:,} terms, {arrays:,} arrays")
+
+
+def _import(options: argparse.Namespace) -> None:
+    from data_specs.cell_graph import CellGraph
+    from data_specs.layout import DataLayout
+    from dcell_model import checkpoint, per_term_file
+
+    graph = CellGraph.read(DataLayout(options.data).cell_graph)
+    sha256 = checkpoint.save(per_term_file.import_(options.parameters, graph), options.out)
+    print(f"{options.out}: a checkpoint with SHA-256 {sha256}")
 
 
 def _bench(options: argparse.Namespace) -> None:

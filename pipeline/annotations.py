@@ -15,7 +15,7 @@ from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Annotations as AnnotationsConfig
 from data_specs.parameters import Parameters
 from data_specs.tables import write_table
-from pipeline import topology
+from pipeline.exchange.reading import reader_of
 from pipeline.sources import input_files
 from pipeline.stage import run_stage
 
@@ -184,11 +184,12 @@ def _refuse_malformed(table: pl.DataFrame, path: Path) -> None:
 
 
 def from_topology(path: Path) -> AnnotationTable:
-    """The (term, gene) pairs of a DCell topology or a DrugCell ontology."""
+    """The (term, gene) pairs of a ready-made hierarchy (`pipeline.exchange`)."""
     text = read_text(path)
-    if not topology.is_topology(text):
+    reader = reader_of(text)
+    if reader is None:
         raise InputError(f"{path}: an OBO holds no annotations; give a GAF file with --annotations")
-    imported = topology.parse(text, path)
+    imported = reader(text, path)
     pairs = pl.DataFrame(
         list(imported.annotations), schema={"term": pl.String, "gene": pl.String}, orient="row"
     )

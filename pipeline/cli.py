@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data_specs.errors import InputError, exit_with_message
 from data_specs.parameters import override, resolve
+from pipeline.exchange.formats import FORMATS, table
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -20,12 +21,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dcell-data", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, text: str, example: str) -> argparse.ArgumentParser:
+    def command(name: str, text: str, example: str, notes: str = "") -> argparse.ArgumentParser:
         return commands.add_parser(
             name,
             help=text,
             description=text,
-            epilog=f"example:\n  {example}",
+            epilog=f"{notes}example:\n  {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
 
@@ -40,7 +41,8 @@ def _parser() -> argparse.ArgumentParser:
         "--ontology",
         metavar="F",
         required=True,
-        help="OBO, DCell topology or DrugCell ontology, plain or gzipped",
+        help="OBO, or a hierarchy with annotations of its own: DCell topology, DrugCell ontology, "
+        "GenNet topology.csv, CX2 or GraphML; plain or gzipped",
     )
     build.add_argument("--annotations", metavar="F", help="GAF 2.0 to 2.2, plain or gzipped")
     build.add_argument(
@@ -99,6 +101,24 @@ def _parser() -> argparse.ArgumentParser:
         help="folder of a run, to follow the chain of fingerprints to its predictions",
     )  # fmt: skip
     show.set_defaults(run=_show)
+
+    export = command(
+        "export",
+        "Write a hierarchy in the format of another program.",
+        "dcell-data export data/kuzmin2018 --format cx2 --out exchange/cx2\n"
+        "  dcell-data build --ontology exchange/cx2/hierarchy.cx2 --genotypes own.tsv \\\n"
+        "      --set hierarchy.steps=[] --out again",
+        notes=f"formats:\n{table()}\n\ndocs/exchange.md says more.\n\n",
+    )
+    export.add_argument(
+        "source", metavar="SOURCE", type=Path,
+        help="folder of a build, or a hierarchy file as --ontology of build takes it, except OBO",
+    )  # fmt: skip
+    export.add_argument("--format", required=True, choices=tuple(FORMATS), dest="kind")
+    export.add_argument(
+        "--out", metavar="DIR", type=Path, required=True, help="folder for the files, new or empty"
+    )
+    export.set_defaults(run=_export)
 
     parameters = command(
         "parameters",
@@ -177,6 +197,13 @@ def _show(options: argparse.Namespace) -> None:
     from pipeline.show import show
 
     show(DataLayout(options.data), options.genotype, options.trained)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from pipeline.exchange.export import export
+
+    for file in export(options.source, options.kind, options.out):
+        print(f"{file}  {file.stat().st_size:,} bytes")
 
 
 def _parameters(options: argparse.Namespace) -> None:

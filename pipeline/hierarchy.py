@@ -63,8 +63,8 @@ def assemble(
     """Hang live terms under the virtual root and annotate them.
 
     Args:
-        terms: live term ids.
-        edges: (child, parent) pairs among them, acyclic.
+        terms: live term ids; the virtual root may be one of them.
+        edges: (child, parent) pairs among them, acyclic; none from the virtual root.
         annotations: (term, gene) pairs.
     """
     parents: dict[str, set[str]] = {term: set() for term in terms}
@@ -209,7 +209,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         steps.append({"step": "gene_universe", **full.size()})
     pruned, pruning = prune(full, parameters.hierarchy)
     contained = pruned.contained
-    names = terms.select("term", "name", "namespace")
+    names = terms.filter(pl.col("term") != ROOT).select("term", "name", "namespace")
     root = pl.DataFrame({"term": [ROOT], "name": ["root"], "namespace": [""]})
     table = (
         pl.DataFrame(

@@ -1,6 +1,6 @@
 """Stage `ontology`: read the ontology into terms, edges of the chosen relations, and aliases.
 
-OBO is read by goatools; DCell topologies and DrugCell ontologies by `pipeline.topology`.
+OBO is read by goatools; ready-made hierarchies by `pipeline.exchange`.
 """
 
 import tempfile
@@ -18,7 +18,7 @@ from data_specs.files import read_text, replacing, write_text
 from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters
 from data_specs.tables import ALIASES, EDGES, ROOT, TERMS, write_table
-from pipeline import topology
+from pipeline.exchange.reading import reader_of
 from pipeline.sources import input_files
 from pipeline.stage import run_stage
 
@@ -38,25 +38,36 @@ class Ontology:
 
 
 def read_ontology(path: Path, relations: Iterable[str] = ("is_a",)) -> Ontology:
-    """Read an OBO file, a DCell topology or a DrugCell ontology, plain or gzipped.
+    """Read an OBO file or a ready-made hierarchy (`pipeline.exchange`), plain or gzipped.
+
+    A file may name the virtual root itself, as those that this project exports do.
 
     Args:
         path: the file; the format is told by its content.
         relations: OBO relations that make edges (`is_a`, `part_of`, …).
 
     Raises:
-        InputError: no terms, a parent that is not defined, a term defined twice, or a cycle.
+        InputError: no terms, a parent that is not defined, a term defined twice, a cycle, or a
+            parent above the virtual root.
     """
     text = read_text(path)
-    if topology.is_topology(text):
-        imported = topology.parse(text, path)
+    reader = reader_of(text)
+    if reader is not None:
+        imported = reader(text, path)
+        names, namespaces = imported.names, imported.namespaces
         ontology = _assemble(
-            {term: _Record(term, term, "") for term in imported.terms},
+            {t: _Record(t, names.get(t, t), namespaces.get(t, "")) for t in imported.terms},
             [(child, parent, "is_a") for child, parent in imported.edges],
         )
     else:
         ontology = _read_obo(text, path, tuple(relations))
     _refuse_cycles(ontology.edges, path)
+    above = ontology.edges.filter(pl.col("child") == ROOT)["parent"]
+    if not above.is_empty():
+        raise InputError(
+            f"{path}: '{above[0]}' is a parent of '{ROOT}', the id of the virtual root above all "
+            "terms; expected no parent. Give that term another id."
+        )
     return ontology
 
 
@@ -117,23 +128,20 @@ def _records(text: str, path: Path, relations: tuple[str, ...]) -> Iterator[_Rec
 def _read_obo(text: str, path: Path, relations: tuple[str, ...]) -> Ontology:
     records: dict[str, _Record] = {}
     for record in _records(text, path, relations):
-        if not record.term or record.term == ROOT or record.term in records:
+        if not record.term or record.term in records:
             line = _line_of(text, f"id: {record.term}", nth=2 if record.term in records else 1)
             found = (
                 f"'{record.term}' is defined twice"
                 if record.term in records
-                else (
-                    f"'{record.term}' is the id of the virtual root"
-                    if record.term
-                    else "a [Term] stanza has no id"
-                )
+                else "a [Term] stanza has no id"
             )
             raise InputError(f"{path}:{line}: {found}; expected one stanza for each term id.")
         records[record.term] = record
     if not records:
         raise InputError(
             f"{path}: no terms. Expected OBO with [Term] stanzas, a DCell topology "
-            "(ROOT:/GENES:/TERMS:) or a DrugCell ontology (three tab-separated columns)."
+            "(ROOT:/GENES:/TERMS:), a DrugCell ontology (three tab-separated columns), a GenNet "
+            "topology.csv, CX2 or GraphML."
         )
     primary: dict[str, str] = {}
     for record in records.values():

@@ -1,19 +1,94 @@
-"""Ready-made hierarchies: DCell topology text and DrugCell ontology text."""
+"""Ready-made hierarchies: DCell topology text and DrugCell ontology text, read and written."""
 
-from dataclasses import dataclass
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import networkx as nx
 
 from data_specs.errors import InputError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Topology:
-    """A hierarchy with its direct annotations, each sorted and without repeats."""
+    """A hierarchy with its direct annotations, each sorted and without repeats.
+
+    Attributes:
+        terms: term ids.
+        edges: (child, parent) pairs.
+        annotations: (term, gene) pairs.
+        lines: (term, gene) entries in the file, repeats counted.
+        names: names of the terms that have one.
+        namespaces: namespaces of the terms that have one.
+    """
 
     terms: tuple[str, ...]
-    edges: tuple[tuple[str, str], ...]  # (child, parent)
-    annotations: tuple[tuple[str, str], ...]  # (term, gene)
-    lines: int  # (term, gene) entries in the file, repeats counted
+    edges: tuple[tuple[str, str], ...]
+    annotations: tuple[tuple[str, str], ...]
+    lines: int
+    names: Mapping[str, str] = field(default_factory=dict)
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        terms: Iterable[str],
+        edges: Iterable[tuple[str, str]],
+        annotations: Iterable[tuple[str, str]],
+        names: Mapping[str, str] | None = None,
+        namespaces: Mapping[str, str] | None = None,
+    ) -> "Topology":
+        """Sort, and leave out repeats and empty names."""
+        entries = list(annotations)
+        return cls(
+            terms=tuple(sorted(set(terms))),
+            edges=tuple(sorted(set(edges))),
+            annotations=tuple(sorted(set(entries))),
+            lines=len(entries),
+            names={term: name for term, name in sorted((names or {}).items()) if name},
+            namespaces={term: name for term, name in sorted((namespaces or {}).items()) if name},
+        )
+
+    @functools.cached_property
+    def genes(self) -> tuple[str, ...]:
+        """Annotated genes, sorted."""
+        return tuple(sorted({gene for _, gene in self.annotations}))
+
+    @functools.cached_property
+    def children(self) -> dict[str, list[str]]:
+        """Every term's children, sorted."""
+        children: dict[str, list[str]] = {term: [] for term in self.terms}
+        for child, parent in self.edges:
+            children[parent].append(child)
+        return children
+
+    @functools.cached_property
+    def direct(self) -> dict[str, list[str]]:
+        """Every term's directly annotated genes, sorted."""
+        direct: dict[str, list[str]] = {term: [] for term in self.terms}
+        for term, gene in self.annotations:
+            direct[term].append(gene)
+        return direct
+
+    @functools.cached_property
+    def roots(self) -> list[str]:
+        """Terms without a parent, sorted."""
+        return sorted(set(self.terms) - {child for child, _ in self.edges})
+
+    def downwards(self) -> list[str]:
+        """Terms in an order in which every parent comes before its children; always the same."""
+        graph = nx.DiGraph((parent, child) for child, parent in self.edges)
+        graph.add_nodes_from(self.terms)
+        return list(nx.lexicographical_topological_sort(graph))
+
+    def contained(self) -> dict[str, set[str]]:
+        """Every term's genes and those of all its descendants."""
+        contained: dict[str, set[str]] = {}
+        for term in reversed(self.downwards()):
+            below = (contained[child] for child in self.children[term])
+            contained[term] = set(self.direct[term]).union(*below)
+        return contained
 
 
 def is_topology(text: str) -> bool:
@@ -35,13 +110,7 @@ def parse(text: str, path: Path) -> Topology:
     """
     first = next((line for line in text.split("\n") if line.strip()), "")
     parser = _parse_drugcell if _is_drugcell(first) else _parse_dcell
-    terms, edges, genes = parser(text, path)
-    return Topology(
-        terms=tuple(sorted(terms)),
-        edges=tuple(sorted(set(edges))),
-        annotations=tuple(sorted(set(genes))),
-        lines=len(genes),
-    )
+    return Topology.of(*parser(text, path))
 
 
 Pairs = list[tuple[str, str]]
@@ -102,3 +171,27 @@ def _parse_drugcell(text: str, path: Path) -> tuple[set[str], Pairs, Pairs]:
             terms.add(other)
             edges.append((other, term))
     return terms, edges, genes
+
+
+def to_dcell(topology: Topology) -> str:
+    """Stanzas as DCell reads them, parents first; the count is that of contained genes."""
+    contained = topology.contained()
+    lines = []
+    for term in topology.downwards():
+        lines.append(f"ROOT: {term} {len(contained[term])}")
+        lines.append(" ".join(["GENES:", *topology.direct[term]]))
+        lines.append(" ".join(["TERMS:", *topology.children[term]]))
+    return "\n".join([*lines, ""])
+
+
+def to_drugcell(topology: Topology) -> str:
+    """Lines `parent child default`, then `term gene gene`, tab-separated, sorted."""
+    edges = sorted((parent, child) for child, parent in topology.edges)
+    lines = [f"{parent}\t{child}\tdefault" for parent, child in edges]
+    lines += [f"{term}\t{gene}\tgene" for term, gene in topology.annotations]
+    return "\n".join([*lines, ""])
+
+
+def to_gene_indices(topology: Topology) -> str:
+    """Lines `index gene`, tab-separated: `gene2ind.txt` of DCell, DrugCell and cellmaps_vnn."""
+    return "".join(f"{index}\t{gene}\n" for index, gene in enumerate(topology.genes))

@@ -14,13 +14,16 @@ from hypothesis import strategies as st
 
 from data_specs.errors import InputError
 from data_specs.files import read_text
-from data_specs.parameters import Annotations
-from dcell_model import checkpoint
+from data_specs.parameters import Annotations, resolve
+from dcell_model import checkpoint, per_term_file
+from dcell_model.model import DCell
 from pipeline.annotations import read_annotations
+from pipeline.exchange import cx2, gennet, graphml
 from pipeline.ontology import read_ontology
 from pipeline.topology import parse
 from tests.conftest import TINY
 from tests.genotype_tables import read
+from tests.hierarchies import random_cell_graph
 
 TABLE = (TINY / "tiny.tsv").read_bytes()
 TOPOLOGY = b"ROOT: A 2\n1 2\nROOT B C\ngenes: G1 G2\nB G1\nC G2\n"
@@ -38,6 +41,20 @@ def small_checkpoint() -> bytes:
         return (Path(folder) / "model.pt").read_bytes()
 
 
+SMALL = parse("ROOT: A 2\nGENES: x\nTERMS: B\nROOT: B 1\nGENES: y\nTERMS:\n", Path("small"))
+
+
+def small_per_term_file() -> bytes:
+    graph = random_cell_graph(0, terms=2, genes=2)
+    parameters = resolve({"model": {"width_min": 1}})
+    model = DCell(graph, parameters.model)
+    scale = (torch.zeros(1), torch.ones(1))
+    state = checkpoint.describe(model, parameters, ("score",), scale, 1, {})
+    with tempfile.TemporaryDirectory() as folder:
+        per_term_file.export(state, graph, Path("model.pt"), Path(folder) / "model.npz")
+        return (Path(folder) / "model.npz").read_bytes()
+
+
 READERS: dict[str, tuple[bytes, Callable[[Path], object]]] = {
     "obo": ((TINY / "tiny.obo").read_bytes(), read_ontology),
     "gaf": ((TINY / "tiny.gaf").read_bytes(), read_gaf),
@@ -45,8 +62,15 @@ READERS: dict[str, tuple[bytes, Callable[[Path], object]]] = {
     "dcell text": (b"2 A B 0.5\n1 C 1\n3 A B C -2\n", read),
     "plain": (b'genes,score,od\n"A|B",1,2\nC,0.5,\n', read),
     "topology": (TOPOLOGY, lambda path: parse(read_text(path), path)),
+    "gennet": (gennet.write(SMALL).encode(), read_ontology),
+    "cx2": (cx2.write(SMALL).encode(), read_ontology),
+    "graphml": (graphml.write(SMALL).encode(), read_ontology),
     "gzip": (gzip.compress(TABLE[:2000], mtime=0), read),
     "checkpoint": (small_checkpoint(), checkpoint.load),
+    "per-term file": (
+        small_per_term_file(),
+        lambda path: per_term_file.import_(path, random_cell_graph(0, terms=2, genes=2)),
+    ),
 }
 EXAMPLES = 2500 if "DCELL_LONG" in os.environ else 150  # `make test-long`
 EDITS = st.lists(

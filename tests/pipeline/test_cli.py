@@ -83,3 +83,13 @@ def test_errors_have_no_traceback(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+def test_export(capsys: pytest.CaptureFixture[str], tiny_build: Path, tmp_path: Path) -> None:
+    out = tmp_path / "cx2"
+    shown = run(capsys, "export", str(tiny_build), "--format", "cx2", "--out", str(out))
+    assert [line.split()[0] for line in shown.splitlines()] == [
+        str(out / name) for name in ("hierarchy.cx2", "hierarchy_parent.cx2", "gene2ind.txt")
+    ]
+    again = ("export", str(tiny_build), "--format", "cx2", "--out", str(out))
+    assert "name a new or empty folder" in fail(capsys, *again)

@@ -127,6 +127,15 @@ def test_alternative_id_of_two_terms(tmp_path: Path) -> None:
         read_ontology(path)
 
 
+def test_the_virtual_root_may_be_named_but_has_no_parent(tmp_path: Path) -> None:
+    root = "id: GO:ROOT\nname: root"
+    ontology = read_ontology(write(tmp_path, root, term(1, "is_a: GO:ROOT")))
+    assert ontology.edges.rows() == [("GO:1", "GO:ROOT", "is_a")]
+    path = write(tmp_path, f"{root}\nis_a: GO:1", term(1))
+    with pytest.raises(InputError, match=r"'GO:1' is a parent of 'GO:ROOT', the id of the virtual"):
+        read_ontology(path)
+
+
 def test_truncated_gzip(tmp_path: Path) -> None:
     path = tmp_path / "cut.obo.gz"
     path.write_bytes(gzip.compress((TINY / "tiny.obo").read_bytes())[:-40])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data_specs.errors import InputError
-from pipeline.topology import is_topology, parse
+from pipeline.topology import is_topology, parse, to_dcell, to_drugcell, to_gene_indices
 
 DCELL = (
     "ROOT: T1 3\nGENES: A B A\nTERMS: T2 T3\nROOT: T2 2\nGENES: \nTERMS: T3\nROOT: T3\nGENES: C\n"
@@ -28,6 +28,18 @@ def test_drugcell_ontology() -> None:
     assert hierarchy.edges == (("T2", "T1"),)
     assert hierarchy.annotations == (("T1", "A"), ("T2", "B"))
     assert hierarchy.lines == 3
+
+
+def test_what_is_written() -> None:
+    hierarchy = parse(DCELL, PATH)
+    assert to_dcell(hierarchy) == (
+        "ROOT: T1 3\nGENES: A B\nTERMS: T2 T3\nROOT: T2 1\nGENES:\nTERMS: T3\n"
+        "ROOT: T3 1\nGENES: C\nTERMS:\n"
+    )
+    assert to_drugcell(hierarchy) == (
+        "T1\tT2\tdefault\nT1\tT3\tdefault\nT2\tT3\tdefault\nT1\tA\tgene\nT1\tB\tgene\nT3\tC\tgene\n"
+    )
+    assert to_gene_indices(hierarchy) == "0\tA\n1\tB\n2\tC\n"
 
 
 @pytest.mark.parametrize(

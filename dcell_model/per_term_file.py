@@ -1,0 +1,146 @@
+"""A checkpoint as a NumPy archive: each term's parameters under its name, nothing pickled.
+
+`numpy.load(file, allow_pickle=False)` reads it anywhere. Arrays `subsystems.{term}.linear.weight`
+and so on are `dcell_model.per_term`'s; all else that a checkpoint holds is in the text
+`checkpoint.json`, which names the array of every tensor in it. The state of training (optimiser,
+history) stays behind: what is imported predicts, but cannot be resumed.
+"""
+
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from data_specs.cell_graph import CellGraph
+from data_specs.errors import ArtefactError
+from data_specs.files import replacing
+from data_specs.parameters import resolve
+from dcell_model.checkpoint import Checkpoint, restore
+from dcell_model.model import DCell
+from dcell_model.per_term import export_subsystems, import_subsystems
+
+FORMAT, VERSION = "dcell-per-term", 1
+DESCRIPTION, MODEL, REST = "checkpoint.json", "model", "checkpoint."
+TRAINING = ("optimizer", "best", "history", "under_way")
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def export(checkpoint: Checkpoint, graph: CellGraph, where: Path, out: Path) -> int:
+    """Write a checkpoint's parameters term by term.
+
+    Args:
+        checkpoint: as `dcell_model.checkpoint.load` gives it.
+        graph: the cell graph that it was trained on.
+        where: the checkpoint's path, for messages.
+        out: file to write, `.npz`; the same checkpoint gives the same bytes.
+
+    Returns:
+        Number of arrays.
+
+    Raises:
+        ArtefactError: the checkpoint belongs to another hierarchy.
+    """
+    arrays: Arrays = {
+        name: value.numpy()
+        for name, value in export_subsystems(restore(checkpoint, graph, where)).items()
+    }
+    kept = {name: value for name, value in checkpoint.items() if name not in TRAINING}
+    described = _without_tensors(kept | {MODEL: None}, REST, arrays)
+    text = json.dumps({"format": FORMAT, "version": VERSION, "checkpoint": described})
+    with replacing(out) as partial, partial.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **{DESCRIPTION: np.array(text)}, **arrays)
+    return len(arrays) + 1
+
+
+def _without_tensors(value: Any, name: str, arrays: Arrays) -> Any:
+    """A value with `{"array": name}` in place of each tensor, which goes to `arrays`."""
+    if isinstance(value, Tensor):
+        name = name.rstrip(".")
+        arrays[name] = value.detach().cpu().numpy()
+        return {"array": name}
+    if isinstance(value, Mapping):
+        inner = {key: _without_tensors(v, f"{name}{key}.", arrays) for key, v in value.items()}
+        return {"values": inner}
+    if isinstance(value, list | tuple):
+        return [_without_tensors(v, f"{name}{at}.", arrays) for at, v in enumerate(value)]
+    return value
+
+
+def _with_tensors(value: Any, take: Callable[[str], Tensor]) -> Any:
+    """The reverse of `_without_tensors`."""
+    if isinstance(value, dict) and "array" in value:
+        return take(value["array"])
+    if isinstance(value, dict):
+        return {key: _with_tensors(inner, take) for key, inner in value["values"].items()}
+    return [_with_tensors(v, take) for v in value] if isinstance(value, list) else value
+
+
+def import_(path: Path, graph: CellGraph) -> Checkpoint:
+    """Read a per-term file as a checkpoint, to be written by `dcell_model.checkpoint.save`.
+
+    Args:
+        path: the file; its parameters may be of another origin, as long as names, shapes and
+            types are those of the model that it describes.
+        graph: the cell graph that it belongs to.
+
+    Raises:
+        ArtefactError: not such a file, of another hierarchy, or an array that is missing, left
+            over, or of another shape or type.
+    """
+    arrays = _read(path)
+    try:
+        description = json.loads(str(arrays.pop(DESCRIPTION)))
+        if (description["format"], description["version"]) != (FORMAT, VERSION):
+            raise ValueError(f"format {description['format']} version {description['version']}")
+        checkpoint = _with_tensors(description["checkpoint"], lambda n: _tensor(arrays.pop(n)))
+        graph.require(checkpoint["fingerprint"], f"the per-term file {path}")
+        given = {name: _tensor(array) for name, array in arrays.items()}
+        parameters = resolve(json.loads(checkpoint["parameters"]), where=str(path))
+        model = DCell(graph, parameters.model, phenotypes=len(checkpoint["phenotypes"]))
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, RecursionError) as error:
+        raise _unreadable(path, error) from None
+    except ValueError as error:
+        if isinstance(error, ArtefactError):
+            raise
+        raise _unreadable(path, error) from None
+    expected = export_subsystems(model)
+    for name, own in expected.items():
+        if name in given and given[name].dtype != own.dtype:
+            raise ArtefactError(f"{path}: '{name}' is {given[name].dtype}; expected {own.dtype}")
+    try:
+        import_subsystems(model, given)
+    except ArtefactError as error:
+        raise ArtefactError(f"{path}: {error}") from None
+    return {**checkpoint, MODEL: model.state_dict()}
+
+
+def _tensor(array: npt.NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape))
+
+
+def _read(path: Path) -> Arrays:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # `numpy.savez` does not compress; what would unpack to more than the file is not ours.
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                raise ValueError("its parts are compressed")
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise ArtefactError(f"{path}: no such file") from None
+    except Exception as error:  # damaged bytes make zipfile and numpy raise almost anything
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> ArtefactError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+    return ArtefactError(
+        f"{path}: not readable as a per-term file ({reason}). Expected an .npz that `dcell export` "
+        "wrote."
+    )

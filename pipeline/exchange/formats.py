@@ -1,0 +1,56 @@
+"""The formats that a hierarchy is exported to, and what each keeps: data only, cheap to import."""
+
+from dataclasses import dataclass
+
+FIELDS = ("terms", "edges", "annotations", "names", "namespaces")
+_STRUCTURE = ("terms", "edges", "annotations")
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format.
+
+    Attributes:
+        files: what an export writes; a build reads the first as its ontology.
+        keeps: which of `FIELDS` come back when a build reads the export.
+        remark: what else is lost, or reads otherwise in the program that the format is for.
+        any_id: whether ids may hold white space, ',' and '|', which separate ids elsewhere.
+    """
+
+    files: tuple[str, ...]
+    keeps: tuple[str, ...]
+    remark: str
+    any_id: bool = False
+
+
+FORMATS = {
+    "drugcell": Format(("drugcell_ont.txt", "gene2ind.txt"), _STRUCTURE, "a term's name is its id"),
+    "topology": Format(
+        ("hierarchy.topology", "gene2ind.txt"), _STRUCTURE, "a term's name is its id"
+    ),
+    "gennet": Format(
+        ("topology.csv",),
+        _STRUCTURE,
+        "an edge over several layers passes through neurons of its own; a term's name is its id",
+        any_id=True,
+    ),
+    "cx2": Format(
+        ("hierarchy.cx2", "hierarchy_parent.cx2", "gene2ind.txt"),
+        FIELDS,
+        "cellmaps_vnn does not see a term's own gene if a child contains it too",
+    ),
+    "obo": Format(
+        ("hierarchy.obo", "annotations.gaf"), FIELDS, "every edge is is_a, all evidence IEA"
+    ),
+    "graphml": Format(("hierarchy.graphml",), FIELDS, "nothing more", any_id=True),
+}
+
+
+def table() -> str:
+    """What each format writes, keeps and loses, as lines of text for `--help`."""
+    lines = []
+    for name, own in FORMATS.items():
+        lost = [field for field in FIELDS if field not in own.keeps]
+        lines.append(f"  {name:9} writes {', '.join(own.files)}")
+        lines.append(f"  {'':9} loses {', '.join(lost) or 'none of the fields'}; {own.remark}")
+    return "\n".join(lines)

@@ -1,0 +1,86 @@
+"""GraphML, for Cytoscape, Gephi, igraph and networkx: terms and genes are nodes of one graph.
+
+Edges run from the child to its parent (`kind` is `is_child_of`) and from a gene to its term
+(`has_annotation`).
+"""
+
+import warnings
+from pathlib import Path
+from xml.etree.ElementTree import ParseError
+
+import networkx as nx
+
+from data_specs.errors import InputError
+from pipeline.topology import Topology
+
+CHILD_OF, ANNOTATED = "is_child_of", "has_annotation"
+
+
+def is_graphml(text: str) -> bool:
+    """Whether a text begins like GraphML."""
+    return text[:100].lstrip().startswith("<") and "<graphml" in text[:4000]
+
+
+def write(topology: Topology) -> str:
+    """The graph, nodes and edges sorted.
+
+    Raises:
+        InputError: an id that names both a term and a gene.
+    """
+    both = sorted(set(topology.genes) & set(topology.terms))
+    if both:
+        raise InputError(
+            f"'{both[0]}' is the id of a term and of a gene; a node of GraphML is one of them. "
+            "Rename one."
+        )
+    graph = nx.DiGraph()
+    for term in topology.terms:
+        own = {"name": topology.names.get(term), "namespace": topology.namespaces.get(term)}
+        graph.add_node(term, kind="term", **{key: v for key, v in own.items() if v})
+    graph.add_nodes_from(topology.genes, kind="gene")
+    graph.add_edges_from(topology.edges, kind=CHILD_OF)
+    graph.add_edges_from(((gene, term) for term, gene in topology.annotations), kind=ANNOTATED)
+    return "\n".join([*nx.generate_graphml(graph), ""])
+
+
+def read(text: str, path: Path) -> Topology:
+    """Read a graph as `write` writes it; other attributes are ignored.
+
+    Raises:
+        InputError: not GraphML, GraphML that defines entities, an undirected graph, or a node or
+            edge whose `kind` is missing or does not fit.
+    """
+    if "<!ENTITY" in text:
+        raise InputError(f"{path}: defines XML entities, which no hierarchy needs; remove them")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a key without a type, which is then a string
+            graph = nx.parse_graphml(text, force_multigraph=True)
+    except (ParseError, nx.NetworkXError, ValueError, LookupError, TypeError, AttributeError) as e:
+        raise InputError(f"{path}: not readable as GraphML ({str(e)[:160]})") from None
+    if not graph.is_directed():
+        raise InputError(f"{path}: an undirected graph; expected edges from child to parent")
+    kinds = dict(graph.nodes(data="kind"))
+    for node, kind in kinds.items():
+        if kind not in ("term", "gene"):
+            raise InputError(f"{path}: node '{node}' has kind {kind!r}; expected 'term' or 'gene'")
+    edges, annotations = [], []
+    for source, target, kind in graph.edges(data="kind"):
+        if (kind, kinds[source], kinds[target]) == (CHILD_OF, "term", "term"):
+            edges.append((source, target))
+        elif (kind, kinds[source], kinds[target]) == (ANNOTATED, "gene", "term"):
+            annotations.append((target, source))
+        else:
+            raise InputError(
+                f"{path}: edge '{source}' → '{target}' has kind {kind!r}, from a {kinds[source]} "
+                f"to a {kinds[target]}; expected '{CHILD_OF}' from a term to its parent, or "
+                f"'{ANNOTATED}' from a gene to its term"
+            )
+    terms = [node for node, kind in kinds.items() if kind == "term"]
+    return Topology.of(
+        terms,
+        edges,
+        annotations,
+        names={term: str(graph.nodes[term].get("name", "")) for term in terms},
+        namespaces={term: str(graph.nodes[term].get("namespace", "")) for term in terms},
+    )

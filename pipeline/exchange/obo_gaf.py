@@ -1,0 +1,41 @@
+"""OBO and GAF of a hierarchy as it is: every edge an `is_a`, every pair a line.
+
+They are read by the stages `ontology` and `annotations`, like any other OBO and GAF.
+"""
+
+from pipeline.topology import Topology
+
+ASPECTS = {"biological_process": "P", "cellular_component": "C", "molecular_function": "F"}
+
+
+def write_obo(topology: Topology) -> str:
+    """One stanza a term, sorted by id."""
+    parents: dict[str, list[str]] = {term: [] for term in topology.terms}
+    for child, parent in topology.edges:
+        parents[child].append(parent)
+    stanzas = [
+        "format-version: 1.2\nontology: dcell\nremark: hierarchy as exported by dcell-data\n"
+    ]
+    for term in topology.terms:
+        lines = ["[Term]", f"id: {term}", f"name: {topology.names.get(term, term)}"]
+        if term in topology.namespaces:
+            lines.append(f"namespace: {topology.namespaces[term]}")
+        lines += [f"is_a: {p} ! {topology.names.get(p, p)}" for p in parents[term]]
+        stanzas.append("\n".join([*lines, ""]))
+    return "\n".join(stanzas)
+
+
+def write_gaf(topology: Topology) -> str:
+    """One line a (term, gene) pair, GAF 2.1, sorted.
+
+    The gene stands as id, symbol and synonym, so that any choice of columns finds it. What the
+    hierarchy no longer knows has the value that says so, or that passes every filter: evidence
+    `IEA` (a pair may have been moved up by pruning), the date 1970-01-01, the taxon `unidentified`.
+    """
+    lines = ["!gaf-version: 2.1"]
+    for term, gene in topology.annotations:
+        aspect = ASPECTS.get(topology.namespaces.get(term, ""), "P")
+        columns = ["DCELL", gene, gene, "", term, "DCELL:export", "IEA", "", aspect, "", gene,
+                   "gene", "taxon:32644", "19700101", "DCELL", "", ""]  # fmt: skip
+        lines.append("\t".join(columns))
+    return "\n".join([*lines, ""])

@@ -1,0 +1,22 @@
+"""Which format a hierarchy file has, told by its content, and its reader."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline import topology
+from pipeline.exchange import cx2, gennet, graphml
+from pipeline.topology import Topology
+
+Reader = Callable[[str, Path], Topology]
+
+
+def reader_of(text: str) -> Reader | None:
+    """The reader of a hierarchy that brings its own annotations; None for anything else."""
+    first = next((line for line in text.split("\n") if line.strip()), "")
+    if cx2.is_cx2(text):
+        return cx2.read
+    if graphml.is_graphml(text):
+        return graphml.read
+    if gennet.is_gennet(first):
+        return gennet.read
+    return topology.parse if topology.is_topology(text) else None
