@@ -64,6 +64,7 @@ def test_simulate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     run(capsys, "simulate", "--set", *small, "--out", str(out))
     assert {path.name for path in out.iterdir()} == {
         "ontology.obo", "annotations.gaf", "genotypes.tsv", "truth.json",
+        "complexes.tsv", "coexpression.tsv",
     }  # fmt: skip
     assert "name a new or empty folder" in fail(capsys, "simulate", "--out", str(out))
 
