@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--preset", metavar="NAME", help="paper-2018, torchcell, dcell_2017-07-19")
     train.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
                        help="any parameter, e.g. train.epochs=20")  # fmt: skip
+    train.add_argument("--model", choices=("dcell", "dango"), help="same as train.model")
     train.add_argument("--device", choices=("auto", "cpu", "cuda"), help="same as train.device")
     train.add_argument("--resume", action="store_true",
                        help="continue after the last finished epoch of the run")  # fmt: skip
@@ -74,7 +75,8 @@ def _train(options: argparse.Namespace) -> None:
     given = build_parameters(options.data)
     if options.preset:
         given["preset"] = options.preset
-    assignments = [*options.set, *([f"train.device={options.device}"] if options.device else [])]
+    shortcuts = {"train.device": options.device, "train.model": options.model}
+    assignments = [*options.set, *(f"{key}={v}" for key, v in shortcuts.items() if v)]
     parameters = resolve(override(given, assignments), where="dcell train")
     train.run(options.data, options.out, parameters, resume=options.resume)
     baselines.run(options.data, options.out / "baselines.json", parameters)

@@ -11,6 +11,7 @@ from torch import Tensor
 Values = npt.NDArray[Any] | Tensor
 # How they are called where people read them; the part that judges a model comes first.
 PART_NAMES = {"test": "test", "val": "validation", "train": "training"}
+MODEL_NAMES = {"dcell": "DCell", "dango": "DANGO"}
 SCORE_NAMES = {"pearson": "Pearson", "spearman": "Spearman", "mse": "MSE"}
 
 

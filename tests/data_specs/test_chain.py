@@ -81,7 +81,7 @@ def test_a_changed_file(layout: DataLayout, changed: str, broken: str) -> None:
         (
             "store",
             {"store": "another cell graph", "split": "another store", "networks": "another store"},
-        ),  # fmt: skip
+        ),
         ("split", {"split": "another store"}),
     ],
 )
