@@ -144,6 +144,7 @@ class Dango:
     pretrain_steps: int = 200
     pretrain_lr: float = 1e-2
     zero_weight: float = 1.0  # what an absent edge counts in the reconstruction, a present one 1
+    weight_decay: float = 1.0  # in place of train.weight_decay: it has a number for every gene
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from dcell_model.dataset import MutantStateDataset
 from dcell_model.model import DCell
 
 Network = DCell | Dango
+KINDS = ("dcell", "dango")
 
 
 def create(layout: DataLayout, dataset: MutantStateDataset, parameters: Parameters) -> Network:

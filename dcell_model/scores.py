@@ -44,6 +44,19 @@ def scores(predicted: Values, measured: Values) -> dict[str, float | None]:
     }
 
 
+def r_squared(predicted: Values, measured: Values) -> float | None:
+    """Share of the variance of measurements `[N]` that predictions `[N]` explain.
+
+    1 less squared error over squared deviation from the mean of these very measurements, so that a
+    prediction worse than this mean is below 0. None where it is not defined, as in `scores`.
+    """
+    p, m = _float64(predicted), _float64(measured)
+    p, m = p[~m.isnan()], m[~m.isnan()]
+    if len(p) < 2 or bool((m == m[0]).all()) or not bool(p.isfinite().all()):
+        return None
+    return float(1 - (p - m).square().sum() / (m - m.mean()).square().sum())
+
+
 def part_scores(
     predictions: Values, targets: Values, parts: npt.NDArray[Any], names: Sequence[str]
 ) -> dict[str, dict[str, Any]]:

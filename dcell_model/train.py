@@ -98,8 +98,9 @@ class _Training:
         self.targets = torch.from_numpy(targets)
         self.scale = self._target_scale()
         model = create(layout, dataset, parameters)
+        decay = (parameters.dango if config.model == "dango" else config).weight_decay
         optimizer = torch.optim.AdamW(
-            model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
+            model.parameters(), lr=config.lr, weight_decay=decay, fused=True
         )
         if (
             isinstance(model, DCell) and model.engine == "auto"

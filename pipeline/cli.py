@@ -100,6 +100,19 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     show.set_defaults(run=_show)
 
+    split = command(
+        "split",
+        "Split the samples of a build again, for `dcell compare`; into DIR/splits/METHOD-SEED.",
+        "dcell-data split data/kuzmin2018 --methods random gene --seeds 0 1 2",
+    )
+    split.add_argument("data", metavar="DIR", type=Path, help="folder of a build")
+    split.add_argument("--methods", nargs="+", default=["random", "gene"], metavar="METHOD",
+                       help="random, query, gene (default: random gene)")  # fmt: skip
+    split.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N")
+    split.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
+                       help="any parameter, e.g. split.test=0.2")  # fmt: skip
+    split.set_defaults(run=_split)
+
     parameters = command(
         "parameters",
         "Print all parameters as resolved, as JSON.",
@@ -177,6 +190,22 @@ def _show(options: argparse.Namespace) -> None:
     from pipeline.show import show
 
     show(DataLayout(options.data), options.genotype, options.trained)
+
+
+def _split(options: argparse.Namespace) -> None:
+    from data_specs.layout import DataLayout, read_json
+    from pipeline import split
+
+    given = read_json(path) if (path := DataLayout(options.data).parameters).is_file() else {}
+    for method in options.methods:
+        for seed in options.seeds:
+            own = [f"split.method={method}", f"split.seed={seed}"]
+            parameters = resolve(override(given, [*options.set, *own]), where="dcell-data split")
+            layout = DataLayout(options.data, f"{method}-{seed}")
+            split.run(parameters, layout)
+            counts = read_json(layout.split / "ledger.json")
+            shown = ", ".join(f"{n:,} {part}" for part, n in counts.items() if part != "method")
+            print(f"{layout.split}  {shown}")
 
 
 def _parameters(options: argparse.Namespace) -> None:
