@@ -1,7 +1,9 @@
 """Pre-training: what a gene's embedding in a network says must give back its row of the network.
 
-A linear decoder turns the embedding z(i) of gene i into weights â(i, j) = z(i) · u(j) + c(j) to all
-genes j. The loss of a network with weights a is DANGO's, in units in which 1 is an empty guess:
+A linear decoder turns the embedding z(i) of gene i into weights â(i, j) = s (z(i) · u(j) + c(j)) to
+all genes j; s is the root mean square of the network, so that a sparse network, whose weights are 0
+on the whole, is learnt as fast as a dense one. The loss of a network with weights a is DANGO's, in
+units in which 1 is an empty guess:
 
     ( Σ over edges of (â − a)²  +  λ · Σ over pairs without an edge of â² )  /  Σ over edges of a²
 
@@ -25,16 +27,18 @@ class Decoder(nn.Module):
     Args:
         genes: G.
         width: D.
+        scale: s.
     """
 
-    def __init__(self, genes: int, width: int) -> None:
+    def __init__(self, genes: int, width: int, scale: float = 1.0) -> None:
         super().__init__()
+        self.scale = scale
         self.weight = nn.Parameter(torch.randn(genes, width) * width**-0.5 * 0.1)
         self.bias = nn.Parameter(torch.zeros(genes))
 
     def forward(self, z_GD: Tensor) -> Tensor:
         """All weights `[G, G]`; for tests, and small networks."""
-        return z_GD @ self.weight.T + self.bias
+        return self.scale * (z_GD @ self.weight.T + self.bias)
 
 
 def reconstruction_loss(
@@ -51,7 +55,7 @@ def reconstruction_loss(
     """
     one = torch.ones_like(z_GD[:, :1])
     left = torch.cat([z_GD, one], dim=1)
-    right = torch.cat([decoder.weight, decoder.bias.unsqueeze(1)], dim=1)
+    right = torch.cat([decoder.weight, decoder.bias.unsqueeze(1)], dim=1) * decoder.scale
     everywhere = ((left.T @ left) * (right.T @ right)).sum()
     at_edges = (left[edges[0]] * right[edges[1]]).sum(dim=1)
     present = (at_edges - weights).square().sum()
@@ -68,8 +72,12 @@ def pretrain(model: Dango) -> dict[str, Any]:
     config, networks = model.config, model.networks
     began = time.perf_counter()
     device = model.features.weight.device
-    decoders = [Decoder(networks.num_genes, config.width).to(device) for _ in networks.names]
+    genes = networks.num_genes
     weights = [torch.from_numpy(networks.weights[n]).to(device).repeat(2) for n in networks.names]
+    decoders = [
+        Decoder(genes, config.width, float(weight.square().sum()) ** 0.5 / genes).to(device)
+        for weight in weights
+    ]
     trained = nn.ModuleList([model.features, model.encoders, *decoders])
     optimizer = torch.optim.Adam(trained.parameters(), lr=config.pretrain_lr)
 

@@ -16,7 +16,7 @@ def test_the_loss_without_writing_out_all_pairs(zero_weight: float) -> None:
     pairs, weights = torch.from_numpy(networks.edges["n0"]).T, networks.weights["n0"]
     edges = torch.cat([pairs, pairs.flip(0)], dim=1)
     weight = torch.from_numpy(weights).double().repeat(2)
-    decoder = Decoder(networks.num_genes, 4).double()
+    decoder = Decoder(networks.num_genes, 4, 0.3).double()
     decoder.bias.data.normal_()
     z = torch.randn(networks.num_genes, 4).double().requires_grad_()
     wanted = torch.zeros(networks.num_genes, networks.num_genes).double()
@@ -48,6 +48,7 @@ def test_it_reduces_the_error_of_every_network(encoder: str) -> None:
     assert account["steps"] == 100
     for name in ("n0", "n1"):
         assert account["networks"][name]["after"] < 0.8 * account["networks"][name]["before"]
+    assert account["networks"]["n2"] == {"before": 0.0, "after": 0.0}  # it has no edges
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
