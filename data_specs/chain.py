@@ -1,6 +1,7 @@
 """The chain of fingerprints: what every artefact is, and what it was made from.
 
     inputs → hierarchy → cell graph → store → split → checkpoint → predictions
+                                            → networks ↗
 
 The artefacts of a build each have a `link.json` with the digest of what they hold and the digests
 of those that they were made from; a checkpoint's link is in `train.json`, that of predictions in
@@ -31,8 +32,13 @@ ARTEFACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cell_graph": (("cell_graph.json",), ("hierarchy",)),
     "store": (("manifest.json",), (INPUTS, "cell_graph")),
     "split": (("split.parquet",), ("store",)),
+    "networks": (("networks.json",), (INPUTS, "store")),
 }
-TRAINED_ON = ("cell_graph", "store", "split")  # what a checkpoint is made from
+# What a checkpoint is made from, by the model that is trained.
+TRAINED_ON: dict[str, tuple[str, ...]] = {
+    "dcell": ("cell_graph", "store", "split"),
+    "dango": ("cell_graph", "store", "split", "networks"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +167,8 @@ def chain(layout: DataLayout, run: Path | None = None) -> Iterator[Link]:
     digests = {INPUTS: inputs_digest(layout)}
     yield Link(INPUTS, digests[INPUTS], {})
     for name in ARTEFACTS:
+        if name == "networks" and not layout.networks.is_dir():
+            continue  # a build from before there were any
         link = check(layout, name)
         digests[name] = link.digest
         yield link

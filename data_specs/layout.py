@@ -21,6 +21,7 @@ class DataLayout:
     """
 
     root: Path
+    other_split: str | None = None  # a name in `splits/`, to be read in place of `split/`
 
     @property
     def simulated(self) -> Path:
@@ -70,7 +71,17 @@ class DataLayout:
     @property
     def split(self) -> Path:
         """The part of every sample: `split.parquet`, with its ledger."""
-        return self.root / "split"
+        return self.splits / self.other_split if self.other_split else self.root / "split"
+
+    @property
+    def splits(self) -> Path:
+        """Other splits of the same samples, by name: `gene-1` is by genes, with seed 1."""
+        return self.root / "splits"
+
+    @property
+    def networks(self) -> Path:
+        """Gene networks on the store's genes (`data_specs.gene_networks`), with their ledger."""
+        return self.root / "networks"
 
     @property
     def ledger(self) -> Path:

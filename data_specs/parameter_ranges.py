@@ -9,6 +9,9 @@ from data_specs.parameter_values import unknown
 AT_LEAST: dict[str, float] = {
     "annotations.gene_id_columns": 1, "hierarchy.containment": 1, "store.block_bytes": 1,
     "genotypes.piece_bytes": 1, "genotypes.part_rows": 1, "dask.workers": 1,
+    "networks.least_weight": 0, "dango.width": 1, "dango.depth": 1, "dango.heads": 1,
+    "dango.pretrain_steps": 0, "dango.pretrain_lr": 0, "dango.zero_weight": 0,
+    "dango.weight_decay": 0,
     "split.val": 0, "split.test": 0, "model.width_min": 1, "model.width_ratio": 0,
     "model.gene_embedding": 0, "model.init_range": 0, "train.epochs": 1, "train.batch_size": 1,
     "train.lr": 0, "train.weight_decay": 0, "train.clip": 0, "train.aux_weight": 0, "train.l2": 0,
@@ -48,6 +51,11 @@ def check_ranges(section: Any, name: str, where: str) -> None:
     if name == "split" and section.val + section.test >= 1:
         raise ParameterError(
             f"{where}: val {section.val} and test {section.test} leave nothing to train on"
+        )
+    if name == "dango" and section.width % section.heads:
+        raise ParameterError(
+            f"{where}.width is {section.width}; expected a multiple of {where}.heads, "
+            f"{section.heads}"
         )
     if name == "annotations" and section.date_cutoff is not None:
         import datetime

@@ -42,6 +42,8 @@ class Sources:
     annotations: str | None = None
     genotypes: tuple[str, ...] = ()
     test_genotypes: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()  # of genes; index pairs (STRING adjacency) need network_genes
+    network_genes: str | None = None  # the gene of each index, one a line, counted from 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,13 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """Which edges of the gene networks count; DANGO's input, not DCell's."""
+
+    least_weight: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """DCell's equations (Ma et al. 2018) and the variants of them that have been tried."""
 
@@ -123,9 +132,26 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dango:
+    """The DANGO-style model (Zhang et al. 2020) on gene networks: `train.model: dango`."""
+
+    networks: tuple[str, ...] = ()  # by name; empty: all of the build's
+    encoder: Literal["sage", "gin"] = "sage"
+    aggregation: Literal["cross_attention", "pairwise"] = "cross_attention"
+    width: int = 64
+    depth: int = 2  # convolutions, so how far a gene sees
+    heads: int = 4
+    pretrain_steps: int = 200
+    pretrain_lr: float = 1e-2
+    zero_weight: float = 1.0  # what an absent edge counts in the reconstruction, a present one 1
+    weight_decay: float = 1.0  # in place of train.weight_decay: it has a number for every gene
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Train:
     """The training loop and the loss."""
 
+    model: Literal["dcell", "dango"] = "dcell"
     engine: Literal["auto", "incremental", "stratum", "reference"] = "auto"
     phenotypes: tuple[str, ...] = ()  # empty: the store's first
     epochs: int = 40
@@ -180,7 +206,9 @@ class Parameters:
     genotypes: Genotypes = field(default_factory=Genotypes)
     store: Store = field(default_factory=Store)
     split: Split = field(default_factory=Split)
+    networks: Networks = field(default_factory=Networks)
     model: Model = field(default_factory=Model)
+    dango: Dango = field(default_factory=Dango)
     train: Train = field(default_factory=Train)
     baselines: Baselines = field(default_factory=Baselines)
     dask: Dask = field(default_factory=Dask)

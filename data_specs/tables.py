@@ -35,6 +35,10 @@ ALIASES = pa.schema(
 ANNOTATIONS = pa.schema([("term", pa.large_string()), ("gene", pa.large_string())])
 # One row a term of the pruned hierarchy, sorted by (stratum, term); the root is row 0.
 STRATA = pa.schema([("term", pa.large_string()), ("stratum", pa.int64()), ("height", pa.int64())])
+# One row an edge between two genes of the store, gene_a < gene_b, sorted; weights above 0.
+NETWORK = pa.schema(
+    [("gene_a", pa.large_string()), ("gene_b", pa.large_string()), ("weight", pa.float32())]
+)
 # One row a sample, in the store's order.
 SPLIT = pa.schema([("sample", pa.int64()), ("part", pa.large_string())])
 # Parts of a split; `excluded` samples share genes with both sides of a disjoint split.

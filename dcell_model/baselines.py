@@ -10,7 +10,7 @@ A genotype is here no more than the set of its deleted genes (multi-hot, one col
 import contextlib
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-Fit = tuple[Floats, dict[str, Any]]
+NAMES = ("mean", "ridge", "mlp")
+Fit = tuple[Floats, int, dict[str, Any]]  # predictions, numbers fitted, what was chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,13 @@ class Baseline:
 
     Attributes:
         predictions: `[N, P]` float64, for the samples of every part.
+        parameters: numbers that were fitted.
         seconds: what fitting and predicting took.
         chosen: what the validation part decided.
     """
 
     predictions: Floats
+    parameters: int
     seconds: float
     chosen: dict[str, Any]
 
@@ -71,6 +74,7 @@ def fit_baselines(
     targets: npt.NDArray[Any],
     parts: npt.NDArray[Any],
     config: BaselinesConfig,
+    names: Sequence[str] = NAMES,
 ) -> dict[str, Baseline]:
     """Fit `mean`, `ridge` and `mlp` on the training part and predict all samples.
 
@@ -79,6 +83,7 @@ def fit_baselines(
         targets: `[N, P]` or `[N]`, NaN where not measured: such samples are left out.
         parts: `[N]` strings, `train`, `val`, `test` or `excluded`.
         config: the penalties to choose from, size and epochs of the network, the seed.
+        names: which to fit.
 
     Without a validation part, a tenth of the training part takes its place.
 
@@ -93,10 +98,10 @@ def fit_baselines(
         "mlp": lambda: fit_mlp(genotypes, targets, train, val, config),
     }
     fitted = {}
-    for name, fit in models.items():
+    for name in names:
         began = time.perf_counter()
-        predictions, chosen = fit()
-        fitted[name] = Baseline(predictions, round(time.perf_counter() - began, 2), chosen)
+        predictions, size, chosen = models[name]()
+        fitted[name] = Baseline(predictions, size, round(time.perf_counter() - began, 2), chosen)
     return fitted
 
 
@@ -121,7 +126,7 @@ def _train_and_val(parts: npt.NDArray[Any], targets: Floats, seed: int) -> tuple
 def fit_mean(targets: Floats, train: Bools) -> Fit:
     """Predict the mean of the training part."""
     mean: Floats = np.nanmean(targets[train], axis=0)
-    return np.tile(mean, (len(targets), 1)), {}
+    return np.tile(mean, (len(targets), 1)), len(mean), {}
 
 
 def fit_ridge(
@@ -130,7 +135,8 @@ def fit_ridge(
     """Fit additive effects of the genes to each phenotype; its penalty is chosen by MSE on `val`.
 
     Returns:
-        Predictions, and `alpha`: the penalty, or one a phenotype if there are several.
+        Predictions, their number of parameters, and `alpha`: the penalty, or one a phenotype if
+        there are several.
     """
     from sklearn.linear_model import Ridge
 
@@ -148,7 +154,8 @@ def fit_ridge(
         best = ridges[int(np.argmin(errors))]
         predictions[:, column] = best.predict(genotypes)
         alphas.append(best.alpha)
-    return predictions, {"alpha": alphas[0] if len(alphas) == 1 else alphas}
+    size = (genotypes.shape[1] + 1) * targets.shape[1]
+    return predictions, size, {"alpha": alphas[0] if len(alphas) == 1 else alphas}
 
 
 # They do well on simulated screens of 10,000 to 90,000 genotypes.
@@ -161,7 +168,7 @@ def fit_mlp(
     """Train two hidden layers with AdamW on standardised targets; keep the epoch best on `val`.
 
     Returns:
-        Predictions, and `epoch`: the one that was kept, counted from 1.
+        Predictions, their number of parameters, and `epoch`: the one that was kept, counted from 1.
     """
     mean, spread = np.nanmean(targets[train], axis=0), np.nanstd(targets[train], axis=0)
     spread[spread == 0] = 1.0
@@ -187,7 +194,7 @@ def fit_mlp(
                 break
         network.load_state_dict(weights)
         predictions: Floats = network.predict(genotypes).double().numpy() * spread + mean
-    return predictions, {"epoch": kept}
+    return predictions, sum(p.numel() for p in network.parameters()), {"epoch": kept}
 
 
 class _MultiHotMLP(nn.Module):
@@ -236,6 +243,21 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+def read_samples(
+    layout: DataLayout, parameters: Parameters
+) -> tuple[MutantStateDataset, npt.NDArray[np.float32], npt.NDArray[np.str_]]:
+    """The store of a build, the targets `[N, P]` and the part `[N]` of every sample.
+
+    Samples that a trained model leaves out, because a target is missing, are excluded.
+    """
+    dataset = MutantStateDataset(layout.store, phenotypes=target_names(layout, parameters.train))
+    targets = all_targets(dataset)
+    parts = np.full(len(dataset), "excluded")
+    for part, samples in usable_samples(targets, read_parts(layout)).items():
+        parts[samples] = part
+    return dataset, targets, parts
+
+
 def run(data: Path, target: Path, parameters: Parameters) -> dict[str, Any]:
     """Fit the baselines on the build in `data`, on the samples that DCell trains on.
 
@@ -246,12 +268,7 @@ def run(data: Path, target: Path, parameters: Parameters) -> dict[str, Any]:
     Raises:
         InputError: a part without samples.
     """
-    layout = DataLayout(data)
-    dataset = MutantStateDataset(layout.store, phenotypes=target_names(layout, parameters.train))
-    targets = all_targets(dataset)
-    parts = np.full(len(dataset), "excluded")
-    for part, samples in usable_samples(targets, read_parts(layout)).items():
-        parts[samples] = part
+    dataset, targets, parts = read_samples(DataLayout(data), parameters)
     fitted = fit_baselines(multi_hot(dataset), targets, parts, parameters.baselines)
     result: dict[str, Any] = {
         name: {

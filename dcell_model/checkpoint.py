@@ -8,9 +8,8 @@ import hashlib
 import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -19,13 +18,17 @@ from data_specs.errors import ArtefactError
 from data_specs.files import replacing
 from data_specs.parameters import Parameters, resolve
 from dcell_model.model import DCell
+from dcell_model.run_folder import trained_sections
+
+if TYPE_CHECKING:
+    from dcell_model.model_kinds import Network
 
 FORMAT, VERSION = "dcell-checkpoint", 4
 Checkpoint = dict[str, Any]
 
 
 def describe(
-    model: DCell,
+    model: "Network",
     parameters: Parameters,
     phenotypes: tuple[str, ...],
     scale: tuple[torch.Tensor, torch.Tensor],
@@ -36,18 +39,17 @@ def describe(
 
     Args:
         model: its parameters and running statistics are taken as they are.
-        parameters: of the run; model and training sections are kept, as JSON.
+        parameters: of the run; the sections of model and training are kept, as JSON.
         phenotypes: names of the P heads.
         scale: mean and standard deviation `[P]` that predictions are scaled back with.
         epoch: epochs trained.
-        made_from: digests of cell graph, store and split (`data_specs.chain`).
+        made_from: digests of cell graph, store and split, and of networks (`data_specs.chain`).
     """
-    kept = {"model": asdict(parameters.model), "train": asdict(parameters.train)}
     return {
         "format": FORMAT,
         "version": VERSION,
         "fingerprint": model.graph.fingerprint,
-        "parameters": json.dumps(kept),
+        "parameters": json.dumps(trained_sections(parameters)),
         "phenotypes": list(phenotypes),
         "target_mean": scale[0],
         "target_std": scale[1],

@@ -31,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--preset", metavar="NAME", help="paper-2018, torchcell, dcell_2017-07-19")
     train.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
                        help="any parameter, e.g. train.epochs=20")  # fmt: skip
+    train.add_argument("--model", choices=("dcell", "dango"), help="same as train.model")
     train.add_argument("--device", choices=("auto", "cpu", "cuda"), help="same as train.device")
     train.add_argument("--resume", action="store_true",
                        help="continue after the last finished epoch of the run")  # fmt: skip
@@ -46,6 +47,24 @@ def _parser() -> argparse.ArgumentParser:
     summary.add_argument("--run", metavar="DIR", type=Path, required=True, dest="folder")
     summary.set_defaults(run=_summary)
     _add_exchange(commands)
+    compare = commands.add_parser(
+        "compare",
+        help="train DCell, DANGO, ridge and a plain network on the same splits, several times",
+        description="Train models on the same splits with several seeds; print mean ± sd.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example:\n  dcell-data split data/kuzmin2018 --methods random gene --seeds 0 1 2\n"
+        "  dcell compare --data data/kuzmin2018 --out runs/compared --seeds 0 1 2",
+    )
+    compare.add_argument("--data", metavar="DIR", type=Path, required=True)
+    compare.add_argument("--out", metavar="DIR", type=Path, required=True,
+                         help="folder of the comparison; what is done in it is kept")  # fmt: skip
+    compare.add_argument("--splits", nargs="+", default=["random", "gene"], metavar="METHOD")
+    compare.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N")
+    compare.add_argument("--models", nargs="+", default=["dcell", "dango", "ridge", "mlp"],
+                         choices=["dcell", "dango", "mean", "ridge", "mlp"])  # fmt: skip
+    compare.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
+                         help="any parameter, e.g. train.epochs=20")  # fmt: skip
+    compare.set_defaults(run=_compare)
     bench = commands.add_parser(
         "bench",
         help="time training steps, loader and store build on this machine",
@@ -103,7 +122,8 @@ def _train(options: argparse.Namespace) -> None:
     given = build_parameters(options.data)
     if options.preset:
         given["preset"] = options.preset
-    assignments = [*options.set, *([f"train.device={options.device}"] if options.device else [])]
+    shortcuts = {"train.device": options.device, "train.model": options.model}
+    assignments = [*options.set, *(f"{key}={v}" for key, v in shortcuts.items() if v)]
     parameters = resolve(override(given, assignments), where="dcell train")
     train.run(options.data, options.out, parameters, resume=options.resume)
     baselines.run(options.data, options.out / "baselines.json", parameters)
@@ -134,6 +154,26 @@ def _import(options: argparse.Namespace) -> None:
     graph = CellGraph.read(DataLayout(options.data).cell_graph)
     sha256 = checkpoint.save(per_term_file.import_(options.parameters, graph), options.out)
     print(f"{options.out}: a checkpoint with SHA-256 {sha256}")
+
+
+def _compare(options: argparse.Namespace) -> None:
+    import sys
+
+    from data_specs.parameters import override, resolve
+    from dcell_model import compare, comparison_table
+    from dcell_model.run_folder import build_parameters
+
+    given = override(build_parameters(options.data), options.set)
+    record = compare.run(
+        options.data,
+        options.out,
+        resolve(given, where="dcell compare"),
+        methods=options.splits,
+        seeds=options.seeds,
+        models=options.models,
+        command=["dcell", *sys.argv[1:]],
+    )
+    comparison_table.print_record(record)
 
 
 def _bench(options: argparse.Namespace) -> None:

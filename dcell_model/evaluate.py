@@ -14,9 +14,10 @@ from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.tables import PARTS
 from dcell_model import checkpoint, plots
 from dcell_model.dataset import MutantStateDataset
+from dcell_model.model_kinds import kind_of, restore
 from dcell_model.predict import predict
 from dcell_model.run_folder import BEST, RECORD
-from dcell_model.scores import part_scores
+from dcell_model.scores import MODEL_NAMES, part_scores
 from dcell_model.targets import all_targets, read_parts, usable_samples
 
 
@@ -39,7 +40,7 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
     state = checkpoint.load(trained / BEST)
     layout = DataLayout(data)
     dataset = MutantStateDataset(layout.store, phenotypes=state["phenotypes"])
-    model = checkpoint.restore(state, dataset.graph, trained / BEST)
+    model = restore(state, layout, dataset, trained / BEST)
     refuse_other_data(layout, state["made_from"], f"the checkpoint {trained / BEST}")
     numbers = read_parts(layout)
     targets = all_targets(dataset)
@@ -51,7 +52,7 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
     targets = targets[samples]
     names = dataset.phenotypes
     metrics = {
-        "model": "dcell",
+        "model": kind_of(state),
         **part_scores(predictions, targets, parts, names),
         "baselines": read_json(baselines),
         **{key: record[key] for key in (
@@ -75,7 +76,7 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
         if test.any():
             plots.prediction_against_measurement(
                 predictions[test, 0], targets[test, 0], metrics["test"],
-                folder / "prediction.png", name=names[0],
+                folder / "prediction.png", name=names[0], model=MODEL_NAMES[metrics["model"]],
             )  # fmt: skip
     write_json(out / "metrics.json", metrics)
     return metrics

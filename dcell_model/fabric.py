@@ -3,7 +3,7 @@
 import logging
 import os
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,10 @@ from torch import Tensor
 from data_specs.errors import InputError
 from data_specs.parameters import Train as TrainConfig
 from dcell_model.dataset import MutantStateDataset
-from dcell_model.model import DCell
 from dcell_model.predict import predict
+
+if TYPE_CHECKING:
+    from dcell_model.model_kinds import Network
 
 
 def fabric_of(config: TrainConfig) -> Any:
@@ -51,7 +53,7 @@ def sum_over_processes(fabric: Any, value: Tensor) -> float:
 
 def predict_together(
     fabric: Any,
-    model: DCell,
+    model: "Network",
     dataset: MutantStateDataset,
     samples: npt.NDArray[np.int64],
     scale: tuple[Tensor, Tensor],

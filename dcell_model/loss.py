@@ -1,6 +1,6 @@
 """DCell's loss: the root's error, that of every other head, and the size of the weights."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -8,14 +8,19 @@ from torch import Tensor
 from data_specs.errors import InputError
 from dcell_model.heads import Heads, TouchedHeads
 
-if TYPE_CHECKING:
-    from dcell_model.model import DCell
+
+class Penalised(Protocol):
+    """A model whose weights can be penalised."""
+
+    def weight_penalty(self) -> Tensor:
+        """`Σ‖W‖²`."""
+        ...
 
 
 def dcell_loss(
     heads: Heads,
     targets: Tensor,
-    model: "DCell",
+    model: Penalised,
     *,
     aux_weight: float = 0.3,
     aux_reduction: str = "sum",

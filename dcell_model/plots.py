@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data_specs.figures import BLUE, GREY, INK, ORANGE, picture
-from dcell_model.scores import PART_NAMES, SCORE_NAMES
+from dcell_model.scores import MODEL_NAMES, PART_NAMES, SCORE_NAMES
 from dcell_model.scores import scores as score
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _write_scores(
 
 
 def comparison(metrics: Mapping[str, Any], path: Path) -> None:
-    """Pearson of DCell and of every baseline on the test part as bars, best baseline first.
+    """Pearson on the test part as bars: the trained model, then the baselines, best first.
 
     Args:
         metrics: as `metrics.json` holds them; without a test part, the validation part is shown.
@@ -192,9 +192,8 @@ def comparison(metrics: Mapping[str, Any], path: Path) -> None:
     part = next((part for part in PART_NAMES if part in metrics), "test")
     found = {n: row.get(part, {}).get("pearson") for n, row in metrics["baselines"].items()}
     ranked = sorted(found, key=lambda name: -2 if found[name] is None else found[name])[::-1]
-    values = {"DCell": metrics.get(part, {}).get("pearson")} | {
-        name: found[name] for name in ranked
-    }
+    model = MODEL_NAMES[metrics.get("model", "dcell")]
+    values = {model: metrics.get(part, {}).get("pearson")} | {name: found[name] for name in ranked}
     lengths = [value or 0.0 for value in values.values()]
     with picture(path, 12, 2 + 0.75 * len(values)) as figure:
         axes = figure.subplots()
@@ -212,7 +211,7 @@ def comparison(metrics: Mapping[str, Any], path: Path) -> None:
         axes.set_xlabel("Pearson correlation of predicted and measured values")
         samples = metrics.get("samples", {}).get(part)
         counted = f", {samples:,} genotypes" if samples else ""
-        axes.set_title(f"DCell and the baselines on the {PART_NAMES[part]} part{counted}")
+        axes.set_title(f"{model} and the baselines on the {PART_NAMES[part]} part{counted}")
 
 
 def _format(value: float | None, key: str) -> str:

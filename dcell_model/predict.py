@@ -1,6 +1,7 @@
 """Predictions of a trained model for the samples of a store."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +11,14 @@ from torch.utils.data import DataLoader, Subset
 
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.heads import root_of
-from dcell_model.model import DCell
+
+if TYPE_CHECKING:
+    from dcell_model.model_kinds import Network
 
 
 @torch.no_grad()
 def predict(
-    model: DCell,
+    model: "Network",
     dataset: MutantStateDataset,
     samples: Sequence[int] | npt.NDArray[np.int64],
     scale: tuple[Tensor, Tensor],
@@ -34,7 +37,7 @@ def predict(
     Returns:
         `[n, P]` float64.
     """
-    training, device = model.training, model.bias.device
+    training, device = model.training, next(model.parameters()).device
     model.eval()
     loader = DataLoader(Subset(dataset, np.asarray(samples).tolist()), batch_size=batch_size)
     heads = (model(batch.to(device), dense=False) for batch in loader)

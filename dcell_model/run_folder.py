@@ -7,7 +7,7 @@ from typing import Any
 
 from data_specs.errors import InputError
 from data_specs.layout import DataLayout, read_json, refuse_foreign, write_json
-from data_specs.parameters import Parameters
+from data_specs.parameters import Parameters, resolve
 
 MARKER = "dcell-run.json"
 RUN = {"format": "dcell-run", "version": 1}
@@ -36,16 +36,16 @@ def refuse_changes(trained_with: str, parameters: Parameters, path: Path) -> Non
     """Refuse to resume a run with other parameters than it began with.
 
     Args:
-        trained_with: the sections `model` and `train` as a checkpoint holds them, in JSON.
+        trained_with: `trained_sections` as a checkpoint holds them, in JSON.
         parameters: those given now.
         path: of the checkpoint, for the message.
 
     Raises:
         InputError: names the first parameter that differs.
     """
-    before = _flat(json.loads(trained_with))
-    sections = (("model", parameters.model), ("train", parameters.train))
-    now = _flat({name: dataclasses.asdict(section) for name, section in sections})
+    # Keys that came later have the value that was the only one.
+    before = _flat(trained_sections(resolve(json.loads(trained_with), where=str(path))))
+    now = _flat(trained_sections(parameters))
     free = FREE | ({"train.epochs"} if parameters.train.schedule == "constant" else set())
     for key in sorted((before.keys() | now.keys()) - free):
         if before.get(key) != now.get(key):
@@ -53,6 +53,13 @@ def refuse_changes(trained_with: str, parameters: Parameters, path: Path) -> Non
                 f"{path}: was trained with {key}={before.get(key)}, now it is {now.get(key)}; a "
                 "run is resumed with the parameters that it began with"
             )
+
+
+def trained_sections(parameters: Parameters) -> dict[str, dict[str, Any]]:
+    """The sections that a trained model depends on: its own, and that of the training."""
+    own = "dango" if parameters.train.model == "dango" else "model"
+    names = (own, "train")
+    return {name: dataclasses.asdict(getattr(parameters, name)) for name in names}
 
 
 def _flat(sections: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch import Tensor
 Values = npt.NDArray[Any] | Tensor
 # How they are called where people read them; the part that judges a model comes first.
 PART_NAMES = {"test": "test", "val": "validation", "train": "training"}
+MODEL_NAMES = {"dcell": "DCell", "dango": "DANGO"}
 SCORE_NAMES = {"pearson": "Pearson", "spearman": "Spearman", "mse": "MSE"}
 
 
@@ -41,6 +42,19 @@ def scores(predicted: Values, measured: Values) -> dict[str, float | None]:
         "spearman": float(pearson_corrcoef(_ranks(p), _ranks(m))),
         "mse": mse,
     }
+
+
+def r_squared(predicted: Values, measured: Values) -> float | None:
+    """Share of the variance of measurements `[N]` that predictions `[N]` explain.
+
+    1 less squared error over squared deviation from the mean of these very measurements, so that a
+    prediction worse than this mean is below 0. None where it is not defined, as in `scores`.
+    """
+    p, m = _float64(predicted), _float64(measured)
+    p, m = p[~m.isnan()], m[~m.isnan()]
+    if len(p) < 2 or bool((m == m[0]).all()) or not bool(p.isfinite().all()):
+        return None
+    return float(1 - (p - m).square().sum() / (m - m.mean()).square().sum())
 
 
 def part_scores(

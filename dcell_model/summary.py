@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dcell_model.scores import PART_NAMES, SCORE_NAMES
+from dcell_model.scores import MODEL_NAMES, PART_NAMES, SCORE_NAMES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -128,13 +128,13 @@ def _steps(steps: Iterable[Mapping[str, Any]]) -> "Table":
 
 
 def _scores(metrics: Mapping[str, Any]) -> "Table":
-    """One line a model, DCell first; the best of each score is bold."""
+    """One line a model, the trained one first; the best of each score is bold."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     part = next((part for part in PART_NAMES if part in metrics), "test")
-    rows = {"DCell": metrics, **metrics["baselines"]}
+    rows = {MODEL_NAMES[metrics["model"]]: metrics, **metrics["baselines"]}
     found = {name: row.get(part, {}) for name, row in rows.items()}
     table = Table(box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
     phenotype = "".join(f", {name}" for name in metrics.get("phenotypes", [])[:1])

@@ -1,4 +1,4 @@
-"""Stage `train`: fit a DCell to the training part of a store.
+"""Stage `train`: fit a DCell, or what `train.model` names, to the training part of a store.
 
 Lightning Fabric moves the model and batches to the device, casts, scales to several processes and
 clips; the loop itself is the one below. Epochs are the unit of resumption: `last.pt` is written
@@ -29,20 +29,29 @@ from dcell_model.fabric import fabric_of, predict_together, sum_over_processes
 from dcell_model.loss import dcell_loss
 from dcell_model.memory import keep_freed_memory
 from dcell_model.model import DCell
+from dcell_model.model_kinds import Network, create, prepare
 from dcell_model.progress import live_metrics, progress_bar
 from dcell_model.run_folder import BEST, LAST, RECORD, prepare_folder, refuse_changes
 from dcell_model.scores import scores
 from dcell_model.targets import all_targets, read_parts, target_names, usable_samples
 
 
-def run(data: Path, out: Path, parameters: Parameters, *, resume: bool = False) -> dict[str, Any]:
+def run(
+    data: Path,
+    out: Path,
+    parameters: Parameters,
+    *,
+    resume: bool = False,
+    split: str | None = None,
+) -> dict[str, Any]:
     """Train on the build in `data`; write checkpoints, history and live metrics into `out`.
 
     Args:
         data: folder of a build.
         out: folder of the run; an earlier run in it is replaced, or continued with `resume`.
-        parameters: sections `model` and `train` are used.
+        parameters: sections `train` and `model`, or that of another model, are used.
         resume: continue after the last finished epoch, as if never stopped.
+        split: name of another split of the build (`DataLayout.splits`).
 
     Returns:
         The record that is also in `out/train.json`: epochs, best epoch, seconds per epoch, ….
@@ -52,7 +61,7 @@ def run(data: Path, out: Path, parameters: Parameters, *, resume: bool = False) 
     """
     config = parameters.train
     keep_freed_memory()
-    layout = DataLayout(data)
+    layout = DataLayout(data, split)
     dataset = MutantStateDataset(layout.store, phenotypes=target_names(layout, config))
     targets = all_targets(dataset)
     samples = usable_samples(targets, read_parts(layout))
@@ -80,30 +89,32 @@ class _Training:
         resume: bool,
     ) -> None:
         self.fabric, self.layout, self.dataset, self.samples = fabric, layout, dataset, samples
-        self.made_from = {name: digest_of(layout, name) for name in TRAINED_ON}
+        self.made_from = {
+            name: digest_of(layout, name) for name in TRAINED_ON[parameters.train.model]
+        }
         self.parameters, self.config, self.out = parameters, parameters.train, out
         config = self.config
         self.engine_reason = "train.engine"
         self.targets = torch.from_numpy(targets)
         self.scale = self._target_scale()
-        model = DCell(
-            dataset.graph,
-            parameters.model,
-            phenotypes=len(dataset.phenotypes),
-            engine=config.engine,
-        )
+        model = create(layout, dataset, parameters)
+        decay = (parameters.dango if config.model == "dango" else config).weight_decay
         optimizer = torch.optim.AdamW(
-            model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
+            model.parameters(), lr=config.lr, weight_decay=decay, fused=True
         )
-        if model.engine == "auto":  # by samples that a resumed run has, too
+        if isinstance(model, DCell) and model.engine == "auto":
+            # By samples that a resumed run has, too.
             some = dataset.batch(samples["train"][: config.batch_size])
             model.engine, self.engine_reason = pick_engine(model, some)
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {"epoch": 0, "value": -math.inf, "sha256": ""}
         # How far the epoch under way has come: steps done, and their loss so far.
         self.under_way = {"steps": 0, "loss": 0.0, "samples": 0}
+        self.preparation: dict[str, Any] = {}
         if resume:
             self._restore(model, optimizer)
+        else:
+            self.preparation = prepare(model.to(fabric.device))
         self.plain_model = model
         self.model, self.optimizer = fabric.setup(model, optimizer)
         model.sync_batchnorm = config.sync_batchnorm and fabric.world_size > 1
@@ -254,11 +265,14 @@ class _Training:
         )  # fmt: skip
         if improved:
             self.best["sha256"] = checkpoint.save(state, self.out / BEST)
-        progress = {"best": self.best, "history": self.history, "under_way": self.under_way}
+        progress = {
+            "best": self.best, "history": self.history, "under_way": self.under_way,
+            "preparation": self.preparation,
+        }  # fmt: skip
         optimizer = self.optimizer.state_dict()
         checkpoint.save(state | {"optimizer": optimizer, **progress}, self.out / LAST)
 
-    def _restore(self, model: DCell, optimizer: torch.optim.Optimizer) -> None:
+    def _restore(self, model: Network, optimizer: torch.optim.Optimizer) -> None:
         path = self.out / LAST
         state = checkpoint.load(path)
         refuse_other_data(self.layout, state["made_from"], f"the checkpoint {path}")
@@ -267,6 +281,7 @@ class _Training:
         optimizer.load_state_dict(state["optimizer"])
         self.history, self.best = state["history"], state["best"]
         self.under_way = state["under_way"]
+        self.preparation = state.get("preparation", {})
         if self.under_way["steps"] and self.under_way["processes"] != self.fabric.world_size:
             raise InputError(
                 f"{path}: stopped in the middle of an epoch on {self.under_way['processes']} "
@@ -276,6 +291,7 @@ class _Training:
     def _record(self) -> dict[str, Any]:
         times = [row["seconds"] for row in self.history]
         return {
+            "model": self.config.model,
             "epochs": len(self.history),
             "best_epoch": self.best["epoch"],
             "seconds_per_epoch": float(np.median(times)),
@@ -288,6 +304,7 @@ class _Training:
             "fingerprint": self.dataset.graph.fingerprint,
             "link": Link("checkpoint", self.best["sha256"], self.made_from).to_json(),
             "phenotypes": list(self.dataset.phenotypes),
+            **({"pretraining": self.preparation} if self.preparation else {}),
             "history": self.history,
         }
 

@@ -12,6 +12,7 @@ from pipeline import (
     genotypes,
     hierarchy,
     ledger,
+    networks,
     ontology,
     simulate,
     sources,
@@ -34,6 +35,7 @@ STAGES: dict[str, Stage] = {
     "cell_graph": cell_graph.run,
     "store": store.run,
     "split": split.run,
+    "networks": networks.run,
 }
 
 

@@ -119,6 +119,18 @@ def _parser() -> argparse.ArgumentParser:
         "--out", metavar="DIR", type=Path, required=True, help="folder for the files, new or empty"
     )
     export.set_defaults(run=_export)
+    split = command(
+        "split",
+        "Split the samples of a build again, for `dcell compare`; into DIR/splits/METHOD-SEED.",
+        "dcell-data split data/kuzmin2018 --methods random gene --seeds 0 1 2",
+    )
+    split.add_argument("data", metavar="DIR", type=Path, help="folder of a build")
+    split.add_argument("--methods", nargs="+", default=["random", "gene"], metavar="METHOD",
+                       help="random, query, gene (default: random gene)")  # fmt: skip
+    split.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N")
+    split.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
+                       help="any parameter, e.g. split.test=0.2")  # fmt: skip
+    split.set_defaults(run=_split)
 
     parameters = command(
         "parameters",
@@ -204,6 +216,22 @@ def _export(options: argparse.Namespace) -> None:
 
     for file in export(options.source, options.kind, options.out):
         print(f"{file}  {file.stat().st_size:,} bytes")
+
+
+def _split(options: argparse.Namespace) -> None:
+    from data_specs.layout import DataLayout, read_json
+    from pipeline import split
+
+    given = read_json(path) if (path := DataLayout(options.data).parameters).is_file() else {}
+    for method in options.methods:
+        for seed in options.seeds:
+            own = [f"split.method={method}", f"split.seed={seed}"]
+            parameters = resolve(override(given, [*options.set, *own]), where="dcell-data split")
+            layout = DataLayout(options.data, f"{method}-{seed}")
+            split.run(parameters, layout)
+            counts = read_json(layout.split / "ledger.json")
+            shown = ", ".join(f"{n:,} {part}" for part, n in counts.items() if part != "method")
+            print(f"{layout.split}  {shown}")
 
 
 def _parameters(options: argparse.Namespace) -> None:

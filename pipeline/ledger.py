@@ -13,13 +13,15 @@ def assemble(layout: DataLayout) -> dict[str, Any]:
     """Join the parts that the stages wrote.
 
     Keys: those of the annotation lines (lines, dropped, kept, remapped), the pruning `steps`,
-    `strata`, `heights`, `leaves`, `inputs`, then `genotypes`, `store` and `split`.
+    `strata`, `heights`, `leaves`, `inputs`, then `genotypes`, `store`, `split` and, where any were
+    given, `networks`.
     """
 
     def part(folder: Path) -> dict[str, Any]:
         values: dict[str, Any] = read_json(folder / "ledger.json")
         return values
 
+    networks = part(layout.networks)["networks"] if layout.networks.is_dir() else {}
     return {
         **part(layout.annotations),
         **part(layout.hierarchy),
@@ -28,6 +30,7 @@ def assemble(layout: DataLayout) -> dict[str, Any]:
         "genotypes": part(layout.genotypes),
         "store": part(layout.store),
         "split": part(layout.split),
+        **({"networks": networks} if networks else {}),
     }
 
 

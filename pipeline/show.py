@@ -57,6 +57,12 @@ def show(layout: DataLayout, genotype: str | None = None, run: Path | None = Non
     parts = ", ".join(f"{split[p]:,} {p}" for p in ("train", "val", "test") if split[p])
     excluded = f", {split['excluded']:,} excluded" if split.get("excluded") else ""
     _line("split", f"{split['method']}: {parts}{excluded}")
+    path = layout.networks / "ledger.json"
+    networks = read_json(path)["networks"] if path.is_file() else {}
+    for name, network in networks.items():
+        kept = f"{network['edges']:,} edges between {network['genes']:,} genes"
+        dropped = {"dropped": {k: n for k, n in network["dropped"].items() if n}}
+        _line("network", f"{name}: {kept}{_list(dropped)}")
     _line("fingerprint", graph.fingerprint)
     _show_genotype(graph, reader, genotype)
     _show_chain(layout, run)

@@ -1,8 +1,9 @@
-"""Stage `simulate`: the three raw inputs of the demo, drawn from a hidden hierarchical truth.
+"""Stage `simulate`: the raw inputs of the demo, drawn from a hidden hierarchical truth.
 
 Nothing is measured here, so what can be learnt is known: `truth.json` says it. The parts are the
-cell (`simulated_cell`), what is known of it (`simulated_knowledge`), the screen of its mutants
-(`simulated_screen`) and the function behind their scores (`hidden_truth`).
+cell (`simulated_cell`), what is known of it (`simulated_knowledge`), what is measured between its
+genes (`simulated_networks`), the screen of its mutants (`simulated_screen`) and the function behind
+their scores (`hidden_truth`).
 """
 
 import json
@@ -29,6 +30,7 @@ from pipeline.hidden_truth import (
 )
 from pipeline.simulated_cell import NAMES, Cell, Ints, draw_cell, least_annotations
 from pipeline.simulated_knowledge import draw_aliases, write_gaf, write_obo
+from pipeline.simulated_networks import draw_networks
 from pipeline.simulated_pairs import PIECE, QUERY_SHARE, draw_pairs, write_pairs
 from pipeline.simulated_screen import COLUMNS, Screen, draw_screen, measure
 from pipeline.stage import run_stage
@@ -38,12 +40,13 @@ PLANTED_SHARE, MOST_PLANTED = 0.08, 120  # of the terms; and how many at most
 
 @dataclass(frozen=True, slots=True)
 class RawInputs:
-    """Contents of the four files, and what is behind them."""
+    """Contents of the files, and what is behind them."""
 
     ontology: str  # OBO 1.4
     annotations: str  # GAF 2.2
     genotypes: str  # tab-separated, columns of Kuzmin et al. 2018, Data S1
     truth: str  # JSON
+    networks: dict[str, str]  # by name: tab-separated gene_a, gene_b, weight
     cell: Cell = field(compare=False)
     hidden: Truth = field(compare=False)
 
@@ -69,6 +72,7 @@ def simulate(config: Simulate) -> RawInputs:
         annotations=write_gaf(cell, aliases, below(cell, planted), of_knowledge),
         genotypes=table.write_csv(separator="\t", quote_style="never", float_precision=4),
         truth=json.dumps({"seed": config.seed, "noise": config.noise} | told, indent=2) + "\n",
+        networks=draw_networks(cell, np.random.default_rng([config.seed, 2])),
         cell=cell,
         hidden=truth,
     )
@@ -140,7 +144,7 @@ def _fit(predicted: Floats, measured: Floats) -> dict[str, float]:
 
 
 def run(parameters: Parameters, layout: DataLayout) -> None:
-    """Write `ontology.obo`, `annotations.gaf`, `genotypes.tsv` and `truth.json`.
+    """Write `ontology.obo`, `annotations.gaf`, `genotypes.tsv`, `truth.json` and the networks.
 
     With `simulate.pairs`, a genome-wide screen too: `pairs.tsv`.
     """
@@ -154,6 +158,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             ("annotations.gaf", inputs.annotations),
             ("genotypes.tsv", inputs.genotypes),
             ("truth.json", inputs.truth),
+            *((f"{network}.tsv", text) for network, text in inputs.networks.items()),
         ):
             (folder / name).write_text(text, encoding="utf-8")
         if config.pairs:

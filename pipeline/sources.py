@@ -24,6 +24,8 @@ SIMULATED = {
     "annotations": "simulated/annotations.gaf",
     "genotypes": "simulated/genotypes.tsv",
 }
+SIMULATED_NETWORKS = ("simulated/complexes.tsv", "simulated/coexpression.tsv")
+_OF_THE_BUILD = {*SIMULATED.values(), *SIMULATED_NETWORKS}
 
 
 def fetch(source: Source, cache: Path | None = None) -> Path:
@@ -70,8 +72,9 @@ def settle(config: SourcesConfig, layout: DataLayout) -> dict[str, Any]:
     """Find the raw files by role.
 
     Returns:
-        `{"profile", "ontology", "annotations", "genotypes": […], "test_genotypes": […]}` with
-        paths as strings; `annotations` is None where the ontology file brings its own.
+        `{"profile", "ontology", "annotations", "genotypes": […], "test_genotypes": […],
+        "networks": […], "network_genes"}` with paths as strings; `annotations` is None where the
+        ontology file brings its own, `network_genes` where no network needs it.
 
     Raises:
         InputError: a role without a file, or a file that cannot be had.
@@ -82,9 +85,11 @@ def settle(config: SourcesConfig, layout: DataLayout) -> dict[str, Any]:
         "genotypes": _own(config.genotypes),
     }
     own_ontology = bool(given["ontology"])
+    networks = _own(config.networks)
     if config.profile == "demo" and not own_ontology:
         for role, name in SIMULATED.items():
             given[role] = given[role] or [name]
+        networks = networks or list(SIMULATED_NETWORKS)
     for source in PROFILES.get(config.profile, ()):
         if not given[source.role] and not (source.role == "annotations" and own_ontology):
             given[source.role] = [str(fetch(source))]
@@ -97,6 +102,8 @@ def settle(config: SourcesConfig, layout: DataLayout) -> dict[str, Any]:
         "annotations": given["annotations"][0] if given["annotations"] else None,
         "genotypes": given["genotypes"],
         "test_genotypes": _own(config.test_genotypes),
+        "networks": networks,
+        "network_genes": _own([config.network_genes])[0] if config.network_genes else None,
     }
     for name in _files(settled):
         if not located(layout, name).is_file():
@@ -106,7 +113,7 @@ def settle(config: SourcesConfig, layout: DataLayout) -> dict[str, Any]:
 
 def _own(names: Sequence[str]) -> list[str]:
     """A user's files, by names that are not those of simulated ones."""
-    return [str(Path(n).absolute()) if n in SIMULATED.values() else n for n in names]
+    return [str(Path(n).absolute()) if n in _OF_THE_BUILD else n for n in names]
 
 
 def describe(name: str, path: Path) -> dict[str, Any]:
@@ -127,8 +134,9 @@ def describe(name: str, path: Path) -> dict[str, Any]:
 
 
 def _files(settled: dict[str, Any]) -> list[str]:
-    single = [settled["ontology"], settled["annotations"]]
-    return [*filter(None, single), *settled["genotypes"], *settled["test_genotypes"]]
+    single = [settled["ontology"], settled["annotations"], settled["network_genes"]]
+    several = ("genotypes", "test_genotypes", "networks")
+    return [*filter(None, single), *(name for role in several for name in settled[role])]
 
 
 def input_files(layout: DataLayout, role: str) -> list[tuple[str, Path]]:
@@ -139,7 +147,7 @@ def input_files(layout: DataLayout, role: str) -> list[tuple[str, Path]]:
     """
     settled = read_json(layout.sources / "sources.json")
     digests = {entry["path"]: entry["sha256"] for entry in settled["inputs"]}
-    given = settled[role] or []
+    given = settled.get(role) or []
     files = [
         (name, located(layout, name)) for name in ([given] if isinstance(given, str) else given)
     ]
@@ -156,7 +164,7 @@ def input_files(layout: DataLayout, role: str) -> list[tuple[str, Path]]:
 
 def located(layout: DataLayout, name: str) -> Path:
     """Where a file of `sources.json` lies: simulated ones are named from the build's folder on."""
-    return layout.root / name if name in SIMULATED.values() else Path(name)
+    return layout.root / name if name in _OF_THE_BUILD else Path(name)
 
 
 _VERSION_TAGS = ("data-version:", "!date-generated:", "!Date:", "!Submission Date:")

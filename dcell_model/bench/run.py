@@ -5,10 +5,8 @@ are timed ("yardstick"): where these drift, so did the machine.
 """
 
 import datetime
-import importlib.metadata
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -25,8 +23,7 @@ from data_specs.layout import DataLayout, read_json, write_json
 from dcell_model.bench import loader, step
 from dcell_model.bench.published import PUBLISHED
 from dcell_model.bench.step import Step
-
-PACKAGES = ("torch", "numpy", "polars", "pyarrow", "lmdb", "triton", "cellmaps_vnn")
+from dcell_model.provenance import commit, hardware, versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,9 +236,9 @@ def provenance(command: Sequence[str]) -> dict[str, Any]:
     return {
         "command": " ".join(command),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
-        "hardware": _hardware(),
-        "versions": _versions(),
+        "commit": commit(),
+        "hardware": hardware(),
+        "versions": versions(),
     }
 
 
@@ -268,38 +265,6 @@ def _rate(row: dict[str, Any]) -> str:
     if "failed" in row:
         return f"not measured: {row['failed'][:60]}"
     return f"{row['samples_per_second']['median']:>12,.1f}/s"
-
-
-def _hardware() -> dict[str, Any]:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        cpu = names[0].partition(":")[2].strip() if names else cpu
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {"cpu": cpu, "cores": os.cpu_count(), "threads": torch.get_num_threads(),
-            "memory_gib": round(memory), "gpu": gpu}  # fmt: skip
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = "not installed"
-    return versions
-
-
-def _commit() -> str:
-    """The commit, with a plus sign where files have changed since."""
-    here = Path(__file__).parent
-    try:
-        ask = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=40"]
-        return subprocess.check_output(ask, text=True, stderr=subprocess.DEVNULL).strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown: not a git checkout"
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -46,7 +46,8 @@ def faults(layout: DataLayout, run: Path | None = None) -> dict[str, str]:
 def test_the_whole_chain_fits(layout: DataLayout, tmp_path: Path) -> None:
     run = trained(layout.root, tmp_path / "run")
     links = list(chain.chain(layout, run))
-    names = ["inputs", "hierarchy", "cell_graph", "store", "split", "checkpoint", "predictions"]
+    names = ["inputs", "hierarchy", "cell_graph", "store", "split", "networks", "checkpoint",
+             "predictions"]  # fmt: skip
     assert [link.name for link in links] == names
     assert not faults(layout, run)
     digests = {link.name: link.digest for link in links}
@@ -77,7 +78,10 @@ def test_a_changed_file(layout: DataLayout, changed: str, broken: str) -> None:
     [
         ("hierarchy", {"cell_graph": "another hierarchy"}),
         ("cell_graph", {"cell_graph": "another hierarchy", "store": "another cell graph"}),
-        ("store", {"store": "another cell graph", "split": "another store"}),
+        (
+            "store",
+            {"store": "another cell graph", "split": "another store", "networks": "another store"},
+        ),
         ("split", {"split": "another store"}),
     ],
 )

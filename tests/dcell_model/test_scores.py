@@ -8,7 +8,7 @@ import pytest
 import scipy.stats
 import torch
 
-from dcell_model.scores import part_scores, scores
+from dcell_model.scores import part_scores, r_squared, scores
 
 
 def test_too_few_samples() -> None:
@@ -82,3 +82,13 @@ def test_parts() -> None:
     }
     single = part_scores(predictions[:, :1], targets[:, :1], parts, ["a"])
     assert set(single["test"]) == {"pearson", "spearman", "mse"}
+
+
+def test_r_squared() -> None:
+    measured = np.array([1.0, 2.0, 3.0, np.nan])
+    assert r_squared(measured, measured) == 1.0
+    assert r_squared(np.full(4, 2.0), measured) == 0.0
+    assert r_squared(np.array([3.0, 2.0, 1.0, 0.0]), measured) == -3.0
+    assert r_squared(measured[:1], measured[:1]) is None
+    assert r_squared(np.array([1.0, np.inf, 0.0, 0.0]), measured) is None
+    assert r_squared(np.ones(3), np.ones(3)) is None

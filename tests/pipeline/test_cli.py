@@ -1,6 +1,7 @@
 """The command `dcell-data`."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,18 @@ def test_unknown_parameter(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     assert "unknown 'hierarchy.containmnt'; did you mean 'hierarchy.containment'?" in message
 
 
+def test_split_again(capsys: pytest.CaptureFixture[str], tiny_build: Path, tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    shutil.copytree(tiny_build, build)
+    printed = run(capsys, "split", str(build), "--methods", "random", "--seeds", "0", "1")
+    assert "random-1  35 train, 5 val, 5 test" in printed
+    parts = [(build / "splits" / f"random-{n}" / "split.parquet").read_bytes() for n in (0, 1)]
+    assert parts[0] != parts[1]
+    # The seed of the build is 0: this is its own split once more.
+    assert parts[0] == (build / "split" / "split.parquet").read_bytes()
+    assert "FAIL" not in run(capsys, "verify", str(build))
+
+
 def test_parameters(capsys: pytest.CaptureFixture[str]) -> None:
     values = json.loads(run(capsys, "parameters", "--preset", "paper-2018"))
     assert values["hierarchy"]["containment"] == 6
@@ -64,11 +77,12 @@ def test_simulate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     run(capsys, "simulate", "--set", *small, "--out", str(out))
     assert {path.name for path in out.iterdir()} == {
         "ontology.obo", "annotations.gaf", "genotypes.tsv", "truth.json",
+        "complexes.tsv", "coexpression.tsv",
     }  # fmt: skip
     assert "name a new or empty folder" in fail(capsys, "simulate", "--out", str(out))
 
 
-@pytest.mark.parametrize("command", ["build", "simulate", "verify", "show", "parameters"])
+@pytest.mark.parametrize("command", ["build", "simulate", "verify", "show", "split", "parameters"])
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
     with pytest.raises(SystemExit):
         cli.main([command, "--help"])

@@ -360,7 +360,7 @@ def test_the_allowed_limits_work(corner: Simulate, seed: int) -> None:
     assert sum(len(genes) == 3 for genes in set(deleted)) == corner.triples
 
 
-def test_run_writes_four_files(tmp_path: Path, smallest: RawInputs) -> None:
+def test_run_writes_the_files(tmp_path: Path, smallest: RawInputs) -> None:
     values = {key: getattr(SMALLEST, key) for key in Simulate.__slots__}
     layout = DataLayout(tmp_path / "data")
     for _ in range(2):  # a second run takes the place of the first
@@ -371,5 +371,6 @@ def test_run_writes_four_files(tmp_path: Path, smallest: RawInputs) -> None:
             "annotations.gaf": smallest.annotations,
             "genotypes.tsv": smallest.genotypes,
             "truth.json": smallest.truth,
+            **{f"{name}.tsv": text for name, text in smallest.networks.items()},
         }
     assert [path.name for path in layout.root.iterdir()] == ["simulated"]

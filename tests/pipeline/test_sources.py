@@ -73,12 +73,14 @@ def test_no_network(tmp_path: Path) -> None:
 def test_demo_profile(tmp_path: Path) -> None:
     layout = DataLayout(tmp_path)
     layout.simulated.mkdir()
-    for name in ("ontology.obo", "annotations.gaf", "genotypes.tsv"):
+    for name in ("ontology.obo", "annotations.gaf", "genotypes.tsv", "complexes.tsv",
+                 "coexpression.tsv"):  # fmt: skip
         (layout.simulated / name).write_text("x")
     settled = settle(Sources(), layout)
     assert settled["ontology"] == "simulated/ontology.obo"  # from the build's folder on
     assert located(layout, settled["ontology"]) == layout.simulated / "ontology.obo"
     assert settled["genotypes"] == ["simulated/genotypes.tsv"]
+    assert settled["networks"] == ["simulated/complexes.tsv", "simulated/coexpression.tsv"]
 
 
 def test_own_files_are_not_taken_for_simulated_ones(

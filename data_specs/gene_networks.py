@@ -1,0 +1,108 @@
+"""Gene networks on disk: one table of edges each, and the manifest that names them.
+
+`networks.json` holds format, version, and of every network its table's SHA-256; `NAME.parquet` has
+the columns of `data_specs.tables.NETWORK`. Genes are those of the store: the cell graph's, then
+those without annotation, so that a gene has one index in all networks and in the store.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from data_specs.errors import ArtefactError, InputError
+from data_specs.files import sha256_of
+from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.tables import NETWORK
+
+MANIFEST = "networks.json"
+FORMAT = {"format": "dcell-networks", "version": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class GeneNetworks:
+    """Undirected weighted networks over the same G genes, by name.
+
+    Attributes:
+        num_genes: G.
+        edges: `[E, 2]` int64 gene indices of each network, every edge once.
+        weights: `[E]` float32 above 0 of each network.
+    """
+
+    num_genes: int
+    edges: dict[str, npt.NDArray[np.int64]]
+    weights: dict[str, npt.NDArray[np.float32]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the networks, sorted."""
+        return tuple(sorted(self.edges))
+
+
+def write_manifest(folder: Path, names: Sequence[str]) -> None:
+    """Name the tables that a folder holds, with their checksums."""
+    tables = {name: sha256_of(folder / f"{name}.parquet") for name in sorted(names)}
+    write_json(folder / MANIFEST, FORMAT | {"networks": tables})
+
+
+def read_networks(
+    layout: DataLayout, gene_ids: Sequence[str], names: Sequence[str] = ()
+) -> GeneNetworks:
+    """Read the networks of a build.
+
+    Args:
+        layout: of the build.
+        gene_ids: names of all gene indices of its store.
+        names: which; empty reads all.
+
+    Raises:
+        ArtefactError: a table is missing, damaged, or names a gene that the store has not.
+        InputError: the build has no networks, or none of a name.
+    """
+    folder = layout.networks
+    if not (folder / MANIFEST).is_file():
+        raise InputError(f"{folder}: no networks; {_ADVICE}")
+    manifest = read_json(folder / MANIFEST)
+    if {key: manifest.get(key) for key in FORMAT} != FORMAT:
+        raise ArtefactError(f"{folder / MANIFEST}: expected {FORMAT}. Build the data again.")
+    tables: dict[str, str] = manifest["networks"]
+    if not tables:
+        raise InputError(f"{folder}: the build has no networks; {_ADVICE}")
+    for name in names:
+        if name not in tables:
+            raise InputError(f"{folder}: no network '{name}'; it has {', '.join(tables)}")
+    index = pa.array(gene_ids, pa.large_string())
+    edges, weights = {}, {}
+    for name in sorted(names or tables):
+        path = folder / f"{name}.parquet"
+        table = _read(path, tables[name])
+        ends = [pc.index_in(table[column], index) for column in ("gene_a", "gene_b")]
+        if any(column.null_count for column in ends):
+            raise ArtefactError(f"{path}: a gene that the store has not. Build the data again.")
+        edges[name] = np.stack([c.to_numpy().astype(np.int64) for c in ends], axis=1)
+        weights[name] = np.array(table["weight"].to_numpy())  # torch asks for a writable one
+    return GeneNetworks(len(gene_ids), edges, weights)
+
+
+_ADVICE = "build the data with sources.networks=[F, …], or with sources.profile=demo"
+
+
+def _read(path: Path, sha256: str) -> Any:
+    try:
+        if sha256_of(path) != sha256:
+            raise ArtefactError(
+                f"{path}: its checksum is not the one that {MANIFEST} names; the files are damaged "
+                "or mixed. Build the data again."
+            )
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise ArtefactError(f"{path}: not readable ({error}). Build the data again.") from None
+    if table.schema.names != NETWORK.names:
+        raise ArtefactError(f"{path}: columns {table.schema.names}; expected {NETWORK.names}")
+    return table

@@ -1,0 +1,106 @@
+"""Pre-training: what a gene's embedding in a network says must give back its row of the network.
+
+A linear decoder turns the embedding z(i) of gene i into weights â(i, j) = s (z(i) · u(j) + c(j)) to
+all genes j; s is the root mean square of the network, so that a sparse network, whose weights are 0
+on the whole, is learnt as fast as a dense one. The loss of a network with weights a is DANGO's, in
+units in which 1 is an empty guess:
+
+    ( Σ over edges of (â − a)²  +  λ · Σ over pairs without an edge of â² )  /  Σ over edges of a²
+
+λ (`dango.zero_weight`) is small where an absent edge may just be an unknown one. The second sum has
+G² terms, but is `λ (Σ over all pairs of â² − Σ over edges of â²)`, and the sum over all pairs of â²
+is the sum over the product of two D × D matrices, `ZᵀZ` and `UᵀU`: no row is ever written out.
+"""
+
+import time
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dcell_model.dango.model import Dango
+
+
+class Decoder(nn.Module):
+    """`u` and `c` of one network; of no use once the encoder is trained.
+
+    Args:
+        genes: G.
+        width: D.
+        scale: s.
+    """
+
+    def __init__(self, genes: int, width: int, scale: float = 1.0) -> None:
+        super().__init__()
+        self.scale = scale
+        self.weight = nn.Parameter(torch.randn(genes, width) * width**-0.5 * 0.1)
+        self.bias = nn.Parameter(torch.zeros(genes))
+
+    def forward(self, z_GD: Tensor) -> Tensor:
+        """All weights `[G, G]`; for tests, and small networks."""
+        return self.scale * (z_GD @ self.weight.T + self.bias)
+
+
+def reconstruction_loss(
+    z_GD: Tensor, decoder: Decoder, edges: Tensor, weights: Tensor, zero_weight: float
+) -> Tensor:
+    """How far the decoded weights are from the network's, relative to an empty guess.
+
+    Args:
+        z_GD: embeddings.
+        decoder: of this network.
+        edges: `[2, 2E]` every edge in both directions.
+        weights: `[2E]` theirs.
+        zero_weight: λ.
+    """
+    one = torch.ones_like(z_GD[:, :1])
+    left = torch.cat([z_GD, one], dim=1)
+    right = torch.cat([decoder.weight, decoder.bias.unsqueeze(1)], dim=1) * decoder.scale
+    everywhere = ((left.T @ left) * (right.T @ right)).sum()
+    at_edges = (left[edges[0]] * right[edges[1]]).sum(dim=1)
+    present = (at_edges - weights).square().sum()
+    absent = everywhere - at_edges.square().sum()
+    return (present + zero_weight * absent) / weights.square().sum().clamp(min=1e-12)
+
+
+def pretrain(model: Dango) -> dict[str, Any]:
+    """Train the features and the encoders to give back the networks.
+
+    Returns:
+        `steps`, `seconds`, and for every network the loss before and after.
+    """
+    config, networks = model.config, model.networks
+    began = time.perf_counter()
+    device = model.features.weight.device
+    genes = networks.num_genes
+    weights = [torch.from_numpy(networks.weights[n]).to(device).repeat(2) for n in networks.names]
+    decoders = [
+        Decoder(genes, config.width, float(weight.square().sum()) ** 0.5 / genes).to(device)
+        for weight in weights
+    ]
+    trained = nn.ModuleList([model.features, model.encoders, *decoders])
+    optimizer = torch.optim.Adam(trained.parameters(), lr=config.pretrain_lr)
+
+    def losses() -> Tensor:
+        parts = zip(model.encode(), decoders, model.edges, weights, strict=True)
+        return torch.stack([
+            reconstruction_loss(z, decoder, edges, weight, config.zero_weight)
+            for z, decoder, edges, weight in parts
+        ])  # fmt: skip
+
+    with torch.no_grad():
+        before = losses().tolist()
+    for _ in range(config.pretrain_steps):
+        optimizer.zero_grad()
+        losses().sum().backward()
+        optimizer.step()
+    with torch.no_grad():
+        after = losses().tolist()
+    for parameter in model.parameters():
+        parameter.grad = None
+    pairs = zip(networks.names, before, after, strict=True)
+    return {
+        "steps": config.pretrain_steps,
+        "seconds": round(time.perf_counter() - began, 2),
+        "networks": {name: {"before": b, "after": a} for name, b, a in pairs},
+    }

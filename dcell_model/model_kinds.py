@@ -1,0 +1,82 @@
+"""The models that the training loop trains, by the name that `train.model` gives them.
+
+The loop, checkpoints and evaluation know a model by little: called with a batch it gives heads
+`[T, B, P]` of which the first is the prediction; DCell's loss is the loss of both, since one with a
+single head has no auxiliary ones.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from data_specs.chain import refuse_other_data
+from data_specs.errors import ArtefactError
+from data_specs.gene_networks import read_networks
+from data_specs.layout import DataLayout
+from data_specs.parameters import Dango as DangoConfig
+from data_specs.parameters import Parameters, resolve
+from dcell_model import checkpoint
+from dcell_model.dango.model import Dango
+from dcell_model.dango.pretraining import pretrain
+from dcell_model.dataset import MutantStateDataset
+from dcell_model.model import DCell
+
+Network = DCell | Dango
+KINDS = ("dcell", "dango")
+
+
+def create(layout: DataLayout, dataset: MutantStateDataset, parameters: Parameters) -> Network:
+    """The model to train, its weights drawn from torch's global generator.
+
+    Raises:
+        InputError: DANGO, and the build has no networks.
+    """
+    phenotypes = len(dataset.phenotypes)
+    if parameters.train.model == "dango":
+        return _dango(layout, dataset, parameters.dango, phenotypes)
+    return DCell(
+        dataset.graph, parameters.model, phenotypes=phenotypes, engine=parameters.train.engine
+    )
+
+
+def prepare(model: Network) -> dict[str, Any]:
+    """What comes before the first epoch: DANGO's pre-training.
+
+    Returns:
+        The account of it; nothing for DCell.
+    """
+    return pretrain(model) if isinstance(model, Dango) else {}
+
+
+def restore(
+    state: checkpoint.Checkpoint, layout: DataLayout, dataset: MutantStateDataset, where: Path
+) -> Network:
+    """The model of a checkpoint, on the build's hierarchy or networks, in evaluation mode.
+
+    Raises:
+        ArtefactError: the checkpoint belongs to another hierarchy, or its tensors do not fit.
+        InputError: DANGO, and the build has no such networks.
+    """
+    if kind_of(state) == "dcell":
+        return checkpoint.restore(state, dataset.graph, where)
+    dataset.graph.require(state["fingerprint"], f"the checkpoint {where}")
+    refuse_other_data(layout, state["made_from"], f"the checkpoint {where}")
+    config = resolve(json.loads(state["parameters"]), where=str(where)).dango
+    model = _dango(layout, dataset, config, len(state["phenotypes"]))
+    try:
+        model.load_state_dict(state["model"])
+    except RuntimeError as error:
+        raise ArtefactError(f"{where}: the checkpoint's tensors do not fit: {error}") from None
+    return model.eval()
+
+
+def kind_of(state: checkpoint.Checkpoint) -> str:
+    """The name of a checkpoint's model."""
+    return resolve(json.loads(state["parameters"])).train.model
+
+
+def _dango(
+    layout: DataLayout, dataset: MutantStateDataset, config: DangoConfig, phenotypes: int
+) -> Dango:
+    networks = read_networks(layout, dataset.gene_ids, config.networks)
+    return Dango(dataset.graph, networks, config, phenotypes=phenotypes)

@@ -1,0 +1,156 @@
+"""`dcell compare`: the same splits for all, mean and spread over the seeds, done runs kept."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from data_specs.errors import InputError
+from data_specs.layout import DataLayout, read_json
+from data_specs.parameters import Parameters, resolve
+from dcell_model import cli, compare, train
+from dcell_model.compare import summarise, table_of
+from pipeline.build import build
+from pipeline.cli import main as dcell_data
+
+SIMULATED = {"terms": 40, "genes": 80, "annotations": 400, "queries": 10, "arrays": 30,
+             "triples": 200}  # fmt: skip
+QUICK = {"train": {"epochs": 2}, "model": {"width_min": 3}, "baselines": {"mlp_epochs": 2},
+         "dango": {"width": 8, "pretrain_steps": 2}}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("simulated") / "build"
+    build(resolve({"simulate": SIMULATED, **QUICK}), folder)
+    dcell_data(["split", str(folder), "--seeds", "0", "1"])
+    return folder
+
+
+def compared(data: Path, out: Path, given: Any = None, **options: Any) -> dict[str, Any]:
+    chosen: dict[str, Any] = {"methods": ["random"], "seeds": [0], "models": ["dango", "ridge"]}
+    parameters: Parameters = resolve(QUICK | (given or {}))
+    return compare.run(data, out, parameters, **chosen | options, progress=lambda _: None)
+
+
+def test_one_seed_has_no_spread(data: Path, tmp_path: Path) -> None:
+    record = compared(data, tmp_path)
+    assert [row["model"] for row in record["summary"]] == ["dango", "ridge"]
+    assert all(row["pearson_sd"] is None for row in record["summary"])
+
+
+def test_the_command(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["compare", "--data", str(data), "--out", str(tmp_path), "--seeds", "0", "1"]
+    cli.main(arguments)
+    printed = capsys.readouterr().out
+    lines = printed.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "random split, 2 seeds" in printed
+    assert "gene split, 2 seeds" in printed
+    for name in ("DCell", "DANGO", "ridge", "mlp"):
+        assert sum(line.split()[:1] == [name] for line in lines) == 2
+    record = read_json(tmp_path / "comparison.json")
+    assert len(record["runs"]) == 2 * 2 * 4
+    assert record["versions"].keys() >= {"python", "torch", "torch-geometric"}
+    table = pl.read_parquet(tmp_path / "comparison.parquet")
+    assert table.height == 16
+    own = table.filter(split="random", model="dcell")["mse"]
+    row = next(r for r in record["summary"] if (r["split"], r["model"]) == ("random", "dcell"))
+    assert row["mse"] == pytest.approx(own.mean())
+    assert row["mse_sd"] == pytest.approx(own.std())
+    assert own[0] != own[1]
+    # Again, nothing is trained, and all is the same.
+    cli.main(arguments)
+    assert capsys.readouterr().out.count("(kept)") == 16
+    assert read_json(tmp_path / "comparison.json")["summary"] == record["summary"]
+
+
+def test_all_models_are_judged_on_the_same_samples(data: Path, tmp_path: Path) -> None:
+    models = ["dcell", "dango", "mean", "ridge", "mlp"]
+    record = compared(data, tmp_path, methods=["gene"], models=models)
+    samples = [result["samples"] for result in record["runs"]]
+    assert all(counts == samples[0] for counts in samples)
+    assert samples[0] == {
+        part: n for part, n in read_json(DataLayout(data, "gene-0").split / "ledger.json").items()
+        if part != "method"
+    }  # fmt: skip
+    mean = record["runs"][2]
+    assert mean["pearson"] is None
+    assert mean["r2"] <= 0
+    assert mean["parameters"] == 1
+
+
+def test_scores_are_those_of_a_run_by_itself(data: Path, tmp_path: Path) -> None:
+    record = compared(data, tmp_path / "compared", models=["dcell"])
+    parameters = resolve(QUICK)
+    alone = train.run(data, tmp_path / "alone", parameters, split="random-0")
+    history = read_json(tmp_path / "compared" / "random-0" / "dcell" / "train.json")["history"]
+    assert [r["train_loss"] for r in history] == [r["train_loss"] for r in alone["history"]]
+    assert record["runs"][0]["parameters"] == alone["parameters"]
+
+
+def test_a_training_that_was_stopped_goes_on(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = compared(data, tmp_path / "whole", models=["dango"])
+    epoch = train._Training._train_one_epoch
+
+    def dies(self: train._Training, number: int, advance: Any) -> float:
+        if number == 2:
+            raise KeyboardInterrupt
+        return epoch(self, number, advance)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train._Training, "_train_one_epoch", dies)
+        with pytest.raises(KeyboardInterrupt):
+            compared(data, tmp_path / "parts", models=["dango"])
+    parts = compared(data, tmp_path / "parts", models=["dango"])
+    for key in ("pearson", "mse", "parameters", "chosen"):
+        assert parts["runs"][0][key] == whole["runs"][0][key]
+
+
+def test_other_parameters_are_another_comparison(data: Path, tmp_path: Path) -> None:
+    compared(data, tmp_path)
+    changed = {"dango": {"width": 16, "pretrain_steps": 2}}
+    with pytest.raises(InputError, match=r"dango\.width=8, now it is 16; name another folder"):
+        compared(data, tmp_path, changed)
+    with pytest.raises(InputError, match=r"baselines\.ridge_alphas"):
+        compared(
+            data, tmp_path, {"baselines": {"mlp_epochs": 2, "ridge_alphas": [1]}}, models=["ridge"]
+        )
+
+
+def test_splits_that_are_not_there(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no splits random-7; make them with: dcell-data split"):
+        compared(data, tmp_path, seeds=[0, 7])
+    assert not list(tmp_path.iterdir())
+
+
+def test_folder_that_is_something_else(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("thesis")
+    with pytest.raises(InputError, match="not an earlier comparison"):
+        compared(data, tmp_path)
+
+
+def result(seed: int, pearson: float | None) -> dict[str, Any]:
+    scores = {"pearson": pearson, "spearman": 0.5, "mse": 1.0, "r2": 0.0}
+    rest = {"seconds": 1.0, "parameters": 2, "samples": {"test": 3}}
+    return {"split": "random", "seed": seed, "model": "ridge", **scores, **rest}
+
+
+def test_summary() -> None:
+    assert list(summarise([])) == []
+    (row,) = summarise([result(0, 0.2), result(1, 0.4)])
+    assert row["pearson"] == pytest.approx(0.3)
+    assert row["pearson_sd"] == pytest.approx(np.std([0.2, 0.4], ddof=1))
+    (row,) = summarise([result(0, 0.2), result(1, None)])
+    assert row["pearson"] is row["pearson_sd"] is None
+
+
+def test_table_keeps_what_is_not_defined() -> None:
+    assert table_of([result(0, None)])["pearson"].to_pylist() == [None]
+    assert table_of([]).num_rows == 0
+    json.dumps(result(0, None))

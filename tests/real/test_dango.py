@@ -1,0 +1,44 @@
+"""DANGO on the channels of STRING and the real screen."""
+
+from pathlib import Path
+
+import pytest
+
+from data_specs.layout import read_json
+from data_specs.parameters import resolve
+from dcell_model import train
+from pipeline.build import build
+
+CHANNELS = ("cooccurence", "database", "fusion", "neighborhood")
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_an_epoch_on_string(real_data: Path, tmp_path: Path) -> None:
+    folder = real_data / "networks"
+    given = {
+        "sources": {
+            "profile": "yeast",
+            "ontology": str(real_data / "go" / "go-2019-01-27.obo.gz"),
+            "annotations": str(
+                real_data / "annotations" / "gene_association.sgd.2017-01-14.gaf.gz"
+            ),
+            "genotypes": [str(real_data / "genotypes" / "tau_sga_trigenic.tsv")],
+            "networks": [
+                str(folder / f"string-v9.1_yeast_{channel}_adjacency.txt.gz")
+                for channel in CHANNELS
+            ],
+            "network_genes": str(folder / "string-v9.1_yeast_genes.txt.gz"),
+        },
+        "train": {"model": "dango", "epochs": 1, "batch_size": 1024},
+        "dango": {"width": 16, "pretrain_steps": 20},
+    }
+    layout = build(resolve(given), tmp_path / "build")
+    networks = read_json(layout.ledger)["networks"]
+    assert networks["string-v9.1_yeast_database"]["edges"] > 33_000
+    for account in networks.values():  # both directions stand in the files
+        assert account["rows"] == sum(account["dropped"].values()) + 2 * account["edges"]
+    record = train.run(layout.root, tmp_path / "run", resolve(given))
+    assert record["history"][0]["train_loss"] < 1.2
+    for error in record["pretraining"]["networks"].values():
+        assert error["after"] < error["before"]
