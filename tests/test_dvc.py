@@ -1,8 +1,8 @@
 """`dvc.yaml` says what every stage really depends on."""
 
 import ast
-import itertools
 import functools
+import itertools
 from pathlib import Path
 from typing import Any
 
