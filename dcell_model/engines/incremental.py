@@ -42,6 +42,28 @@ if TYPE_CHECKING:
 
 def forward(model: "DCell", batch: MutantStateBatch) -> TouchedHeads:
     """Predictions of all heads, as the wild type's and the differences from it."""
+    return _run(model, batch)[0]
+
+
+def forward_with_states(model: "DCell", batch: MutantStateBatch) -> tuple[TouchedHeads, Tensor]:
+    """The same, and how far the neurons of every entry are from the wild type's.
+
+    Returns:
+        Heads, and `[N]` the root mean square of each entry's differences.
+    """
+    heads, touched, outputs = _run(model, batch)
+    walk = Walk(model.layout.handle, touched, model.bias.device)
+    D = walk.split(outputs[7])
+    changes = outputs[1].new_empty(len(walk.at.rank))
+    for at in walk.entries:
+        changes[at.all_rows] = D[at.class_number][at.rows].square().mean(1).sqrt()
+    return heads, changes
+
+
+def _run(
+    model: "DCell", batch: MutantStateBatch
+) -> tuple[TouchedHeads, list[Tensor], list[Tensor]]:
+    """The heads, the fields of `Touched`, and all that the operator returns."""
     weights = Weights.of(model)
     dtype = product_dtype(model.bias.device) or model.bias.dtype
     touched = touch(batch.term, batch.gene, batch.sample, batch.deleted_sample,
@@ -49,15 +71,16 @@ def forward(model: "DCell", batch: MutantStateBatch) -> TouchedHeads:
     known = model.wild_type_cache.get(model)
     everywhere = samples_everywhere(model, len(batch))
     with torch.autocast(model.bias.device.type, enabled=False):  # the operator sees to its types
-        wild, difference, mean, var, first, *_ = _forward(
+        outputs = _forward(
             weights.to_list(), touched, known, len(batch), everywhere, model.layout.handle,
             model.training, dtype,
         )  # fmt: skip
+    wild, difference, mean, var, first, *_ = outputs
     model.wild_type_cache.put(model, first)
     if model.training and model.config.norm == "batch":
         update_running_statistics(model, mean, var, everywhere)
     at = Touched(*touched)
-    return TouchedHeads(wild, difference, at.term, at.sample, len(batch))
+    return TouchedHeads(wild, difference, at.term, at.sample, len(batch)), touched, outputs
 
 
 def edges_of(walk: Walk, samples: int, dtype: torch.dtype) -> Edges:
