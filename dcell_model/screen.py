@@ -32,6 +32,7 @@ from dcell_model.genotype_space import GenotypeSpace, Part
 from dcell_model.interactions import interactions, score_of
 from dcell_model.memory import keep_freed_memory
 from dcell_model.progress import progress_bar
+from dcell_model.screen_engine import ScreenEngine
 from dcell_model.trained import FloatArray, IntArray, Trained
 
 MARKER, TABLE, TOP, SUMMARY = "screen.json", "genotypes.parquet", "top.parquet", "summary.json"
@@ -73,6 +74,7 @@ class Screen:
         space: the genotypes.
         phenotype: number of the phenotype among the model's.
         score: the score that `auto` stands for, if that was asked for.
+        engine: predicts them.
         left_out: names from the file of genes that the model does not know.
     """
 
@@ -81,6 +83,7 @@ class Screen:
     space: GenotypeSpace
     phenotype: int
     score: str
+    engine: ScreenEngine
     left_out: Sequence[str]
 
     @classmethod
@@ -103,6 +106,7 @@ class Screen:
             space=GenotypeSpace(genes, settings.order, queries or [()]),
             phenotype=trained.phenotypes.index(name),
             score=score_of(name) if settings.score == "auto" else settings.score,
+            engine=ScreenEngine(trained, settings.batch_size),
             left_out=left_out,
         )
         count = len(screen.space)
@@ -139,8 +143,7 @@ class Screen:
 
     def predict(self, genotypes: IntArray) -> FloatArray:
         """`[B]` predictions of `[B, k]` genotypes."""
-        predicted = self.trained.predict(genotypes, batch_size=self.settings.batch_size)
-        own: FloatArray = predicted[:, self.phenotype]
+        own: FloatArray = self.engine.predict(genotypes)[:, self.phenotype]
         return own
 
     def references(self) -> tuple[float, FloatArray]:

@@ -138,7 +138,7 @@ def _forward(
                 second = own.second_of(group)
                 z_wt = torch.bmm(second, y_wt[:, :, None])[:, :, 0]
                 z_wt = z_wt + own.second_bias[group.rows].view(-1, w)
-                d = x.copy_(_by_term(at, first, second.transpose(1, 2), dtype))
+                d = x.copy_(by_term(at, first, second.transpose(1, 2), dtype))
             norm = differences.Norm(config.norm, own, at, (samples, everywhere), training)
             if config.norm_order == "act_norm":
                 h_wt, h = differences.activate(act, at, z_wt, d)
@@ -157,7 +157,7 @@ def _forward(
     return [wild, difference, own.mean, own.var, first_R, Z_R, O_R, D_flat, X_flat, Y_flat]
 
 
-def _by_term(at: Entries, x_Nv: Tensor, weights_nvw: Tensor, dtype: torch.dtype) -> Tensor:
+def by_term(at: Entries, x_Nv: Tensor, weights_nvw: Tensor, dtype: torch.dtype) -> Tensor:
     """`[N, w]`: the entries of every term times the term's own matrix."""
     counts = at.starts.diff().tolist()
     parts = zip(x_Nv.to(dtype).split(counts), weights_nvw.to(dtype).unbind(0), strict=True)
@@ -165,7 +165,7 @@ def _by_term(at: Entries, x_Nv: Tensor, weights_nvw: Tensor, dtype: torch.dtype)
 
 
 def _outer_by_term(at: Entries, g_Nw: Tensor, x_Nv: Tensor, dtype: torch.dtype) -> Tensor:
-    """`[n, w, v]`: the gradient of the matrices of `_by_term`."""
+    """`[n, w, v]`: the gradient of the matrices of `by_term`."""
     counts = at.starts.diff().tolist()
     parts = zip(g_Nw.to(dtype).split(counts), x_Nv.to(dtype).split(counts), strict=True)
     return torch.stack([g.t() @ x for g, x in parts]).to(x_Nv.dtype)
@@ -247,7 +247,7 @@ def _backward(
                 out.second_of(group).copy_(second + _outer_by_term(at, g[1], y, dtype))
                 weights_nww = own.second_of(group)
                 g_wt = torch.bmm(g[0][:, None, :], weights_nww)[:, 0]
-                g = g_wt, _by_term(at, g[1], weights_nww, dtype)
+                g = g_wt, by_term(at, g[1], weights_nww, dtype)
                 g = differences.activate_backward(
                     act, at, g, y_wt if act.keeps_output else z_wt, first
                 )
