@@ -62,7 +62,7 @@ class Settings:
     score: str = "auto"
     threshold: float | None = None
     part_rows: int = 100_000
-    batch_size: int = 4096
+    batch_size: int = 8192
 
 
 @dataclass(frozen=True, slots=True)
