@@ -169,9 +169,9 @@ def _state_table(
     table.title = Text(f"{names}: {most}{len(states):,} subsystems reached, of {total:,}")
     phenotype = trained.phenotypes[0]
     table.add_column("term", no_wrap=True)
-    table.add_column("name", no_wrap=True, overflow="ellipsis", max_width=34)
-    table.add_column("state", justify="right")
-    table.add_column(Text(phenotype), justify="right")
+    table.add_column("name", no_wrap=True, overflow="ellipsis", max_width=30)
+    table.add_column("state", justify="right", no_wrap=True)
+    table.add_column(Text(phenotype), justify="right", no_wrap=True)
     table.add_column("change", justify="right")
     for state in sorted(states, key=lambda own: -own["state_change"])[:SHOWN_TERMS]:
         values = (state["state_change"], state[f"{phenotype}_predicted"])
