@@ -7,12 +7,15 @@ On disk it is a folder of Arrow IPC files that any Arrow reader can map:
 - `genes.arrow`: gene; row order is the gene index, sorted by name
 - `annotations.arrow`: term, gene (indices), sorted: row m of every mutant state
 - `edges.arrow`: child, parent (term indices), sorted
+- `names.arrow`: name, gene, kind: symbols and synonyms of genes, those of genes that the hierarchy
+  does not have included (`data_specs.gene_names` looks names up); no part of the fingerprint
 - `cell_graph.json`: format, version and fingerprint
 """
 
 import functools
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +25,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from data_specs.errors import ArtefactError
-from data_specs.files import sha256_of
-from data_specs.layout import read_json, write_json
+from data_specs.layout import json_text, read_json
 
 IntArray = npt.NDArray[np.int64]
 
-VERSION = 2
+VERSION = 3
+DESCRIPTION = "cell_graph.json"
 SCHEMAS = {
     "terms": pa.schema(
         [
@@ -41,6 +44,7 @@ SCHEMAS = {
     "genes": pa.schema([("gene", pa.string())]),
     "annotations": pa.schema([("term", pa.int64()), ("gene", pa.int64())]),
     "edges": pa.schema([("child", pa.int64()), ("parent", pa.int64())]),
+    "names": pa.schema([("name", pa.string()), ("gene", pa.string()), ("kind", pa.string())]),
 }
 WILD_TYPE, DELETED = 1, 0
 
@@ -58,6 +62,7 @@ class CellGraph:
         genes_contained: `[T]` int64, genes annotated to the term or any of its descendants.
         annotations: `[M, 2]` int64, (term, gene), sorted.
         edges: `[E, 2]` int64, (child, parent), sorted.
+        gene_names: (name, gene, kind) of further names, as `data_specs.tables.GENE_NAMES`.
     """
 
     term_ids: Sequence[str]
@@ -68,6 +73,7 @@ class CellGraph:
     genes_contained: IntArray
     annotations: IntArray
     edges: IntArray
+    gene_names: Sequence[tuple[str, str, str]] = ()
 
     @property
     def num_terms(self) -> int:
@@ -120,9 +126,8 @@ class CellGraph:
             digest.update(np.ascontiguousarray(array, dtype="<i8").tobytes())
         return digest.hexdigest()
 
-    def write(self, folder: Path) -> None:
-        """Write the files of the cell graph into a new folder."""
-        folder.mkdir()
+    def to_files(self) -> dict[str, bytes]:
+        """The files of the cell graph by name: what `write` puts into a folder."""
         columns: dict[str, list[Any]] = {
             "terms": [
                 self.term_ids, self.term_names, self.strata, self.heights, self.genes_contained,
@@ -130,12 +135,15 @@ class CellGraph:
             "genes": [self.gene_ids],
             "annotations": list(self.annotations.T),
             "edges": list(self.edges.T),
+            "names": [list(column) for column in zip(*self.gene_names, strict=True)] or [[]] * 3,
         }  # fmt: skip
+        files = {}
         for name, schema in SCHEMAS.items():
             arrays = [pa.array(c, t) for c, t in zip(columns[name], schema.types, strict=True)]
-            batch = pa.record_batch(arrays, schema=schema)
-            with pa.ipc.new_file(str(folder / f"{name}.arrow"), schema) as writer:
-                writer.write_batch(batch)
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_file(sink, schema) as writer:
+                writer.write_batch(pa.record_batch(arrays, schema=schema))
+            files[f"{name}.arrow"] = sink.getvalue().to_pybytes()
         description = {
             "format": "dcell-cell-graph",
             "version": VERSION,
@@ -144,9 +152,17 @@ class CellGraph:
             "genes": self.num_genes,
             "annotations": len(self.annotations),
             "edges": len(self.edges),
-            "sha256": {name: sha256_of(folder / f"{name}.arrow") for name in SCHEMAS},
+            "names": len(self.gene_names),
+            "sha256": {name: _sha256(files[f"{name}.arrow"]) for name in SCHEMAS},
         }
-        write_json(folder / "cell_graph.json", description)
+        files[DESCRIPTION] = json_text(description).encode()
+        return files
+
+    def write(self, folder: Path) -> None:
+        """Write the files of the cell graph into a new folder."""
+        folder.mkdir()
+        for name, content in self.to_files().items():
+            (folder / name).write_bytes(content)
 
     @classmethod
     def read(cls, folder: Path) -> "CellGraph":
@@ -155,35 +171,49 @@ class CellGraph:
         Raises:
             ArtefactError: a file is missing, damaged or of another version.
         """
-        description = read_json(folder / "cell_graph.json")
-        found = [description.get(key) for key in ("format", "version")] if description else []
+        read_json(folder / DESCRIPTION)  # says what is wrong where there is no such folder
+
+        def content(name: str) -> pa.Buffer:
+            with pa.memory_map(str(folder / name)) as source:
+                return source.read_buffer()
+
+        return cls.from_files(content, folder)
+
+    @classmethod
+    def from_files(cls, content: Callable[[str], Any], where: Path) -> "CellGraph":
+        """A cell graph from the bytes of its files, checked against checksums and fingerprint.
+
+        Args:
+            content: the bytes of the file of a name, as anything that Arrow takes as a buffer.
+            where: what holds them, for messages.
+
+        Raises:
+            ArtefactError: a file is missing, damaged or of another version.
+        """
+        try:
+            description = json.loads(bytes(content(DESCRIPTION)))
+        except (OSError, KeyError, ValueError) as error:
+            raise ArtefactError(
+                f"{where / DESCRIPTION}: not readable ({error}). Build it again."
+            ) from None
+        known = isinstance(description, dict)
+        found = [description.get(key) for key in ("format", "version")] if known else []
         if found != ["dcell-cell-graph", VERSION]:
             raise ArtefactError(
-                f"{folder}: format and version {found}; expected 'dcell-cell-graph' version "
+                f"{where}: format and version {found}; expected 'dcell-cell-graph' version "
                 f"{VERSION}. Build the data again with this version of the code."
             )
-        tables = {}
-        for name, schema in SCHEMAS.items():
-            path = folder / f"{name}.arrow"
-            try:
-                if sha256_of(path) != description.get("sha256", {}).get(name):
-                    raise ArtefactError(
-                        f"{path}: its checksum is not the one that cell_graph.json names; the "
-                        "files are damaged or mixed. Build it again."
-                    )
-                with pa.memory_map(str(path)) as source:
-                    tables[name] = pa.ipc.open_file(source).read_all()
-                tables[name].validate(full=True)
-            except (OSError, pa.ArrowException) as error:
-                raise ArtefactError(f"{path}: not readable ({error}). Build it again.") from None
-            if tables[name].schema != schema:
-                raise ArtefactError(f"{path}: columns {tables[name].schema.names}; "
-                                    f"expected {schema.names}. Build it again.")  # fmt: skip
+        sums = description.get("sha256", {})
+        tables = {
+            name: _table(content, schema, sums.get(name), where / f"{name}.arrow")
+            for name, schema in SCHEMAS.items()
+        }
 
         def numbers(table: str, *names: str) -> IntArray:
             columns = [tables[table][name].to_numpy() for name in names]
             return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
 
+        names = (tables["names"][name].to_pylist() for name in SCHEMAS["names"].names)
         graph = cls(
             term_ids=tables["terms"]["term"].to_pylist(),
             term_names=tables["terms"]["name"].to_pylist(),
@@ -193,10 +223,11 @@ class CellGraph:
             genes_contained=numbers("terms", "genes_contained"),
             annotations=numbers("annotations", "term", "gene"),
             edges=numbers("edges", "child", "parent"),
+            gene_names=tuple(zip(*names, strict=True)),
         )
         if graph.fingerprint != description.get("fingerprint"):
             raise ArtefactError(
-                f"{folder}: content has fingerprint {graph.fingerprint[:12]}…, its "
+                f"{where}: content has fingerprint {graph.fingerprint[:12]}…, its "
                 f"cell_graph.json says {str(description.get('fingerprint'))[:12]}…; the files are "
                 "damaged or mixed. Build it again."
             )
@@ -213,3 +244,32 @@ class CellGraph:
                 f"{what} belongs to the hierarchy with fingerprint {fingerprint[:12]}…, but the "
                 f"cell graph has {self.fingerprint[:12]}…. Use both from one build."
             )
+
+
+def _table(
+    content: Callable[[str], Any], schema: pa.Schema, sha256: str | None, path: Path
+) -> pa.Table:
+    """One of the tables, checked.
+
+    Raises:
+        ArtefactError: it is missing, damaged or of another schema.
+    """
+    try:
+        raw = pa.py_buffer(content(path.name))
+        if _sha256(raw) != sha256:
+            raise ArtefactError(
+                f"{path}: its checksum is not the one that cell_graph.json names; the "
+                "files are damaged or mixed. Build it again."
+            )
+        table = pa.ipc.open_file(raw).read_all()
+        table.validate(full=True)
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise ArtefactError(f"{path}: not readable ({error}). Build it again.") from None
+    if table.schema != schema:
+        raise ArtefactError(f"{path}: columns {table.schema.names}; "
+                            f"expected {schema.names}. Build it again.")  # fmt: skip
+    return table
+
+
+def _sha256(raw: Any) -> str:
+    return hashlib.sha256(raw).hexdigest()

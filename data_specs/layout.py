@@ -95,8 +95,13 @@ class DataLayout:
 
 
 def write_json(target: Path, value: Any) -> None:
-    """Write JSON with stable bytes: keys in the given order, two spaces, a final newline."""
-    write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Write JSON with stable bytes, whole or not at all."""
+    write_text(target, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """JSON with stable bytes: keys in the given order, two spaces, a final newline."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def read_json(path: Path) -> Any:

@@ -33,6 +33,11 @@ ALIASES = pa.schema(
 )
 # One row a (term, gene) pair, sorted.
 ANNOTATIONS = pa.schema([("term", pa.large_string()), ("gene", pa.large_string())])
+# One row a further name of a gene, sorted by name, kind and gene: `kind` is symbol (the standard
+# name, one a gene) or synonym. Genes of lines that were dropped are named, too.
+GENE_NAMES = pa.schema(
+    [("name", pa.large_string()), ("gene", pa.large_string()), ("kind", pa.large_string())]
+)
 # One row a term of the pruned hierarchy, sorted by (stratum, term); the root is row 0.
 STRATA = pa.schema([("term", pa.large_string()), ("stratum", pa.int64()), ("height", pa.int64())])
 # One row an edge between two genes of the store, gene_a < gene_b, sorted; weights above 0.

@@ -1,9 +1,10 @@
 """Checkpoints: tensors and plain values only, loaded with `weights_only=True`, never by pickle.
 
-A checkpoint carries the fingerprint of its hierarchy, its parameters as JSON, and the scale of its
-targets, so that with a cell graph it is a model that predicts.
+A checkpoint carries the files of its cell graph with the names of genes, its parameters as JSON,
+and the scale of its targets: it is a model that predicts, whatever became of the data.
 """
 
+import functools
 import hashlib
 import json
 import warnings
@@ -23,7 +24,7 @@ from dcell_model.run_folder import trained_sections
 if TYPE_CHECKING:
     from dcell_model.model_kinds import Network
 
-FORMAT, VERSION = "dcell-checkpoint", 4
+FORMAT, VERSION = "dcell-checkpoint", 5
 Checkpoint = dict[str, Any]
 
 
@@ -49,6 +50,7 @@ def describe(
         "format": FORMAT,
         "version": VERSION,
         "fingerprint": model.graph.fingerprint,
+        "cell_graph": _files_of(model.graph),
         "parameters": json.dumps(trained_sections(parameters)),
         "phenotypes": list(phenotypes),
         "target_mean": scale[0],
@@ -57,6 +59,13 @@ def describe(
         "made_from": dict(made_from),
         "model": model.state_dict(),
     }
+
+
+@functools.lru_cache(maxsize=1)  # the same in every checkpoint of a run
+def _files_of(graph: CellGraph) -> dict[str, torch.Tensor]:
+    """The files of the cell graph as `[n]` uint8 tensors."""
+    files = graph.to_files().items()
+    return {name: torch.frombuffer(bytearray(raw), dtype=torch.uint8) for name, raw in files}
 
 
 def save(checkpoint: Checkpoint, path: Path) -> str:
@@ -144,14 +153,41 @@ def load(path: Path) -> Checkpoint:
     return checkpoint
 
 
-def restore(checkpoint: Checkpoint, graph: CellGraph, where: Path) -> DCell:
-    """Build the model of a checkpoint on its hierarchy, in evaluation mode.
+def cell_graph_of(checkpoint: Checkpoint, where: Path) -> CellGraph:
+    """The cell graph that a checkpoint holds.
 
     Raises:
-        ArtefactError: the checkpoint belongs to another hierarchy; names both fingerprints.
+        ArtefactError: it is damaged, or not the one that the checkpoint names.
     """
+
+    def content(name: str) -> memoryview:
+        return memoryview(checkpoint["cell_graph"][name].numpy())
+
+    graph = CellGraph.from_files(content, where)
+    graph.require(checkpoint["fingerprint"], f"the checkpoint {where}")
+    return graph
+
+
+def restore(checkpoint: Checkpoint, graph: CellGraph | None, where: Path) -> DCell:
+    """Build the model of a checkpoint on its hierarchy, in evaluation mode.
+
+    Args:
+        checkpoint: as `load` gives it.
+        graph: the cell graph of the build at hand; by default the one that the checkpoint holds.
+        where: the checkpoint's path, for messages.
+
+    Raises:
+        ArtefactError: the checkpoint belongs to another hierarchy (names both fingerprints), or
+            is another model's.
+    """
+    graph = graph or cell_graph_of(checkpoint, where)
     graph.require(checkpoint["fingerprint"], f"the checkpoint {where}")
     parameters = resolve(json.loads(checkpoint["parameters"]), where=str(where))
+    if parameters.train.model != "dcell":
+        raise ArtefactError(
+            f"{where}: the checkpoint of a {parameters.train.model} model, which needs the networks "
+            "of its build; expected a DCell. `dcell train` and `dcell compare` read it."
+        )
     model = DCell(
         graph,
         parameters.model,

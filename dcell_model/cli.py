@@ -1,4 +1,4 @@
-"""The command `dcell`: train a DCell on built data, and measure what that costs."""
+"""The command `dcell`: train a DCell on built data, ask it, and measure what that costs."""
 
 import argparse
 from collections.abc import Sequence
@@ -65,6 +65,29 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
                          help="any parameter, e.g. train.epochs=20")  # fmt: skip
     compare.set_defaults(run=_compare)
+    predict = commands.add_parser(
+        "predict",
+        help="predict genotypes without labels, and what becomes of every subsystem",
+        description="Predict genotypes from a checkpoint alone. Genes go by their systematic "
+        "names, standard names or synonyms.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="examples:\n"
+        "  dcell predict --checkpoint runs/first/checkpoint.pt --genotypes 'TFC3,YBR002C; RAD51'\n"
+        "  dcell predict --checkpoint runs/first/checkpoint.pt --genotypes mutants.csv \\\n"
+        "    --subsystems --out predicted.parquet\n\n"
+        "The tables' columns are described in dcell_model/genotype_predictions.py.",
+    )
+    _add_checkpoint(predict)
+    predict.add_argument("--genotypes", metavar="G", required=True,
+                         help="genes separated by | or , with ; between genotypes; or a file: a "
+                         "genotype a line, or a column 'genes' in CSV, TSV or Parquet")  # fmt: skip
+    predict.add_argument("--subsystems", action="store_true",
+                         help="also the state of every subsystem that deletions reach, into "
+                         "NAME.subsystems.SUFFIX")  # fmt: skip
+    predict.add_argument("--out", metavar="F", type=Path,
+                         help=".parquet, .csv or .tsv (default: on the terminal)")  # fmt: skip
+    predict.set_defaults(run=_predict)
+    _add_screen(commands)
     bench = commands.add_parser(
         "bench",
         help="time training steps, loader and store build on this machine",
@@ -111,6 +134,66 @@ def _add_exchange(commands: Any) -> None:
         parser.add_argument("--data", metavar="DIR", type=Path, required=True,
                             help="folder of the build that it was trained on")  # fmt: skip
         parser.add_argument("--out", metavar="F", type=Path, required=True, help="file to write")
+
+
+def _add_screen(commands: Any) -> None:
+    screen = commands.add_parser(
+        "screen",
+        help="predict all pairs, or all triples around some genes, and their interactions",
+        description="Predict every genotype of an order from a checkpoint alone, and how far it is "
+        "from what its parts foretell. A screen that was stopped goes on where it was.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="examples:\n"
+        "  dcell screen --checkpoint runs/first/checkpoint.pt --order 2 --out screens/pairs\n"
+        "  dcell screen --checkpoint runs/first/checkpoint.pt --order 3 \\\n"
+        "    --with 'RAD51|RAD52' TFC3 --threshold 0.08 --out screens/rad\n\n"
+        "scores (the column 'interaction'):\n"
+        "  prediction      the prediction itself, for a model trained on interactions\n"
+        "  multiplicative  e_ij = f_ij - f_i f_j and\n"
+        "                  t_ijk = f_ijk - f_i f_j f_k - e_ij f_k - e_ik f_j - e_jk f_i\n"
+        "                  with f = prediction / prediction for the wild type\n"
+        "  additive        the same with differences from the wild type that add up\n"
+        "  auto            multiplicative for a phenotype called fitness, prediction for one\n"
+        "                  called interaction, epsilon or tau",
+    )  # fmt: skip
+    _add_checkpoint(screen)
+    screen.add_argument("--order", type=int, choices=(2, 3), required=True,
+                        help="genes deleted at once")  # fmt: skip
+    screen.add_argument(
+        "--with",
+        metavar="GENES",
+        nargs="+",
+        default=[],
+        dest="queries",
+        help="only genotypes with one of these genes, or with all of 'A|B'",
+    )
+    screen.add_argument("--genes", metavar="F", type=Path,
+                        help="file of the genes to combine (default: all)")  # fmt: skip
+    screen.add_argument("--phenotype", metavar="NAME", help="default: the model's first")
+    screen.add_argument("--score", choices=("auto", "prediction", "multiplicative", "additive"),
+                        default="auto", help="what an interaction is, see below")  # fmt: skip
+    screen.add_argument("--top", metavar="N", type=_positive, default=100,
+                        help="strongest to list in top.parquet (default: 100)")  # fmt: skip
+    screen.add_argument("--threshold", metavar="X", type=float,
+                        help="keep only |interaction| >= X")  # fmt: skip
+    screen.add_argument("--part-rows", metavar="N", type=_positive, default=100_000,
+                        help="genotypes a part (default: 100,000)")  # fmt: skip
+    screen.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    screen.add_argument("--out", metavar="DIR", type=Path, required=True,
+                        help="folder of the screen")  # fmt: skip
+    screen.set_defaults(run=_screen)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--checkpoint", metavar="F", type=Path, required=True,
+                        help="checkpoint.pt of a run; nothing else is needed")  # fmt: skip
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -174,6 +257,38 @@ def _compare(options: argparse.Namespace) -> None:
         command=["dcell", *sys.argv[1:]],
     )
     comparison_table.print_record(record)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from dcell_model import prediction_files
+
+    prediction_files.run(
+        options.checkpoint, options.genotypes, options.out, subsystems=options.subsystems
+    )
+
+
+def _screen(options: argparse.Namespace) -> None:
+    from dcell_model import screen
+    from dcell_model.prediction_files import print_unknown
+    from dcell_model.screen_report import print_report
+    from dcell_model.trained import Trained
+
+    settings = screen.Settings(
+        order=options.order,
+        queries=options.queries,
+        genes=options.genes,
+        phenotype=options.phenotype,
+        score=options.score,
+        threshold=options.threshold,
+        part_rows=options.part_rows,
+    )
+    summary = screen.run(
+        options.checkpoint, options.out, settings, top=options.top, device=options.device
+    )
+    if summary["left_out"]:
+        names = Trained.read(options.checkpoint).names
+        print_unknown(names, summary["left_out"], "left out of the screen")
+    print_report(options.out, summary)
 
 
 def _bench(options: argparse.Namespace) -> None:

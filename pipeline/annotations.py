@@ -25,9 +25,16 @@ REASONS = (
 )  # fmt: skip
 
 
+_NO_NAMES = pl.DataFrame(schema={"name": pl.String, "gene": pl.String, "kind": pl.String})
+# Lines dropped for these reasons do not say what a gene of this organism is called.
+_NAMELESS = ("malformed", "negated", "taxon", "no_gene_id")
+
+
 @dataclass(frozen=True, slots=True)
 class AnnotationTable:
     """Kept pairs (`data_specs.tables.ANNOTATIONS`) and how many lines gave them.
+
+    `names` are the further names of genes (`data_specs.tables.GENE_NAMES`).
 
     `dropped` counts lines by reason, those without a line left out; `remapped` counts kept lines
     whose id led to another term.
@@ -36,6 +43,7 @@ class AnnotationTable:
     pairs: pl.DataFrame
     lines: int
     kept: int
+    names: pl.DataFrame = field(default_factory=lambda: _NO_NAMES)
     dropped: Mapping[str, int] = field(default_factory=dict)
     remapped: Mapping[str, int] = field(default_factory=lambda: {"alt_id": 0, "replaced_by": 0})
 
@@ -66,9 +74,28 @@ def read_annotations(
         pairs=kept.select("term", "gene").unique().sort("term", "gene"),
         lines=table.height,
         kept=kept.height,
+        names=gene_names(table),
         dropped={reason: counts[reason] for reason in REASONS if reason in counts},
         remapped={kind: remapped.get(kind, 0) for kind in ("alt_id", "replaced_by")},
     )
+
+
+def gene_names(lines: pl.DataFrame) -> pl.DataFrame:
+    """The symbols (column 3) and synonyms (column 11) that lines give beside each gene's id.
+
+    Returns:
+        `data_specs.tables.GENE_NAMES`.
+    """
+    named = lines.filter(~pl.col("reason").is_in(_NAMELESS).fill_null(False))
+    parts = [
+        named.select(_values(column).alias("name"), "gene", kind=pl.lit(kind)).explode("name")
+        for column, kind in (("c3", "symbol"), ("c11", "synonym"))
+    ]
+    further = (pl.col("name") != "") & (pl.col("name") != pl.col("gene"))
+    names = pl.concat(parts).filter(further).unique()
+    # What is a gene's symbol is not its synonym as well.
+    names = names.sort("kind").unique(["name", "gene"], keep="first", maintain_order=True)
+    return names.sort("name", "kind", "gene")
 
 
 def _lines(text: str) -> pl.DataFrame:
@@ -218,6 +245,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     with replacing(layout.annotations) as folder:
         folder.mkdir()
         write_table(table.pairs, folder / "annotations.parquet")
+        write_table(table.names, folder / "names.parquet")
         ledger = {
             "lines": table.lines,
             "dropped": dict(table.dropped),

@@ -12,7 +12,11 @@ from pipeline.stage import run_stage
 
 
 def number(
-    terms: pl.DataFrame, strata: pl.DataFrame, edges: pl.DataFrame, annotations: pl.DataFrame
+    terms: pl.DataFrame,
+    strata: pl.DataFrame,
+    edges: pl.DataFrame,
+    annotations: pl.DataFrame,
+    names: pl.DataFrame | None = None,
 ) -> CellGraph:
     """Turn names into indices: terms in the order (stratum, term), genes in that of their names.
 
@@ -21,6 +25,7 @@ def number(
         strata: columns term, stratum, height.
         edges: columns child, parent.
         annotations: columns term, gene.
+        names: `data_specs.tables.GENE_NAMES`, if there are any; carried along as they are.
     """
     ordered = strata.join(terms, on="term", how="inner").sort("stratum", "term")
     genes = annotations["gene"].unique().sort()
@@ -37,6 +42,7 @@ def number(
         genes_contained=ordered["genes_contained"].cast(pl.Int64).to_numpy(),
         annotations=np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2),
         edges=np.array(sorted(links), dtype=np.int64).reshape(-1, 2),
+        gene_names=() if names is None else tuple(names.select("name", "gene", "kind").rows()),
     )
 
 
@@ -47,6 +53,7 @@ def run(_: Parameters, layout: DataLayout) -> None:
         pl.read_parquet(layout.strata / "strata.parquet"),
         pl.read_parquet(layout.hierarchy / "edges.parquet").select("child", "parent"),
         pl.read_parquet(layout.hierarchy / "annotations.parquet").select("term", "gene"),
+        pl.read_parquet(layout.annotations / "names.parquet"),
     )
     with replacing(layout.cell_graph) as folder:
         graph.write(folder)

@@ -42,6 +42,28 @@ if TYPE_CHECKING:
 
 def forward(model: "DCell", batch: MutantStateBatch) -> TouchedHeads:
     """Predictions of all heads, as the wild type's and the differences from it."""
+    return _run(model, batch)[0]
+
+
+def forward_with_states(model: "DCell", batch: MutantStateBatch) -> tuple[TouchedHeads, Tensor]:
+    """The same, and how far the neurons of every entry are from the wild type's.
+
+    Returns:
+        Heads, and `[N]` the root mean square of each entry's differences.
+    """
+    heads, touched, outputs = _run(model, batch)
+    walk = Walk(model.layout.handle, touched, model.bias.device)
+    D = walk.split(outputs[7])
+    changes = outputs[1].new_empty(len(walk.at.rank))
+    for at in walk.entries:
+        changes[at.all_rows] = D[at.class_number][at.rows].square().mean(1).sqrt()
+    return heads, changes
+
+
+def _run(
+    model: "DCell", batch: MutantStateBatch
+) -> tuple[TouchedHeads, list[Tensor], list[Tensor]]:
+    """The heads, the fields of `Touched`, and all that the operator returns."""
     weights = Weights.of(model)
     dtype = product_dtype(model.bias.device) or model.bias.dtype
     touched = touch(batch.term, batch.gene, batch.sample, batch.deleted_sample,
@@ -49,15 +71,16 @@ def forward(model: "DCell", batch: MutantStateBatch) -> TouchedHeads:
     known = model.wild_type_cache.get(model)
     everywhere = samples_everywhere(model, len(batch))
     with torch.autocast(model.bias.device.type, enabled=False):  # the operator sees to its types
-        wild, difference, mean, var, first, *_ = _forward(
+        outputs = _forward(
             weights.to_list(), touched, known, len(batch), everywhere, model.layout.handle,
             model.training, dtype,
         )  # fmt: skip
+    wild, difference, mean, var, first, *_ = outputs
     model.wild_type_cache.put(model, first)
     if model.training and model.config.norm == "batch":
         update_running_statistics(model, mean, var, everywhere)
     at = Touched(*touched)
-    return TouchedHeads(wild, difference, at.term, at.sample, len(batch))
+    return TouchedHeads(wild, difference, at.term, at.sample, len(batch)), touched, outputs
 
 
 def edges_of(walk: Walk, samples: int, dtype: torch.dtype) -> Edges:
@@ -115,7 +138,7 @@ def _forward(
                 second = own.second_of(group)
                 z_wt = torch.bmm(second, y_wt[:, :, None])[:, :, 0]
                 z_wt = z_wt + own.second_bias[group.rows].view(-1, w)
-                d = x.copy_(_by_term(at, first, second.transpose(1, 2), dtype))
+                d = x.copy_(by_term(at, first, second.transpose(1, 2), dtype))
             norm = differences.Norm(config.norm, own, at, (samples, everywhere), training)
             if config.norm_order == "act_norm":
                 h_wt, h = differences.activate(act, at, z_wt, d)
@@ -134,7 +157,7 @@ def _forward(
     return [wild, difference, own.mean, own.var, first_R, Z_R, O_R, D_flat, X_flat, Y_flat]
 
 
-def _by_term(at: Entries, x_Nv: Tensor, weights_nvw: Tensor, dtype: torch.dtype) -> Tensor:
+def by_term(at: Entries, x_Nv: Tensor, weights_nvw: Tensor, dtype: torch.dtype) -> Tensor:
     """`[N, w]`: the entries of every term times the term's own matrix."""
     counts = at.starts.diff().tolist()
     parts = zip(x_Nv.to(dtype).split(counts), weights_nvw.to(dtype).unbind(0), strict=True)
@@ -142,7 +165,7 @@ def _by_term(at: Entries, x_Nv: Tensor, weights_nvw: Tensor, dtype: torch.dtype)
 
 
 def _outer_by_term(at: Entries, g_Nw: Tensor, x_Nv: Tensor, dtype: torch.dtype) -> Tensor:
-    """`[n, w, v]`: the gradient of the matrices of `_by_term`."""
+    """`[n, w, v]`: the gradient of the matrices of `by_term`."""
     counts = at.starts.diff().tolist()
     parts = zip(g_Nw.to(dtype).split(counts), x_Nv.to(dtype).split(counts), strict=True)
     return torch.stack([g.t() @ x for g, x in parts]).to(x_Nv.dtype)
@@ -224,7 +247,7 @@ def _backward(
                 out.second_of(group).copy_(second + _outer_by_term(at, g[1], y, dtype))
                 weights_nww = own.second_of(group)
                 g_wt = torch.bmm(g[0][:, None, :], weights_nww)[:, 0]
-                g = g_wt, _by_term(at, g[1], weights_nww, dtype)
+                g = g_wt, by_term(at, g[1], weights_nww, dtype)
                 g = differences.activate_backward(
                     act, at, g, y_wt if act.keeps_output else z_wt, first
                 )

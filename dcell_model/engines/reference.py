@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 def forward(model: "DCell", batch: MutantStateBatch) -> Tensor:
     """`[T, B, P]` predictions of all heads."""
+    return torch.stack(outputs_and_heads(model, batch)[1])
+
+
+def outputs_and_heads(model: "DCell", batch: MutantStateBatch) -> tuple[list[Tensor], list[Tensor]]:
+    """Outputs `[B, out]` and heads `[B, P]` of every term."""
     x = gene_inputs(model, batch)
     everywhere = samples_everywhere(model, len(batch))
     annotations = model.graph.annotations
@@ -39,7 +44,7 @@ def forward(model: "DCell", batch: MutantStateBatch) -> Tensor:
         else:
             outputs[term] = model.activate(normalise(model, own, z, everywhere))
         heads[term] = F.linear(outputs[term], own.head_weight, own.head_bias)  # [B, P]
-    return torch.stack(heads)
+    return outputs, heads
 
 
 def gene_inputs(model: "DCell", batch: MutantStateBatch) -> Tensor:

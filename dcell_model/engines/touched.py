@@ -162,10 +162,6 @@ def touched_entries(
     """Find the entries and runs of a batch (arguments as in `MutantStateBatch`)."""
     ranks = Ranks.of(layout)
     device = sample.device
-
-    def tensor(values: IntArray) -> Tensor:
-        return torch.as_tensor(np.ascontiguousarray(values), device=device)
-
     known = deleted_gene < layout.graph.num_genes  # genes without annotation touch nothing
     deleted_gene, deleted_sample = deleted_gene[known], deleted_sample[known]
     gene_starts = ranks.on(device, "touched_starts")
@@ -174,7 +170,29 @@ def touched_entries(
     first = gene_starts[deleted_gene] - (lengths.cumsum(0) - lengths)
     place = torch.arange(len(owner), device=device) + first[owner]
     keys = ranks.on(device, "touched_ranks")[place] * samples + deleted_sample[owner]
-    keys = torch.unique(keys)  # sorted
+    return entries_of(layout, torch.unique(keys), term, gene, sample, samples)
+
+
+def entries_of(
+    layout: SubsystemLayout, keys: Tensor, term: Tensor, gene: Tensor, sample: Tensor, samples: int
+) -> Touched:
+    """The runs of given entries.
+
+    Args:
+        layout: the subsystems.
+        keys: `[N]` rank · samples + sample of every entry, sorted; with an entry come those of all
+            the term's ancestors.
+        term: `[C]` of every changed row; each has an entry.
+        gene: `[C]` deleted gene of the row.
+        sample: `[C]` sample of the row.
+        samples: how many.
+    """
+    ranks = Ranks.of(layout)
+    device = sample.device
+
+    def tensor(values: IntArray) -> Tensor:
+        return torch.as_tensor(np.ascontiguousarray(values), device=device)
+
     rank, of_sample = keys // samples, keys % samples
     every_rank = torch.arange(layout.graph.num_terms + 1, device=device)
     starts = torch.searchsorted(keys, every_rank * samples)

@@ -1,5 +1,6 @@
 """The cell graph on disk."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -19,6 +20,17 @@ def test_round_trip(tmp_path: Path) -> None:
     assert again.fingerprint == graph.fingerprint
     for name in CellGraph.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(again, name), getattr(graph, name))
+
+
+def test_names_travel_with_it_and_are_not_in_the_fingerprint(tmp_path: Path) -> None:
+    graph = random_cell_graph(0)
+    named = dataclasses.replace(graph, gene_names=(("ABC1", "G001", "symbol"),))
+    named.write(tmp_path / "graph")
+    assert CellGraph.read(tmp_path / "graph").gene_names == named.gene_names
+    assert named.fingerprint == graph.fingerprint
+    assert {path.name: path.read_bytes() for path in (tmp_path / "graph").iterdir()} == (
+        named.to_files()
+    )
 
 
 def test_any_arrow_reader_can_map_it(tmp_path: Path) -> None:
@@ -50,7 +62,7 @@ def test_other_version(tmp_path: Path) -> None:
     random_cell_graph(0).write(tmp_path / "graph")
     path = tmp_path / "graph" / "cell_graph.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 99}))
-    with pytest.raises(ArtefactError, match=r"99\]; expected 'dcell-cell-graph' version 2"):
+    with pytest.raises(ArtefactError, match=r"99\]; expected 'dcell-cell-graph' version 3"):
         CellGraph.read(tmp_path / "graph")
 
 
@@ -77,7 +89,15 @@ def test_other_hierarchy_names_both() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["terms.arrow", "genes.arrow", "annotations.arrow", "edges.arrow", "cell_graph.json"]
+    "name",
+    [
+        "terms.arrow",
+        "genes.arrow",
+        "annotations.arrow",
+        "edges.arrow",
+        "names.arrow",
+        "cell_graph.json",
+    ],
 )
 def test_every_byte_flipped(tmp_path: Path, name: str) -> None:
     """Refused, or of no meaning (padding): never another graph."""

@@ -37,6 +37,28 @@ def test_round_trip(tmp_path: Path) -> None:
     assert torch.equal(checkpoint.restore(state, GRAPH, path)(batch), model(batch))
 
 
+def test_without_a_cell_graph(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    model = written(path)
+    alone = checkpoint.restore(checkpoint.load(path), None, path)
+    batch = encode_genotypes(GRAPH, [[0], [1, 2]])
+    assert torch.equal(alone(batch), model(batch))
+    assert alone.graph.fingerprint == GRAPH.fingerprint
+
+
+def test_cell_graph_of_another_hierarchy_inside(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    written(path)
+    state = checkpoint.load(path)
+    other = checkpoint.describe(
+        DCell(random_cell_graph(1), PARAMETERS.model), PARAMETERS, ("score",),
+        (torch.zeros(1), torch.ones(1)), 3, {},
+    )  # fmt: skip
+    checkpoint.save(state | {"cell_graph": other["cell_graph"]}, path)
+    with pytest.raises(ArtefactError, match="belongs to the hierarchy"):
+        checkpoint.restore(checkpoint.load(path), None, path)
+
+
 def test_weights_only_loads_it(tmp_path: Path) -> None:
     written(tmp_path / "model.pt")
     torch.load(tmp_path / "model.pt", weights_only=True)

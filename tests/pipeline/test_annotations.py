@@ -128,6 +128,25 @@ def test_malformed_lines(tmp_path: Path, change: dict[int, str], columns: int, f
     assert read(path, on_bad_line="skip").dropped["malformed"] == (2 if columns == 12 else 1)
 
 
+def test_names_of_genes(tmp_path: Path) -> None:
+    path = gaf(
+        tmp_path,
+        {3: "TFC3", 11: "YAL001C|TSV115|FUN24"},
+        {3: "TFC3", 11: "YAL001C|TFC3"},  # a symbol is not a synonym as well
+        {3: "OLD1", 11: "YAL002W|TSV115", 5: "GO:0000009"},  # dropped, yet named
+        {3: "NOT1", 11: "YAL003W", 4: "NOT"},
+        {3: "FLY1", 11: "YAL004W", 13: "taxon:7227"},
+    )
+    names = read(path, taxon="559292").names.rows()
+    assert names == [
+        ("FUN24", "YAL001C", "synonym"),
+        ("OLD1", "YAL002W", "symbol"),
+        ("TFC3", "YAL001C", "symbol"),
+        ("TSV115", "YAL001C", "synonym"),
+        ("TSV115", "YAL002W", "synonym"),
+    ]
+
+
 def test_pattern_that_is_no_expression() -> None:
     with pytest.raises(ParameterError, match="gene_id_pattern"):
         read(gene_id_pattern="Y(")

@@ -13,7 +13,9 @@ def test_terms_by_stratum_and_genes_by_name() -> None:
         strata=pl.DataFrame({"term": ["a", "b", "r"], "stratum": [2, 1, 0], "height": [0, 1, 2]}),
         edges=pl.DataFrame({"child": ["a", "b"], "parent": ["b", "r"]}),
         annotations=pl.DataFrame({"term": ["b", "a"], "gene": ["g1", "g2"]}),
+        names=pl.DataFrame({"gene": ["g1", "g3"], "name": ["N1", "N3"], "kind": ["symbol"] * 2}),
     )
+    assert graph.gene_names == (("N1", "g1", "symbol"), ("N3", "g3", "symbol"))
     assert graph.term_ids == ["r", "b", "a"]
     assert graph.term_names == ["R", "B", "A"]
     assert graph.gene_ids == ["g1", "g2"]

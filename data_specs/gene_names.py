@@ -1,0 +1,86 @@
+"""Genes by any of their names: systematic (YAL001C), standard (TFC3) or another synonym.
+
+A name is looked up as a systematic name, then as a symbol, then as a synonym: what is one gene's
+standard name is that gene, even where another gene has it among its synonyms. If it is none of
+these as it stands, it is looked up without regard to case, since mutants are written in lower case.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+from data_specs.cell_graph import CellGraph
+from data_specs.errors import InputError
+
+_KINDS = ("systematic", "symbol", "synonym")
+
+
+class GeneNames:
+    """The names that a cell graph knows, those of genes that it does not have included.
+
+    Args:
+        graph: the cell graph.
+    """
+
+    def __init__(self, graph: CellGraph) -> None:
+        rows = [(gene, gene, "systematic") for gene in graph.gene_ids]
+        rows += [(gene, gene, "systematic") for _, gene, _ in graph.gene_names]
+        rows += graph.gene_names
+        self._exact: dict[str, dict[str, set[str]]] = {kind: {} for kind in _KINDS}
+        self._folded: dict[str, dict[str, set[str]]] = {kind: {} for kind in _KINDS}
+        self._symbol: dict[str, str] = {}
+        for name, gene, kind in rows:
+            self._exact[kind].setdefault(name, set()).add(gene)
+            self._folded[kind].setdefault(name.casefold(), set()).add(gene)
+            if kind == "symbol":
+                self._symbol.setdefault(gene, name)
+        self.index = {gene: number for number, gene in enumerate(graph.gene_ids)}
+
+    def symbol(self, gene: str) -> str:
+        """A gene's standard name, else its systematic one."""
+        return self._symbol.get(gene, gene)
+
+    def gene(self, name: str) -> str | None:
+        """The systematic name of the gene of a name; None if no gene has it.
+
+        Raises:
+            InputError: the name is a synonym of several genes; names them.
+        """
+        for names, key in ((self._exact, name), (self._folded, name.casefold())):
+            for kind in _KINDS:
+                found = names[kind].get(key)
+                if found and len(found) == 1:
+                    return next(iter(found))
+                if found:
+                    candidates = ", ".join(map(self._both, sorted(found)))
+                    raise InputError(
+                        f"'{name}' is a {kind} of {len(found)} genes: {candidates}. Write the "
+                        "systematic name of the one that is meant."
+                    )
+        return None
+
+    def near(self, name: str, count: int = 3) -> list[str]:
+        """Up to so many known names that look like this one, the likest first."""
+        known: dict[str, str] = {}
+        for kind in reversed(_KINDS):
+            known |= {each.casefold(): each for each in self._exact[kind]}
+        matches = difflib.get_close_matches(name.casefold(), known, n=count, cutoff=0.7)
+        return [known[match] for match in matches]
+
+    def explain(self, name: str) -> str:
+        """Why a model on the cell graph does not know the gene of a name."""
+        gene = self.gene(name)
+        if gene is not None:
+            shown = name if name == gene else f"{name} ({gene})"
+            return f"{shown} is annotated to no term of the hierarchy"
+        near = self.near(name)
+        return f"{name} is no name of a gene here" + (f"; near: {', '.join(near)}" if near else "")
+
+    def _both(self, gene: str) -> str:
+        symbol = self.symbol(gene)
+        return gene if symbol == gene else f"{gene} ({symbol})"
+
+
+def split_names(text: str) -> list[str]:
+    """The names in a genotype's text, separated by `|`, `,` or whitespace, each once, in order."""
+    names: Iterable[str] = text.replace("|", " ").replace(",", " ").split()
+    return list(dict.fromkeys(names))

@@ -1,0 +1,122 @@
+"""Times how many pairs a second each way to screen predicts, side by side in one run.
+
+Engines take turns, for several rounds, on pairs from all over the space: where the machine drifts,
+it does so for all of them. Setting up (single deletions evaluated once) is timed apart.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from data_specs.cell_graph import CellGraph
+from data_specs.errors import exit_with_message
+from data_specs.layout import DataLayout, write_json
+from data_specs.parameters import Model as ModelConfig
+from dcell_model.bench.run import provenance
+from dcell_model.genotype_space import GenotypeSpace, Part
+from dcell_model.memory import keep_freed_memory
+from dcell_model.model import DCell
+from dcell_model.screen_engine import ScreenEngine
+from dcell_model.trained import FloatArray, IntArray, Trained
+
+# Pairs a round and batch size of each: the reference takes a second for some hundred pairs.
+ENGINES = {
+    "reference": (512, 512), "stratum": (4096, 1024), "incremental": (8192, 4096),
+    "combined": (32768, 8192),
+}  # fmt: skip
+
+
+def run(graph: CellGraph, rounds: int, scale: float = 1.0) -> dict[str, Any]:
+    """Pairs per second by engine.
+
+    Args:
+        graph: the hierarchy; the model on it is new, with direct widths.
+        rounds: how often each engine has its turn.
+        scale: share of the pairs of `ENGINES` to take.
+
+    Returns:
+        By engine: pairs a round, batch size, pairs/s of every round, their median, its ratio to
+        the reference's, and the largest difference from the reference's predictions.
+    """
+    keep_freed_memory()
+    torch.manual_seed(0)
+    model = DCell(graph, ModelConfig(width_genes="direct"))
+    trained = Trained.of(model, ["score"], (torch.zeros(1), torch.ones(1)))
+    space = GenotypeSpace(np.arange(graph.num_genes), 2)
+    start = time.perf_counter()
+    combined = ScreenEngine(trained, ENGINES["combined"][1])
+    combined.single()
+    result: dict[str, Any] = {
+        "terms": graph.num_terms,
+        "genes": graph.num_genes,
+        "pairs": len(space),
+        "set_up_seconds": round(time.perf_counter() - start, 2),
+        "engines": {},
+    }
+    some = space.genotypes(Part(0, 0, min(len(space), 256)))
+    expected = _predict(trained, combined, "reference", 256)(some)
+    for name, (pairs, batch_size) in ENGINES.items():
+        error = np.abs(_predict(trained, combined, name, batch_size)(some) - expected).max()
+        result["engines"][name] = {
+            "pairs": min(len(space), max(1, int(pairs * scale))),
+            "batch_size": batch_size,
+            "pairs_per_second": [],
+            "largest_error": float(error),
+        }
+    for number in range(rounds):
+        for name, row in result["engines"].items():
+            count = row["pairs"]
+            first = (len(space) - count) * (number + 1) // (rounds + 1)
+            genotypes = space.genotypes(Part(0, first, first + count))
+            start = time.perf_counter()
+            _predict(trained, combined, name, row["batch_size"])(genotypes)
+            row["pairs_per_second"].append(round(count / (time.perf_counter() - start), 1))
+    for row in result["engines"].values():
+        row["median"] = float(np.median(row["pairs_per_second"]))
+        row["times_reference"] = round(row["median"] / result["engines"]["reference"]["median"], 1)
+    hours = len(space) / result["engines"]["combined"]["median"] / 3600
+    return result | {"hours_for_all_pairs": round(hours, 2)}
+
+
+def _predict(
+    trained: Trained, combined: ScreenEngine, name: str, batch_size: int
+) -> Callable[[IntArray], FloatArray]:
+    if name == "combined":
+        return combined.predict
+
+    def predict(genotypes: IntArray) -> FloatArray:
+        trained.model.engine = name
+        try:
+            return trained.predict(genotypes, batch_size=batch_size)
+        finally:
+            trained.model.engine = "incremental"
+
+    return predict
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Time the engines on the hierarchy of a build and write a record."""
+    parser = argparse.ArgumentParser(prog="python -m dcell_model.bench.screen", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of a build")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the pairs to take")
+    parser.add_argument("--out", type=Path, required=True, metavar="F", help="record to write")
+    options = parser.parse_args(arguments)
+    with exit_with_message():
+        command = ["python", "-m", "dcell_model.bench.screen", *sys.argv[1:]]
+        record = provenance(command)
+        record |= run(CellGraph.read(DataLayout(options.data).cell_graph), options.rounds,
+                      options.scale)  # fmt: skip
+        write_json(options.out, record)
+        for name, row in record["engines"].items():
+            print(f"{name:<12} {row['median']:>10,.0f} pairs/s  {row['times_reference']:>6.1f}x")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""Predictions for genotypes that need no labels: a table of them, and one of their subsystems.
+
+`dcell predict` writes both. A row of the first is a genotype:
+
+- `genotype`: its number, from 0, in the order given; `given`: its genes as they were written
+- `genes`: systematic names of those that the model knows, sorted, joined by `|`; `known`: how many
+- `unknown`: names of those that it does not know, joined by `|`; they are taken as wild type
+- `NAME_predicted`, for every phenotype, in its own units
+
+A row of the second is a subsystem of a genotype, or with no genotype one of the wild type:
+
+- `genotype`, `term`, `name`, `stratum`
+- `NAME_predicted`: the prediction of the term's own head; `NAME_change`: less the wild type's
+- `state_change`: root mean square, over the term's output neurons, of their difference from the
+  wild type's; 0 in the wild type
+
+Deletions leave most terms as they are: the wild type's rows name all T terms, a genotype's only
+those that its deletions reach. A term that is missing there is exactly as in the wild type.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from dcell_model.engines.incremental import forward_with_states
+from dcell_model.heads import root_of
+from dcell_model.trained import IntArray, Trained
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Genotypes in the cell graph's numbers.
+
+    Attributes:
+        given: names as written, by genotype.
+        offsets: `[N + 1]` int64, where each genotype's genes begin in `genes`.
+        genes: int64 indices, sorted within a genotype, each once.
+        unknown: names of genes that the model does not know, by genotype.
+    """
+
+    given: Sequence[Sequence[str]]
+    offsets: IntArray
+    genes: IntArray
+    unknown: Sequence[Sequence[str]]
+
+    def unknown_names(self) -> list[str]:
+        """All of them, each once, sorted."""
+        return sorted({name for names in self.unknown for name in names})
+
+
+def resolve(trained: Trained, genotypes: Sequence[Sequence[str]]) -> Resolved:
+    """Find the genes of genotypes by any of their names.
+
+    Raises:
+        InputError: a name is a synonym of several genes.
+    """
+    index: dict[str, int | None] = {}
+    for name in {name for names in genotypes for name in names}:
+        gene = trained.names.gene(name)
+        index[name] = None if gene is None else trained.names.index.get(gene)
+    rows = [sorted({i for n in names if (i := index[n]) is not None}) for names in genotypes]
+    return Resolved(
+        given=genotypes,
+        offsets=np.cumsum([0, *map(len, rows)]),
+        genes=np.array([gene for row in rows for gene in row], dtype=np.int64),
+        unknown=[[name for name in names if index[name] is None] for names in genotypes],
+    )
+
+
+def predictions(
+    trained: Trained, genotypes: Resolved, *, subsystems: bool = False, batch_size: int = 1024
+) -> Iterator[tuple[pa.Table, pa.Table | None]]:
+    """Yield both tables piece by piece; the second is None unless asked for."""
+    if subsystems:
+        none = np.zeros(0, dtype=np.int64)
+        yield (
+            _rows(trained, genotypes, 0, 0, trained.in_units(torch.empty(0, 1))),
+            (_wild_type_rows(trained, none)),
+        )
+    for first in range(0, len(genotypes.given), batch_size):
+        last = min(first + batch_size, len(genotypes.given))
+        begin, end = genotypes.offsets[[first, last]]
+        offsets = genotypes.offsets[first : last + 1] - begin
+        batch = trained.encode(offsets, genotypes.genes[begin:end])
+        with torch.no_grad():
+            heads, changes = forward_with_states(trained.model, batch)
+        table = _rows(trained, genotypes, first, last, trained.in_units(root_of(heads)))
+        states = None
+        if subsystems:
+            order = np.lexsort((heads.term.cpu().numpy(), heads.sample.cpu().numpy()))
+            term = heads.term.cpu().numpy()[order]
+            own = heads.difference + heads.wild_type[heads.term]
+            states = _states(
+                trained, heads.sample.cpu().numpy()[order] + first, term,
+                own.cpu()[order], heads.difference.cpu()[order], changes.cpu()[order],
+            )  # fmt: skip
+        yield table, states
+
+
+def _rows(
+    trained: Trained, genotypes: Resolved, first: int, last: int, predicted: torch.Tensor
+) -> pa.Table:
+    names, offsets = trained.model.graph.gene_ids, genotypes.offsets
+    genes = [genotypes.genes[offsets[n] : offsets[n + 1]] for n in range(first, last)]
+    columns = {
+        "genotype": pa.array(np.arange(first, last)),
+        "given": pa.array(["|".join(own) for own in genotypes.given[first:last]], pa.string()),
+        "genes": pa.array(["|".join(names[gene] for gene in own) for own in genes], pa.string()),
+        "known": pa.array([len(own) for own in genes], pa.int64()),
+        "unknown": pa.array(["|".join(own) for own in genotypes.unknown[first:last]], pa.string()),
+    }
+    values = zip(trained.phenotypes, predicted.T.numpy(), strict=True)
+    return pa.table(columns | {f"{name}_predicted": pa.array(own) for name, own in values})
+
+
+def _wild_type_rows(trained: Trained, none: IntArray) -> pa.Table:
+    with torch.no_grad():
+        heads, _ = forward_with_states(trained.model, trained.encode(np.zeros(2, int), none))
+    wild = heads.wild_type.cpu()
+    terms, nothing = np.arange(len(wild)), torch.zeros_like(wild)
+    return _states(trained, None, terms, wild, nothing, nothing[:, 0])
+
+
+def _states(
+    trained: Trained,
+    genotype: IntArray | None,
+    term: IntArray,
+    head: torch.Tensor,
+    difference: torch.Tensor,
+    change: torch.Tensor,
+) -> pa.Table:
+    graph = trained.model.graph
+    numbers = pa.nulls(len(term), pa.int64()) if genotype is None else pa.array(genotype)
+    texts = {
+        name: pa.DictionaryArray.from_arrays(pa.array(term.astype(np.int32)), pa.array(values))
+        for name, values in (("term", graph.term_ids), ("name", graph.term_names))
+    }
+    columns = {"genotype": numbers, **texts, "stratum": pa.array(graph.strata[term])}
+    predicted, changed = trained.in_units(head), difference.double() * trained.std
+    for number, name in enumerate(trained.phenotypes):
+        columns[f"{name}_predicted"] = pa.array(predicted[:, number].contiguous().numpy())
+        columns[f"{name}_change"] = pa.array(changed[:, number].contiguous().numpy())
+    return pa.table(columns | {"state_change": pa.array(change.double().numpy())})

@@ -1,0 +1,187 @@
+"""`dcell predict`: the tables of `genotype_predictions` in a file or on the terminal."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from data_specs.chain import made_from_metadata
+from data_specs.errors import InputError
+from data_specs.files import replacing
+from data_specs.gene_names import GeneNames
+from dcell_model.genotype_input import read_genotypes
+from dcell_model.genotype_predictions import predictions, resolve
+from dcell_model.trained import Trained
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+SHOWN, SHOWN_TERMS, SHOWN_NAMES = 20, 10, 10
+
+
+def run(
+    checkpoint: Path, given: str, out: Path | None = None, *, subsystems: bool = False
+) -> list[str]:
+    """Predict genotypes; write them to `out`, or print the first ones.
+
+    Args:
+        checkpoint: of a training run.
+        given: genotypes, or a file of them, as `genotype_input.read_genotypes` takes them.
+        out: `.parquet`, `.csv` or `.tsv`; with `subsystems` their table lies beside it.
+        subsystems: also what becomes of every term.
+
+    Returns:
+        The names that the model does not know.
+
+    Raises:
+        InputError: genotypes that cannot be read, or another suffix.
+        ArtefactError: the checkpoint is damaged or of another version.
+    """
+    if out is not None and out.suffix not in (".parquet", *DELIMITERS):
+        raise InputError(f"{out}: suffix '{out.suffix}'; expected .parquet, .csv or .tsv")
+    trained = Trained.read(checkpoint)
+    genotypes = resolve(trained, read_genotypes(given))
+    tables = predictions(trained, genotypes, subsystems=subsystems)
+    if out is None:
+        _print(trained, tables, len(genotypes.given))
+    else:
+        for path in _write(trained, tables, out, subsystems):
+            print(path)
+    unknown = genotypes.unknown_names()
+    if unknown:
+        print_unknown(trained.names, unknown, "predicted as if they were not deleted")
+    return unknown
+
+
+def print_unknown(names: GeneNames, unknown: Sequence[str], consequence: str) -> None:
+    """Say which genes the model does not know, why, and what follows, on the standard error."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False, markup=False)
+    console.print(f"genes the model does not know ({len(unknown):,}), {consequence}:")
+    for name in unknown[:SHOWN_NAMES]:
+        console.print(f"  {names.explain(name)}")
+    if len(unknown) > SHOWN_NAMES:
+        console.print(f"  and {len(unknown) - SHOWN_NAMES:,} more")
+
+
+def subsystems_path(out: Path) -> Path:
+    """Where the table of subsystems lies: `NAME.subsystems.SUFFIX`."""
+    return out.with_name(f"{out.stem}.subsystems{out.suffix}")
+
+
+def _write(
+    trained: Trained,
+    tables: Iterator[tuple[pa.Table, pa.Table | None]],
+    out: Path,
+    subsystems: bool,
+) -> list[Path]:
+    paths = [out, subsystems_path(out)] if subsystems else [out]
+    metadata = made_from_metadata({"checkpoint": trained.digest})
+    with contextlib.ExitStack() as files:
+        partial = [files.enter_context(replacing(path)) for path in paths]
+        with contextlib.ExitStack() as open_files:
+            writers: dict[Path, Any] = {}
+            for pieces in tables:
+                for path, piece in zip(partial, pieces, strict=False):
+                    assert piece is not None
+                    if path not in writers:
+                        schema = _plain(piece.schema, path).with_metadata(metadata)
+                        writers[path] = open_files.enter_context(_writer(path, schema))
+                    writers[path].write_table(piece.cast(writers[path].schema))
+    return paths
+
+
+def _plain(schema: pa.Schema, path: Path) -> pa.Schema:
+    """Arrow writes no CSV of dictionaries."""
+    if path.suffix == ".parquet":
+        return schema
+    return pa.schema([
+        pa.field(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type)
+        for field in schema
+    ])  # fmt: skip
+
+
+class _CsvWriter(pa_csv.CSVWriter):  # type: ignore[misc]
+    """Arrow's, which knows its schema as its Parquet writer does."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        delimiter = DELIMITERS[path.suffix]
+        options = pa_csv.WriteOptions(delimiter=delimiter, quoting_style="needed")
+        super().__init__(str(path), schema, write_options=options)
+        self.schema = schema
+
+
+def _writer(path: Path, schema: pa.Schema) -> Any:
+    if path.suffix == ".parquet":
+        return pq.ParquetWriter(path, schema, compression="zstd")
+    return _CsvWriter(path, schema)
+
+
+def _print(
+    trained: Trained, tables: Iterator[tuple[pa.Table, pa.Table | None]], count: int
+) -> None:
+    from rich.console import Console
+
+    console = Console()
+    pieces = list(tables)
+    rows = pa.concat_tables([table for table, _ in pieces]).slice(0, SHOWN).to_pylist()
+    console.print(_genotype_table(trained, rows))
+    if count > SHOWN:
+        console.print(f"the first {SHOWN} of {count:,} genotypes; --out F writes all")
+    states = [own for _, own in pieces[1:] if own is not None]
+    for row in rows if states else []:
+        own = [each for each in states[0].to_pylist() if each["genotype"] == row["genotype"]]
+        console.print(_state_table(trained, row, own))
+
+
+def _genotype_table(trained: Trained, rows: Sequence[dict[str, Any]]) -> "Table":
+    from rich.text import Text
+
+    table = _plain_table()
+    table.add_column("genotype", overflow="fold")
+    table.add_column("systematic names", overflow="fold")
+    for name in trained.phenotypes:
+        table.add_column(Text(name), justify="right")
+    table.add_column("not known", overflow="fold")
+    for row in rows:
+        values = (f"{row[f'{name}_predicted']:.4f}" for name in trained.phenotypes)
+        genes = row["genes"].replace("|", " ") or "wild type"
+        cells = (row["given"].replace("|", " ") or "wild type", genes, *values)
+        table.add_row(*map(Text, (*cells, row["unknown"].replace("|", " ") or "–")))
+    return table
+
+
+def _state_table(
+    trained: Trained, row: dict[str, Any], states: Sequence[dict[str, Any]]
+) -> "Table":
+    from rich.text import Text
+
+    table = _plain_table()
+    names = row["given"].replace("|", " ") or "wild type"
+    total = trained.model.graph.num_terms
+    most = f"the {SHOWN_TERMS} that change most of " if len(states) > SHOWN_TERMS else ""
+    table.title = Text(f"{names}: {most}{len(states):,} subsystems reached, of {total:,}")
+    phenotype = trained.phenotypes[0]
+    table.add_column("term", no_wrap=True)
+    table.add_column("name", no_wrap=True, overflow="ellipsis", max_width=30)
+    table.add_column("state", justify="right", no_wrap=True)
+    table.add_column(Text(phenotype), justify="right", no_wrap=True)
+    table.add_column("change", justify="right")
+    for state in sorted(states, key=lambda own: -own["state_change"])[:SHOWN_TERMS]:
+        values = (state["state_change"], state[f"{phenotype}_predicted"])
+        cells = (state["term"], state["name"], *(f"{value:.4f}" for value in values))
+        table.add_row(*map(Text, cells), f"{state[f'{phenotype}_change']:+.4f}")
+    return table
+
+
+def _plain_table() -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold")

@@ -1,0 +1,292 @@
+"""`dcell screen`: predict every genotype of an order, and the interaction in each.
+
+The folder of a screen holds
+
+- `screen.json`: what is screened, with which checkpoint; a screen is resumed only as it began
+- `genotypes.parquet/00000.parquet`, …: `gene_1` … `gene_k` (systematic names, sorted), `prediction`
+  in the phenotype's units and `interaction` (see `interactions`), float32; one part after another,
+  each whole or not there
+- `top.parquet`: the strongest interactions, the strongest first, with standard names
+- `summary.json`: how many were predicted and kept, and the prediction for the wild type
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data_specs.chain import made_from_metadata
+from data_specs.errors import InputError
+from data_specs.files import replacing
+from data_specs.gene_names import split_names
+from data_specs.layout import read_json, refuse_foreign, write_json
+from data_specs.tables import part_name, parts_of
+from dcell_model.genotype_input import read_gene_names
+from dcell_model.genotype_space import GenotypeSpace, Part
+from dcell_model.interactions import interactions, score_of
+from dcell_model.memory import keep_freed_memory
+from dcell_model.progress import progress_bar
+from dcell_model.screen_engine import ScreenEngine
+from dcell_model.trained import FloatArray, IntArray, Trained
+
+MARKER, TABLE, TOP, SUMMARY = "screen.json", "genotypes.parquet", "top.parquet", "summary.json"
+MOST_PARTS = 10**5  # names of parts have five digits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What is screened.
+
+    Attributes:
+        order: genes deleted at once, 2 or 3.
+        queries: a genotype holds all genes of at least one of these, as `split_names` takes them;
+            none: all genotypes.
+        genes: file of the genes to combine; by default all that the model knows.
+        phenotype: by default the model's first.
+        score: one of `interactions.SCORES`.
+        threshold: parts hold the genotypes whose interaction is at least this far from 0.
+        part_rows: genotypes predicted for a part.
+        batch_size: genotypes at a time.
+    """
+
+    order: int
+    queries: Sequence[str] = ()
+    genes: Path | None = None
+    phenotype: str | None = None
+    score: str = "auto"
+    threshold: float | None = None
+    part_rows: int = 100_000
+    batch_size: int = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A screen of a trained model, ready to run.
+
+    Attributes:
+        trained: the model.
+        space: the genotypes.
+        phenotype: number of the phenotype among the model's.
+        score: the score that `auto` stands for, if that was asked for.
+        engine: predicts them.
+        left_out: names from the file of genes that the model does not know.
+    """
+
+    trained: Trained
+    settings: Settings
+    space: GenotypeSpace
+    phenotype: int
+    score: str
+    engine: ScreenEngine
+    left_out: Sequence[str]
+
+    @classmethod
+    def of(cls, trained: Trained, settings: Settings) -> "Screen":
+        """Look up genes and phenotype.
+
+        Raises:
+            InputError: an unknown phenotype or query gene, or too many genotypes.
+        """
+        name = settings.phenotype or trained.phenotypes[0]
+        if name not in trained.phenotypes:
+            raise InputError(
+                f"no phenotype '{name}'; the checkpoint predicts {', '.join(trained.phenotypes)}"
+            )
+        queries = sorted({_query(trained, text, settings.order) for text in settings.queries})
+        genes, left_out = _genes(trained, settings.genes)
+        screen = cls(
+            trained=trained,
+            settings=settings,
+            space=GenotypeSpace(genes, settings.order, queries or [()]),
+            phenotype=trained.phenotypes.index(name),
+            score=score_of(name) if settings.score == "auto" else settings.score,
+            engine=ScreenEngine(trained, settings.batch_size),
+            left_out=left_out,
+        )
+        count = len(screen.space)
+        if not count:
+            raise InputError(
+                f"no genotype of {settings.order} genes: {len(genes)} genes to combine are too few"
+            )
+        if count > settings.part_rows * MOST_PARTS:
+            raise InputError(
+                f"{count:,} genotypes of {settings.order} genes; at most "
+                f"{settings.part_rows * MOST_PARTS:,} fit {MOST_PARTS:,} parts. Screen around some "
+                "genes (--with), or combine fewer (--genes)."
+            )
+        return screen
+
+    def description(self) -> dict[str, Any]:
+        """What a screen must share with an earlier one to continue it."""
+        ids = self.trained.model.graph.gene_ids
+        names = [ids[gene] for gene in self.space.genes]
+        return {
+            "format": "dcell-screen",
+            "version": 1,
+            "checkpoint": self.trained.digest,
+            "phenotype": self.trained.phenotypes[self.phenotype],
+            "score": self.score,
+            "order": self.space.order,
+            "queries": ["|".join(ids[gene] for gene in query) for query in self.space.queries],
+            "genes": len(names),
+            "genes_sha256": hashlib.sha256("\n".join(names).encode()).hexdigest(),
+            "threshold": self.settings.threshold,
+            "part_rows": self.settings.part_rows,
+            "batch_size": self.settings.batch_size,
+        }
+
+    def predict(self, genotypes: IntArray) -> FloatArray:
+        """`[B]` predictions of `[B, k]` genotypes."""
+        own: FloatArray = self.engine.predict(genotypes)[:, self.phenotype]
+        return own
+
+    def references(self) -> tuple[float, FloatArray]:
+        """Predictions of the wild type and, where the score needs them, of single deletions `[G]`.
+
+        Raises:
+            InputError: fitness relative to a wild type that is predicted not to grow.
+        """
+        wild_type = float(self.predict(np.zeros((1, 0), dtype=np.int64))[0])
+        if self.score == "multiplicative" and wild_type <= 0:
+            raise InputError(
+                f"the model predicts {wild_type:.4f} for the wild type: no fitness is relative to "
+                "that. Train longer, or say --score additive."
+            )
+        genes = self.trained.model.graph.num_genes if self.score != "prediction" else 0
+        return wild_type, self.predict(np.arange(genes)[:, None])
+
+    def part(self, part: Part, wild_type: float, single: FloatArray) -> pa.Table:
+        """The rows of a part, those below the threshold left out."""
+        genotypes = self.space.genotypes(part)
+        predicted = self.predict(genotypes)
+        found = interactions(self.score, genotypes, predicted, wild_type, single, self.predict)
+        if self.settings.threshold is not None:
+            strong = np.abs(found) >= self.settings.threshold
+            genotypes, predicted, found = genotypes[strong], predicted[strong], found[strong]
+        ids = pa.array(self.trained.model.graph.gene_ids)
+        columns = {
+            f"gene_{n}": pa.DictionaryArray.from_arrays(pa.array(own.astype(np.int32)), ids)
+            for n, own in enumerate(genotypes.T, start=1)
+        }
+        columns["prediction"] = pa.array(predicted.astype(np.float32))
+        columns["interaction"] = pa.array(found.astype(np.float32))
+        origin = made_from_metadata({"checkpoint": self.trained.digest})
+        return pa.table(columns).replace_schema_metadata(origin)
+
+
+def run(
+    checkpoint: Path, out: Path, settings: Settings, *, top: int = 100, device: str = "cpu"
+) -> dict[str, Any]:
+    """Screen, or go on with a screen that was stopped.
+
+    Args:
+        checkpoint: of a training run.
+        out: folder of the screen.
+        settings: what is screened.
+        top: how many of the strongest interactions go into `top.parquet`.
+        device: `cpu` or `cuda`.
+
+    Returns:
+        What `summary.json` holds.
+
+    Raises:
+        InputError: see `Screen.of`; the folder is another screen's, or something else.
+        ArtefactError: the checkpoint is damaged or of another version.
+    """
+    keep_freed_memory()
+    screen = Screen.of(Trained.read(checkpoint, device), settings)
+    _prepare(out, screen.description())
+    wild_type, single = screen.references()
+    predicted = 0
+    with progress_bar(True) as progress:
+        task = progress.add_task(f"{len(screen.space):,} genotypes", total=len(screen.space))
+        for number, part in enumerate(screen.space.parts(settings.part_rows)):
+            path = out / TABLE / part_name(number)
+            if not path.exists():
+                with replacing(path) as partial:
+                    table = screen.part(part, wild_type, single)
+                    pq.write_table(table, partial, compression="zstd")
+                predicted += 1
+            progress.advance(task, part.last - part.first)
+    strongest = strongest_of(parts_of(out / TABLE), top, screen.trained)
+    with replacing(out / TOP) as partial:
+        pq.write_table(strongest, partial, compression="zstd")
+    summary = {
+        "numbered": len(screen.space),
+        "kept": sum(pq.read_metadata(path).num_rows for path in parts_of(out / TABLE)),
+        "score": screen.score,
+        "wild_type": wild_type,
+        "left_out": list(screen.left_out),
+    }
+    write_json(out / SUMMARY, summary)
+    return summary
+
+
+def strongest_of(parts: Sequence[Path], top: int, trained: Trained) -> pa.Table:
+    """The rows with the strongest interactions, the strongest first, with standard names.
+
+    Holds one part and the best so far; of equals the earlier one is stronger.
+    """
+    best: pa.Table | None = None
+    for path in parts:
+        table = pq.read_table(path)
+        table = (
+            table if best is None else pa.concat_tables([best, table], promote_options="default")
+        )
+        strength = np.abs(table["interaction"].to_numpy())
+        best = table.take(np.argsort(-strength, kind="stable")[:top])
+    assert best is not None
+    names = [column for column in best.column_names if column.startswith("gene_")]
+    for name in names:
+        symbols = [trained.names.symbol(gene) for gene in best[name].to_pylist()]
+        best = best.append_column(f"name_{name[-1]}", pa.array(symbols, pa.string()))
+    order = [*names, *(f"name_{name[-1]}" for name in names), "prediction", "interaction"]
+    return best.select(order).replace_schema_metadata(None)
+
+
+def _prepare(out: Path, description: dict[str, Any]) -> None:
+    """Take a folder for a screen: new, empty, or one of the same screen.
+
+    Raises:
+        InputError: names what is different.
+    """
+    refuse_foreign(out, "screen", MARKER, description)
+    if (out / MARKER).is_file():
+        before = read_json(out / MARKER)
+        for key, value in description.items():
+            if before.get(key) != value:
+                raise InputError(
+                    f"{out}: holds a screen with {key}={before.get(key)!r}, now it is {value!r}; a "
+                    "screen goes on as it began. Name another folder."
+                )
+    write_json(out / MARKER, description)
+
+
+def _query(trained: Trained, text: str, order: int) -> tuple[int, ...]:
+    names = split_names(text)
+    genes: set[int] = set()
+    for name in names:
+        gene = trained.names.gene(name)
+        if gene not in trained.names.index:
+            raise InputError(f"--with {text}: {trained.names.explain(name)}")
+        genes.add(trained.names.index[gene])
+    if not 1 <= len(genes) <= order:
+        raise InputError(f"--with {text}: {len(genes)} genes; expected 1 to {order}, the order")
+    return tuple(sorted(genes))
+
+
+def _genes(trained: Trained, path: Path | None) -> tuple[IntArray, list[str]]:
+    """Indices of the genes to combine, and the names that the model does not know."""
+    if path is None:
+        return np.arange(trained.model.graph.num_genes), []
+    names = read_gene_names(path)
+    found = {name: trained.names.index.get(trained.names.gene(name) or "") for name in names}
+    known = {index for index in found.values() if index is not None}
+    genes: npt.NDArray[np.int64] = np.array(sorted(known), dtype=np.int64)
+    return genes, [name for name, index in found.items() if index is None]

@@ -1,0 +1,118 @@
+"""A trained model as a checkpoint alone gives it: what `dcell predict` and `dcell screen` ask."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from data_specs.errors import InputError
+from data_specs.gene_names import GeneNames
+from data_specs.mutant_state import StateEncoder
+from dcell_model import checkpoint
+from dcell_model.dataset import MutantStateBatch
+from dcell_model.heads import root_of
+from dcell_model.model import DCell
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model that predicts, with the names of its genes and the units of its phenotypes.
+
+    Attributes:
+        model: in evaluation mode, run by the engine `incremental`.
+        names: all names of genes that the checkpoint knows.
+        encoder: finds what deletions change.
+        phenotypes: names of the P phenotypes.
+        mean, std: `[P]` float64, what predictions are scaled back with.
+        digest: hex SHA-256 of the checkpoint's content.
+    """
+
+    model: DCell
+    names: GeneNames
+    encoder: StateEncoder
+    phenotypes: tuple[str, ...]
+    mean: Tensor
+    std: Tensor
+    digest: str
+
+    @classmethod
+    def read(cls, path: Path, device: str = "cpu") -> "Trained":
+        """Read a checkpoint.
+
+        Raises:
+            ArtefactError: it is damaged or of another version.
+            InputError: no CUDA device is visible.
+        """
+        if device == "cuda" and not torch.cuda.is_available():
+            raise InputError("--device cuda: no CUDA device is visible; use cpu")
+        state = checkpoint.load(path)
+        model = checkpoint.restore(state, None, path)
+        scale = state["target_mean"], state["target_std"]
+        return cls.of(model.to(device), state["phenotypes"], scale, checkpoint.digest_of(state))
+
+    @classmethod
+    def of(
+        cls, model: DCell, phenotypes: list[str], scale: tuple[Tensor, Tensor], digest: str = ""
+    ) -> "Trained":
+        """A model at hand; it is put into evaluation mode and run by `incremental` from now on."""
+        model.eval()
+        model.engine = "incremental"  # the wild type is computed once, whatever the batch
+        mean, std = (value.double().cpu() for value in scale)
+        graph = model.graph
+        encoder = StateEncoder(graph, graph.num_genes)
+        return cls(model, GeneNames(graph), encoder, tuple(phenotypes), mean, std, digest)
+
+    def encode(self, offsets: IntArray, genes: IntArray) -> MutantStateBatch:
+        """Genotypes as a batch on the model's device.
+
+        Args:
+            offsets: `[B + 1]` where each genotype's genes begin.
+            genes: indices of the deleted genes of the cell graph.
+        """
+        sample, row = self.encoder.delta(offsets, genes)
+        term, gene = self.model.graph.annotations[row].T
+        owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        columns = [sample, term, gene, owner, genes]
+        tensors = (torch.from_numpy(np.ascontiguousarray(column)) for column in columns)
+        of_rows, terms, row_genes, owners, deleted = tensors
+        batch = MutantStateBatch(
+            index=torch.arange(len(offsets) - 1),
+            sample=of_rows,
+            term=terms,
+            gene=row_genes,
+            deleted_sample=owners,
+            deleted_gene=deleted,
+            phenotypes=torch.empty(len(offsets) - 1, 0),
+            names=(),
+        )
+        return batch.to(self.model.bias.device)
+
+    def in_units(self, values: Tensor) -> Tensor:
+        """Heads `[…, P]` in the phenotypes' own units, float64 on the CPU."""
+        return values.double().cpu() * self.std + self.mean
+
+    @torch.no_grad()
+    def predict(self, deleted: IntArray, *, batch_size: int = 4096) -> FloatArray:
+        """Predictions of genotypes of one order, in the phenotypes' own units.
+
+        Args:
+            deleted: `[B, k]` int64, indices of k deleted genes each.
+            batch_size: genotypes at a time.
+
+        Returns:
+            `[B, P]` float64.
+        """
+        parts = [torch.empty(0, len(self.phenotypes), dtype=torch.float64)]
+        for first in range(0, len(deleted), batch_size):
+            some = deleted[first : first + batch_size]
+            offsets = np.arange(len(some) + 1) * some.shape[1]
+            heads = self.model(self.encode(offsets, some.reshape(-1)), dense=False)
+            parts.append(self.in_units(root_of(heads)))
+        predictions: FloatArray = torch.cat(parts).numpy()
+        return predictions
