@@ -120,6 +120,8 @@ def test_restored_it_predicts_the_same(data: Path, tmp_path: Path) -> None:
     batch = dataset.batch([0, 1, 2])
     assert torch.equal(models[0](batch), models[1](batch))
     state = checkpoint.load(path)
+    with pytest.raises(ArtefactError, match="a dango model, which needs the networks"):
+        checkpoint.restore(state, None, path)
     state["model"].pop("features.weight")
     with pytest.raises(ArtefactError, match="tensors do not fit"):
         restore(state, layout, dataset, path)
