@@ -232,6 +232,8 @@ def test_artefact_that_may_not_be_read(
         Forbid(patch, tiny_build / name, errno.EACCES, writing=False)
         if name.endswith("split.parquet"):  # Arrow opens it by itself
             patch.setattr("pyarrow.parquet.read_table", lambda path: open(path).close())  # noqa: PTH123
+        if name.endswith(".arrow"):
+            patch.setattr("pyarrow.memory_map", lambda path: open(path).close())  # noqa: PTH123
         with pytest.raises(SystemExit) as end:
             model_cli.main(command)
     assert end.value.code == 1
