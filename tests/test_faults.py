@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from data_specs.layout import DataLayout
@@ -232,8 +233,14 @@ def test_artefact_that_may_not_be_read(
         Forbid(patch, tiny_build / name, errno.EACCES, writing=False)
         if name.endswith("split.parquet"):  # Arrow opens it by itself
             patch.setattr("pyarrow.parquet.read_table", lambda path: open(path).close())  # noqa: PTH123
-        if name.endswith(".arrow"):
-            patch.setattr("pyarrow.memory_map", lambda path: open(path).close())  # noqa: PTH123
+        if name.endswith(".arrow"):  # and Arrow opens these
+            whole = pa.memory_map
+
+            def asked(path: str) -> pa.MemoryMappedFile:
+                with open(path, "rb"):  # noqa: PTH123
+                    return whole(path)
+
+            patch.setattr("pyarrow.memory_map", asked)
         with pytest.raises(SystemExit) as end:
             model_cli.main(command)
     assert end.value.code == 1
