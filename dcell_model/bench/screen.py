@@ -25,6 +25,7 @@ from dcell_model.genotype_space import GenotypeSpace, Part
 from dcell_model.memory import keep_freed_memory
 from dcell_model.model import DCell
 from dcell_model.screen_engine import ScreenEngine
+from dcell_model.threads import one_thread
 from dcell_model.trained import FloatArray, IntArray, Trained
 
 # Pairs a round and batch size of each: the reference takes a second for some hundred pairs.
@@ -48,12 +49,8 @@ def run(graph: CellGraph, rounds: int, scale: float = 1.0) -> dict[str, Any]:
         reference's predictions.
     """
     keep_freed_memory()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return _measure(graph, rounds, scale)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _measure(graph: CellGraph, rounds: int, scale: float) -> dict[str, Any]:
