@@ -33,6 +33,7 @@ from dcell_model.interactions import interactions, score_of
 from dcell_model.memory import keep_freed_memory
 from dcell_model.progress import progress_bar
 from dcell_model.screen_engine import ScreenEngine
+from dcell_model.threads import one_thread
 from dcell_model.trained import FloatArray, IntArray, Trained
 
 MARKER, TABLE, TOP, SUMMARY = "screen.json", "genotypes.parquet", "top.parquet", "summary.json"
@@ -202,9 +203,9 @@ def run(
     keep_freed_memory()
     screen = Screen.of(Trained.read(checkpoint, device), settings)
     _prepare(out, screen.description())
-    wild_type, single = screen.references()
-    predicted = 0
-    with progress_bar(True) as progress:
+    with one_thread():
+        wild_type, single = screen.references()
+    with progress_bar(True) as progress, one_thread():
         task = progress.add_task(f"{len(screen.space):,} genotypes", total=len(screen.space))
         for number, part in enumerate(screen.space.parts(settings.part_rows)):
             path = out / TABLE / part_name(number)
@@ -212,7 +213,6 @@ def run(
                 with replacing(path) as partial:
                     table = screen.part(part, wild_type, single)
                     pq.write_table(table, partial, compression="zstd")
-                predicted += 1
             progress.advance(task, part.last - part.first)
     strongest = strongest_of(parts_of(out / TABLE), top, screen.trained)
     with replacing(out / TOP) as partial:
