@@ -185,8 +185,8 @@ def restore(checkpoint: Checkpoint, graph: CellGraph | None, where: Path) -> DCe
     parameters = resolve(json.loads(checkpoint["parameters"]), where=str(where))
     if parameters.train.model != "dcell":
         raise ArtefactError(
-            f"{where}: the checkpoint of a {parameters.train.model} model, which needs the networks "
-            "of its build; expected a DCell. `dcell train` and `dcell compare` read it."
+            f"{where}: the checkpoint of a {parameters.train.model} model, which needs the "
+            "networks of its build; expected a DCell. `dcell train` and `dcell compare` read it."
         )
     model = DCell(
         graph,
