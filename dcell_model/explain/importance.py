@@ -4,8 +4,8 @@ All scores of a term are taken over the samples that touch it: in every other th
 wild type. A row of the table is a term:
 
 - `term`, `name`, `stratum`, `genes` (contained), `neurons`, `samples` (that touch it)
-- `rlipp`, `rlipp_gain`: see `explain.rlipp`; of `rlipp_own` and `rlipp_inputs`, two Spearman
-  correlations, the first is their ratio (null if the inputs' is ≤ 0) and the second their difference
+- `rlipp`, `rlipp_gain`: ratio (null if the inputs' is ≤ 0) and difference of two Spearman
+  correlations, `rlipp_own` and `rlipp_inputs`; see `explain.rlipp`
 - `head_pearson`: of the prediction of the term's own head and the phenotype
 - `ablation`: increase of the squared error of the root, in squared units of the phenotype, when the
   term's output is held at the wild type's; the mean over all held-out samples

@@ -46,9 +46,7 @@ class Rlipp:
         return self.own / self.inputs if self.inputs > 0 else None
 
 
-def rlipp(
-    own: Tensor, inputs: Tensor, phenotype: Tensor, half: Tensor, orders: IntArray
-) -> Rlipp:
+def rlipp(own: Tensor, inputs: Tensor, phenotype: Tensor, half: Tensor, orders: IntArray) -> Rlipp:
     """Compare the neurons of a term with its inputs.
 
     Args:
