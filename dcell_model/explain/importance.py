@@ -183,12 +183,12 @@ def _ablation(change: Tensor, residual: Tensor, orders: IntArray, samples: int) 
 def _gradient(
     gradient: Tensor, difference: Tensor, settings: Settings, seed: tuple[int, int], unit: float
 ) -> dict[str, Any]:
-    G, D = gradient.double(), difference.double()
-    observed = float((G * D).sum(1).abs().mean())
-    orders = torch.from_numpy(permutations(settings.permutations, D.shape[1], (*seed, 2)))
-    at_once = max(1, PERMUTED_VALUES // max(1, D.numel()))
+    G, D = gradient.t().contiguous(), difference.t().contiguous()  # [w, n]: permuted by rows
+    observed = (G * D).sum(0).abs().mean(dtype=torch.float64)
+    orders = torch.from_numpy(permutations(settings.permutations, len(D), (*seed, 2)))
+    at_once = max(1, PERMUTED_VALUES // D.numel())
     permuted = [
-        torch.einsum("nw,nkw->nk", G, D[:, some]).abs().mean(0) for some in orders.split(at_once)
+        (G * D[some]).sum(1).abs().mean(1, dtype=torch.float64) for some in orders.split(at_once)
     ]
-    p = p_value(observed, torch.cat(permuted).numpy())
-    return {"gradient_input": observed * unit, "gradient_input_p": p}
+    p = p_value(float(observed), torch.cat(permuted).numpy())
+    return {"gradient_input": float(observed) * unit, "gradient_input_p": p}

@@ -51,7 +51,7 @@ def top_subsystems(table: pa.Table, path: Path, *, phenotype: str, samples: int)
 
 
 def _label(row: dict[str, Any]) -> str:
-    name = row["name"]
+    name = str(row["name"])
     return name if len(name) <= LONGEST else name[: LONGEST - 1].rstrip() + "…"
 
 
@@ -82,7 +82,7 @@ def rlipp_by_stratum(table: pa.Table, path: Path) -> None:
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
         else:
             axes.text(0.5, 0.5, "no term has scores", transform=axes.transAxes, ha="center")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xticks(np.unique(stratum))
         axes.set_xlabel("stratum (the root is 0)")
         axes.set_ylabel("gain in Spearman over the inputs")
         axes.set_title("What a term's neurons predict beyond its inputs (RLIPP, as a difference)")

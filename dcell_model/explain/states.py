@@ -61,7 +61,7 @@ class TouchedStates:
         state = float(model.config.gene_input == "state")
         sign = 1 - 2 * state
         for term in reversed(range(terms)):  # children have larger indices than parents
-            own, children = subsystems[term], model.layout.children[term]
+            own = subsystems[term]
             genes = model.graph.annotations[model.layout.gene_rows(term), 1]
             columns = own.weight[:, int(model.layout.fan_in[term]) :]  # [w, m · E]
             if model.config.gene_embedding:
@@ -72,7 +72,6 @@ class TouchedStates:
             for child, weight in states.child_weights(term):
                 z_wt = z_wt + weight @ states.wild_type[child]
                 d[states.places(child, term)] += states.difference[child] @ weight.t()
-            assert len(children) == 0 or z_wt.shape == own.bias.shape
             states.wild_type[term] = states.output(term, z_wt[None])[0]
             states.inputs[term] = d + z_wt
             if len(d):
@@ -159,8 +158,8 @@ class TouchedStates:
 
 def _ancestors(model: DCell, term: int) -> list[int]:
     """All ancestors, children before parents."""
-    found, front = set(), [term]
-    parents = _parents(model)
+    found: set[int] = set()
+    front, parents = [term], _parents(model)
     while front:
         new = set(parents[front.pop()]) - found
         found |= new
