@@ -1,16 +1,17 @@
 """How much a trained model's prediction rests on every term, judged on held-out samples.
 
 All scores of a term are taken over the samples that touch it: in every other the term is as in the
-wild type. A row of the table is a term:
+wild type. So a term does not score high because a screen deletes its genes often; for the share of
+the error of all held-out samples multiply by `samples`. A row of the table is a term:
 
 - `term`, `name`, `stratum`, `genes` (contained), `neurons`, `samples` (that touch it)
 - `rlipp`, `rlipp_gain`: ratio (null if the inputs' is ≤ 0) and difference of two Spearman
   correlations, `rlipp_own` and `rlipp_inputs`; see `explain.rlipp`
 - `head_pearson`: of the prediction of the term's own head and the phenotype
-- `ablation`: increase of the squared error of the root, in squared units of the phenotype, when the
-  term's output is held at the wild type's; the mean over all held-out samples
-- `gradient_input`: mean over all held-out samples of |Σ gradient · (state − wild type's)|, in units
-  of the phenotype; the gradient is the root's with respect to the term's output
+- `ablation`: increase of the root's mean squared error, in squared units of the phenotype, when the
+  term's output is held at the wild type's
+- `gradient_input`: mean of |Σ gradient · (state − wild type's)|, in units of the phenotype; the
+  gradient is the root's with respect to the term's output
 - for `rlipp`, `head_pearson`, `ablation` and `gradient_input`, `_p` and `_fdr`: p-value by
   permutation, and adjusted over the terms of the table (Benjamini and Hochberg)
 - `reason`: why the scores are null; null where they are not
@@ -106,9 +107,8 @@ def importances(
         row |= _rlipp(states, term, own, orders, seed)
         row |= _head(states.heads(term, phenotype).double(), own, orders)
         change = -states.without(term, phenotype).double() * std  # what the term adds
-        row |= _ablation(change, residual[rows], orders, states.samples)
-        share = len(rows) / states.samples
-        row |= _gradient(current[1], states.difference[term], settings, seed, std * share)
+        row |= _ablation(change, residual[rows], orders)
+        row |= _gradient(current[1], states.difference[term], settings, seed, std)
         yield row
 
 
@@ -167,7 +167,7 @@ def _head(predicted: Tensor, own: Tensor, orders: IntArray) -> dict[str, Any]:
     return {"head_pearson": observed, "head_pearson_p": p_value(observed, permuted)}
 
 
-def _ablation(change: Tensor, residual: Tensor, orders: IntArray, samples: int) -> dict[str, Any]:
+def _ablation(change: Tensor, residual: Tensor, orders: IntArray) -> dict[str, Any]:
     """Increase of the squared error, from what the term adds and what the model leaves `[n]`.
 
     With c what the term adds and r the residual without it, the residual with it is r − c, and the
@@ -177,7 +177,7 @@ def _ablation(change: Tensor, residual: Tensor, orders: IntArray, samples: int) 
     increase = 2 * (r @ change) - change @ change
     permuted = 2 * (r[torch.from_numpy(orders)] @ change) - change @ change
     p = p_value(float(increase), permuted.numpy())
-    return {"ablation": float(increase) / samples, "ablation_p": p}
+    return {"ablation": float(increase) / len(r), "ablation_p": p}
 
 
 def _gradient(

@@ -38,7 +38,9 @@ def top_subsystems(table: pa.Table, path: Path, *, phenotype: str, samples: int)
         axes.tick_params(axis="y", length=0, labelsize=11)
         axes.margins(y=0.02)
         axes.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4), useMathText=True)
-        axes.set_xlabel(f"increase of the mean squared error of {phenotype}")
+        axes.set_xlabel(
+            f"increase of the mean squared error of {phenotype} where the term is touched"
+        )
         axes.set_title(f"Subsystems held at the wild type, {samples:,} held-out genotypes")
         if rows:
             handles = [Patch(color=BLUE, label=f"FDR ≤ {SIGNIFICANT:g}"),
