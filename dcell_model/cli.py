@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data_specs.errors import exit_with_message
+from dcell_model.explain import command as explain
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
                          help=".parquet, .csv or .tsv (default: on the terminal)")  # fmt: skip
     predict.set_defaults(run=_predict)
     _add_screen(commands)
+    explain.add_to(commands)
     bench = commands.add_parser(
         "bench",
         help="time training steps, loader and store build on this machine",

@@ -1,0 +1,60 @@
+"""The options of `dcell explain`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to those of `dcell`."""
+    explain = commands.add_parser(
+        "explain",
+        help="which subsystems the predictions rest on, judged on held-out genotypes",
+        description="Score every term on genotypes that the model was not trained on: RLIPP, "
+        "accuracy of its head, ablation, and gradient × input, each with a p-value by permutation.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="examples:\n"
+        "  dcell explain --checkpoint runs/first/checkpoint.pt --data data/kuzmin2018 \\\n"
+        "    --out explained\n"
+        "  dcell explain --checkpoint runs/first/checkpoint.pt --data data/kuzmin2018 \\\n"
+        "    --terms GO:0006281 'DNA repair' --permutations 10000 --out explained-repair\n\n"
+        "The table's columns are described in dcell_model/explain/importance.py.",
+    )
+    for option, metavar, text in (
+        ("--checkpoint", "F", "checkpoint.pt of a run"),
+        ("--data", "DIR", "folder of the build that it was trained on"),
+        ("--out", "DIR", "folder to write"),
+    ):
+        explain.add_argument(option, metavar=metavar, type=Path, required=True, help=text)
+    explain.add_argument("--part", choices=("test", "val"), default="test",
+                         help="held-out genotypes to judge on (default: test)")  # fmt: skip
+    explain.add_argument("--phenotype", metavar="NAME", help="default: the model's first")
+    explain.add_argument("--terms", metavar="TERM", nargs="+", default=[],
+                         help="ids or names (default: all)")  # fmt: skip
+    for option, default, text in (
+        ("--permutations", 200, "no p-value is below 1 / (N + 1)"),
+        ("--min-samples", 20, "terms that fewer genotypes touch get no scores"),
+        ("--seed", 0, "of halves and permutations"),
+    ):
+        explain.add_argument(option, metavar="N", type=int, default=default,
+                             help=f"{text} (default: {default})")  # fmt: skip
+    explain.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from dcell_model.explain import ranking, run
+    from dcell_model.explain.importance import Settings
+
+    settings = Settings(
+        permutations=options.permutations, min_samples=options.min_samples, seed=options.seed
+    )
+    description = run.run(
+        options.checkpoint,
+        options.data,
+        options.out,
+        part=options.part,
+        phenotype=options.phenotype,
+        terms=options.terms,
+        settings=settings,
+    )
+    ranking.print_report(options.out / run.TABLE, description, options.out)

@@ -1,0 +1,194 @@
+"""How much a trained model's prediction rests on every term, judged on held-out samples.
+
+All scores of a term are taken over the samples that touch it: in every other the term is as in the
+wild type. So a term does not score high because a screen deletes its genes often; for the share of
+the error of all held-out samples multiply by `samples`. A row of the table is a term:
+
+- `term`, `name`, `stratum`, `genes` (contained), `neurons`, `samples` (that touch it)
+- `rlipp`, `rlipp_gain`: ratio (null if the inputs' is ≤ 0) and difference of two Spearman
+  correlations, `rlipp_own` and `rlipp_inputs`; see `explain.rlipp`
+- `head_pearson`: of the prediction of the term's own head and the phenotype
+- `ablation`: increase of the root's mean squared error, in squared units of the phenotype, when the
+  term's output is held at the wild type's
+- `gradient_input`: mean of |Σ gradient · (state − wild type's)|, in units of the phenotype; the
+  gradient is the root's with respect to the term's output
+- for `rlipp`, `head_pearson`, `ablation` and `gradient_input`, `_p` and `_fdr`: p-value by
+  permutation, and adjusted over the terms of the table (Benjamini and Hochberg)
+- `reason`: why the scores are null; null where they are not
+
+What is permuted: for `rlipp` see there (the test is of the gain); for `head_pearson` the phenotypes
+of the samples that touch the term; for `ablation` what is left of the phenotypes without the term,
+against what the term adds; for `gradient_input` the neurons, which asks whether the term's state
+moves in a direction that the root heeds.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from dcell_model.explain.permutation import false_discovery_rate, p_value, permutations
+from dcell_model.explain.rlipp import rlipp
+from dcell_model.explain.states import TouchedStates
+from dcell_model.trained import FloatArray, IntArray
+
+TESTED = ("rlipp", "head_pearson", "ablation", "gradient_input")
+PERMUTED_VALUES = 4_000_000  # of products gradient · state that are held at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How terms are judged.
+
+    Attributes:
+        permutations: N; no p-value is below 1 / (N + 1).
+        min_samples: terms that fewer samples touch are not judged.
+        seed: of halves and permutations.
+    """
+
+    permutations: int = 200
+    min_samples: int = 20
+    seed: int = 0
+
+
+def importances(
+    states: TouchedStates,
+    targets: FloatArray,
+    scale: tuple[float, float],
+    terms: Sequence[int],
+    settings: Settings,
+    *,
+    phenotype: int = 0,
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of terms, in their order, without `_fdr`.
+
+    Args:
+        states: of the B held-out samples.
+        targets: `[B]` measured phenotypes, in their own units.
+        scale: mean and standard deviation that the model was trained with.
+        terms: which.
+        settings: how.
+        phenotype: number of the head.
+    """
+    y = torch.from_numpy(targets.astype(np.float64))
+    mean, std = scale
+    residual = y - (states.root(phenotype).double() * std + mean)
+    wanted = set(terms)
+    graph = states.model.graph
+    gradients = states.gradients(phenotype)
+    current = next(gradients, None)
+    for term in sorted(wanted):
+        rows = torch.from_numpy(states.rows[term])
+        row: dict[str, Any] = {
+            "term": graph.term_ids[term],
+            "name": graph.term_names[term],
+            "stratum": int(graph.strata[term]),
+            "genes": int(graph.genes_contained[term]),
+            "neurons": int(states.model.layout.widths[term]),
+            "samples": len(rows),
+        }
+        if len(rows) < max(settings.min_samples, 4):
+            yield row | {"reason": f"fewer than {max(settings.min_samples, 4)} samples"}
+            continue
+        own = y[rows]
+        if bool((own == own[0]).all()):
+            yield row | {"reason": "all phenotypes equal"}
+            continue
+        while current is not None and current[0] < term:
+            current = next(gradients, None)
+        assert current is not None
+        seed = (settings.seed, term)  # a term's numbers do not depend on the others asked for
+        orders = permutations(settings.permutations, len(rows), seed)
+        row |= _rlipp(states, term, own, orders, seed)
+        row |= _head(states.heads(term, phenotype).double(), own, orders)
+        change = -states.without(term, phenotype).double() * std  # what the term adds
+        row |= _ablation(change, residual[rows], orders)
+        row |= _gradient(current[1], states.difference[term], settings, seed, std)
+        yield row
+
+
+def table_of(rows: Sequence[dict[str, Any]]) -> pa.Table:
+    """The table described above."""
+    numbers = ("stratum", "genes", "neurons", "samples")
+    scores = ("rlipp", "rlipp_gain", "rlipp_own", "rlipp_inputs")
+    floats = [*scores, "rlipp_p", "rlipp_fdr"]
+    floats += [f"{name}{part}" for name in TESTED[1:] for part in ("", "_p", "_fdr")]
+    columns: dict[str, pa.Array] = {}
+    for name in ("term", "name"):
+        columns[name] = pa.array([row[name] for row in rows], pa.string())
+    for name in numbers:
+        columns[name] = pa.array([row[name] for row in rows], pa.int64())
+    for name in floats:
+        if name.endswith("_fdr"):
+            p = [row.get(f"{name.removesuffix('_fdr')}_p") for row in rows]
+            adjusted = false_discovery_rate([np.nan if value is None else value for value in p])
+            columns[name] = pa.array(adjusted, pa.float64(), from_pandas=True)
+        else:
+            columns[name] = pa.array([row.get(name) for row in rows], pa.float64())
+    columns["reason"] = pa.array([row.get("reason") for row in rows], pa.string())
+    return pa.table(columns)
+
+
+def reasons(table: pa.Table) -> dict[str, int]:
+    """How many terms have no scores, by reason."""
+    return dict(sorted(Counter(filter(None, table["reason"].to_pylist())).items()))
+
+
+def _rlipp(
+    states: TouchedStates, term: int, own: Tensor, orders: IntArray, seed: tuple[int, int]
+) -> dict[str, Any]:
+    parts = [states.changes[term].double()]
+    for child in states.model.layout.children[term]:
+        D = states.difference[child]
+        part = own.new_zeros(len(own), D.shape[1])
+        part[states.places(child, term)] = D.double()
+        parts.append(part)
+    random = np.random.default_rng((*seed, 1)).permutation(len(own))
+    half = torch.from_numpy(random < len(own) // 2)
+    found = rlipp(states.difference[term].double(), torch.cat(parts, 1), own, half, orders)
+    return {
+        "rlipp": found.ratio, "rlipp_gain": found.gain,
+        "rlipp_own": found.own, "rlipp_inputs": found.inputs, "rlipp_p": found.p,
+    }  # fmt: skip
+
+
+def _head(predicted: Tensor, own: Tensor, orders: IntArray) -> dict[str, Any]:
+    x, y = predicted - predicted.mean(), own - own.mean()
+    size = float(x.norm() * y.norm())
+    if float(x.norm()) <= 1e-9 * max(1.0, float(predicted.norm())) or not size:
+        return {}  # a constant has no correlation
+    observed = float(x @ y) / size
+    permuted = (y[torch.from_numpy(orders)] @ x / size).numpy()
+    return {"head_pearson": observed, "head_pearson_p": p_value(observed, permuted)}
+
+
+def _ablation(change: Tensor, residual: Tensor, orders: IntArray) -> dict[str, Any]:
+    """Increase of the squared error, from what the term adds and what the model leaves `[n]`.
+
+    With c what the term adds and r the residual without it, the residual with it is r − c, and the
+    increase is r² − (r − c)² = 2 r c − c².
+    """
+    r = residual + change
+    increase = 2 * (r @ change) - change @ change
+    permuted = 2 * (r[torch.from_numpy(orders)] @ change) - change @ change
+    p = p_value(float(increase), permuted.numpy())
+    return {"ablation": float(increase) / len(r), "ablation_p": p}
+
+
+def _gradient(
+    gradient: Tensor, difference: Tensor, settings: Settings, seed: tuple[int, int], unit: float
+) -> dict[str, Any]:
+    G, D = gradient.t().contiguous(), difference.t().contiguous()  # [w, n]: permuted by rows
+    observed = (G * D).sum(0).abs().mean(dtype=torch.float64)
+    orders = torch.from_numpy(permutations(settings.permutations, len(D), (*seed, 2)))
+    at_once = max(1, PERMUTED_VALUES // D.numel())
+    permuted = [
+        (G * D[some]).sum(1).abs().mean(1, dtype=torch.float64) for some in orders.split(at_once)
+    ]
+    p = p_value(float(observed), torch.cat(permuted).numpy())
+    return {"gradient_input": float(observed) * unit, "gradient_input_p": p}

@@ -1,0 +1,61 @@
+"""The terms in the order of their ablation, and a table of the first on the terminal."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SIGNIFICANT = 0.05  # false discovery rate
+SHOWN = 10
+
+
+def strongest(table: pa.Table, count: int) -> list[dict[str, Any]]:
+    """The rows with the largest ablation; the root, which is the whole model, is left out."""
+    rows = [row for row in table.to_pylist() if row["stratum"] > 0 and row["ablation"] is not None]
+    return sorted(rows, key=lambda row: (-row["ablation"], row["term"]))[:count]
+
+
+def print_report(table: Path, description: Mapping[str, Any], out: Path) -> None:
+    """Print the ten terms with the largest ablation, within 80 columns, and what was left out.
+
+    Args:
+        table: Parquet of `explain.importance`.
+        description: what `explain.json` holds.
+        out: the folder.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, markup=False)
+    console.print(
+        f"\n{description['samples']:,} genotypes of the part '{description['part']}', phenotype "
+        f"{description['phenotype']}\n{description['judged']:,} of {description['terms']:,} terms "
+        f"judged, {description['permutations']:,} permutations"
+    )
+    for reason, count in description["not_judged"].items():
+        console.print(f"  {count:,} left out: {reason}")
+    if description["samples_that_touch_no_term"]:
+        console.print(f"  {description['samples_that_touch_no_term']:,} genotypes touch no term")
+    shown = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=(0, 1, 0, 0),
+        title_justify="left", title_style="bold",
+    )  # fmt: skip
+    shown.title = "the largest increase of the squared error when held at the wild type"
+    shown.add_column("term", no_wrap=True)
+    shown.add_column("name", no_wrap=True, overflow="ellipsis", max_width=20)
+    for name, width in (("ablation", 8), ("FDR", 5), ("grad·in", 8), ("head r", 6), ("RLIPP", 6)):
+        shown.add_column(name, justify="right", no_wrap=True, min_width=width)
+    rows = strongest(pq.read_table(table), SHOWN)
+    for row in rows:
+        cells = [row["term"], row["name"], f"{row['ablation']:.2e}", f"{row['ablation_fdr']:.3f}"]
+        cells.append(f"{row['gradient_input']:.2e}")
+        rest = (row[name] for name in ("head_pearson", "rlipp"))
+        cells += ["–" if value is None else f"{value:.2f}".replace("-", "−") for value in rest]
+        shown.add_row(*map(Text, cells))
+    if rows:
+        console.print(shown)
+    console.print(str(out))

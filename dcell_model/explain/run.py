@@ -1,0 +1,139 @@
+"""`dcell explain`: the table of `explain.importance` for a checkpoint, with plots.
+
+The folder holds `importance.parquet` (a row a term, in the order of the cell graph), `explain.json`
+(what was judged, and why terms have no scores) and `plots/`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from data_specs.chain import made_from_metadata, refuse_other_data
+from data_specs.errors import InputError
+from data_specs.files import replacing
+from data_specs.layout import DataLayout, refuse_foreign, write_json
+from dcell_model import checkpoint
+from dcell_model.dataset import MutantStateDataset
+from dcell_model.explain import pictures
+from dcell_model.explain.importance import Settings, importances, reasons, table_of
+from dcell_model.explain.states import TouchedStates
+from dcell_model.model import DCell
+from dcell_model.progress import progress_bar
+from dcell_model.targets import all_targets, read_parts, usable_samples
+
+MARKER, TABLE = "explain.json", "importance.parquet"
+HELD_OUT = ("test", "val")
+
+
+def run(
+    trained: Path,
+    data: Path,
+    out: Path,
+    *,
+    part: str = "test",
+    phenotype: str | None = None,
+    terms: Sequence[str] = (),
+    settings: Settings | None = None,
+) -> dict[str, Any]:
+    """Judge the terms of a trained model on held-out samples.
+
+    Args:
+        trained: checkpoint of a training run.
+        data: folder of the build that it was trained on.
+        out: folder to write; new, empty, or an earlier one of its kind.
+        part: `test` or `val`.
+        phenotype: by default the model's first.
+        terms: ids or names; none: all. Their false discovery rate is that of these alone.
+        settings: how they are judged.
+
+    Returns:
+        What `explain.json` holds.
+
+    Raises:
+        InputError: an unknown part, phenotype or term, fewer than one permutation, no sample, or a
+            folder of something else.
+        ArtefactError: the checkpoint is damaged, another model's, or of other data.
+    """
+    settings = settings or Settings()
+    if part not in HELD_OUT:
+        raise InputError(f"part '{part}'; expected {' or '.join(HELD_OUT)}, which are held out")
+    if settings.permutations < 1 or settings.min_samples < 1 or settings.seed < 0:
+        raise InputError(
+            f"permutations {settings.permutations}, min. samples {settings.min_samples}, seed "
+            f"{settings.seed}; expected at least 1, 1 and 0"
+        )
+    description: dict[str, Any] = {"format": "dcell-explain", "version": 1}
+    refuse_foreign(out, "explanation", MARKER, description)
+    state = checkpoint.load(trained)
+    model = checkpoint.restore(state, None, trained)
+    layout = DataLayout(data)
+    refuse_other_data(layout, state["made_from"], f"the checkpoint {trained}")
+    name = phenotype or state["phenotypes"][0]
+    if name not in state["phenotypes"]:
+        known = ", ".join(state["phenotypes"])
+        raise InputError(f"no phenotype '{name}'; the checkpoint predicts {known}")
+    column = state["phenotypes"].index(name)
+    chosen = term_numbers(model, terms)
+    dataset = MutantStateDataset(layout.store, phenotypes=[name])
+    targets, parts = all_targets(dataset), read_parts(layout)
+    samples = usable_samples(targets, parts)[part]
+    if not len(samples):
+        raise InputError(f"{data}: no sample of the part '{part}' has a value of '{name}'")
+    states = TouchedStates.of(model, dataset.batch(samples))
+    scale = float(state["target_mean"][column]), float(state["target_std"][column])
+    rows = []
+    with progress_bar(True) as progress:
+        task = progress.add_task(f"{len(chosen):,} terms", total=len(chosen))
+        for row in importances(
+            states, targets[samples, 0], scale, chosen, settings, phenotype=column
+        ):
+            rows.append(row)
+            progress.advance(task)
+    table = table_of(rows)
+    origin = {"checkpoint": checkpoint.digest_of(state), "store": state["made_from"]["store"]}
+    description |= {
+        "checkpoint": origin["checkpoint"],
+        "phenotype": name,
+        "part": part,
+        "samples": len(samples),
+        "samples_that_touch_no_term": len(samples) - len(states.rows[0]),
+        "terms": len(rows),
+        "judged": len(rows) - sum(reasons(table).values()),
+        "not_judged": reasons(table),
+        **asdict(settings),
+    }
+    write_json(out / MARKER, description)
+    with replacing(out / TABLE) as partial:
+        described = table.replace_schema_metadata(made_from_metadata(origin))
+        pq.write_table(described, partial, compression="zstd")
+    with replacing(out / "plots") as folder:
+        folder.mkdir()
+        pictures.top_subsystems(table, folder / "top.png", phenotype=name, samples=len(samples))
+        pictures.rlipp_by_stratum(table, folder / "rlipp.png")
+    return description
+
+
+def term_numbers(model: DCell, names: Sequence[str]) -> list[int]:
+    """Terms by id or name, sorted; all where none is named.
+
+    Raises:
+        InputError: no such term, or several of one name.
+    """
+    graph = model.graph
+    if not names:
+        return list(range(graph.num_terms))
+    found = set()
+    for name in names:
+        own = [i for i, pair in enumerate(zip(graph.term_ids, graph.term_names, strict=True))
+               if name in pair]  # fmt: skip
+        if len(own) != 1:
+            what = "no term" if not own else f"{len(own)} terms"
+            raise InputError(
+                f"{what} '{name}' in the model's hierarchy of {graph.num_terms:,} terms; expected "
+                "an id such as GO:0006281, or a name as the ontology writes it"
+            )
+        found.add(own[0])
+    return sorted(found)

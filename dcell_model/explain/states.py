@@ -1,0 +1,208 @@
+"""The states of all terms in all held-out samples, and what the root makes of them.
+
+A term is kept only where a sample touches it: elsewhere its state is the wild type's. In evaluation
+a term's output depends on one sample alone, so that all samples of a term are worked through at
+once, with no regard to the others (the equations are those of `engines.reference`).
+
+Shapes: T terms; of a term n samples that touch it, w neurons; K child neurons.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dcell_model.dataset import MutantStateBatch
+from dcell_model.engines.reference import normalise
+from dcell_model.engines.touched import Ranks
+from dcell_model.model import DCell
+from dcell_model.per_term import Subsystem, split_by_term
+from dcell_model.trained import IntArray
+
+
+@dataclass(slots=True)
+class TouchedStates:
+    """States of B samples, term by term.
+
+    Attributes:
+        model: in evaluation mode.
+        subsystems: its parameters by term.
+        rows: by term, `[n]` int64, sorted: the samples that touch it.
+        changes: by term, `[n, m]` bool: which of its m direct genes are deleted.
+        wild_type: by term, `[w]` output of the wild type.
+        inputs: by term, `[n, w]` what the first layer gives, before the activation.
+        difference: by term, `[n, w]` output less the wild type's.
+        samples: B.
+    """
+
+    model: DCell
+    subsystems: list[Subsystem]
+    rows: list[IntArray]
+    changes: list[Tensor]
+    wild_type: list[Tensor]
+    inputs: list[Tensor]
+    difference: list[Tensor]
+    samples: int
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, model: DCell, batch: MutantStateBatch) -> "TouchedStates":
+        """Run a model on samples; the types of its tensors are those of the model."""
+        assert not model.training
+        subsystems, rows = split_by_term(model), _touching(model, batch)
+        terms = len(rows)
+        none = [model.bias.new_empty(0)] * terms
+        changes = _deleted_genes(model, batch, rows)
+        states = cls(model, subsystems, rows, changes, [*none], [*none], [*none], len(batch))
+        embedded = max(1, model.config.gene_embedding)
+        state = float(model.config.gene_input == "state")
+        sign = 1 - 2 * state
+        for term in reversed(range(terms)):  # children have larger indices than parents
+            own = subsystems[term]
+            genes = model.graph.annotations[model.layout.gene_rows(term), 1]
+            columns = own.weight[:, int(model.layout.fan_in[term]) :]  # [w, m · E]
+            if model.config.gene_embedding:
+                parts = columns.unflatten(1, (len(genes), embedded)) * model.embedding[genes]
+                columns = parts.sum(2)
+            z_wt = own.bias + state * columns.sum(1)
+            d = sign * (changes[term].to(columns.dtype) @ columns.t())  # [n, w]
+            for child, weight in states.child_weights(term):
+                z_wt = z_wt + weight @ states.wild_type[child]
+                d[states.places(child, term)] += states.difference[child] @ weight.t()
+            states.wild_type[term] = states.output(term, z_wt[None])[0]
+            states.inputs[term] = d + z_wt
+            if len(d):
+                states.difference[term] = states.output(term, d + z_wt) - states.wild_type[term]
+            else:
+                states.difference[term] = d
+        return states
+
+    def child_weights(self, term: int) -> Iterator[tuple[int, Tensor]]:
+        """The children of a term, each with the weights `[w, K]` of its neurons."""
+        first = 0
+        for child in self.model.layout.children[term]:
+            width = int(self.model.layout.widths[child])
+            yield child, self.subsystems[term].weight[:, first : first + width]
+            first += width
+
+    def places(self, child: int, term: int) -> Tensor:
+        """`[n]` where the samples of a term stand among those of an ancestor."""
+        return torch.from_numpy(np.searchsorted(self.rows[term], self.rows[child]))
+
+    def output(self, term: int, z: Tensor) -> Tensor:
+        """`[n, w]` a term's output for the first layer's `[n, w]`."""
+        own, model = self.subsystems[term], self.model
+        if own.second_weight is not None:
+            z = F.linear(model.activate(z), own.second_weight, own.second_bias)
+        if model.config.norm_order == "act_norm":
+            return normalise(model, own, model.activate(z), len(z))
+        return model.activate(normalise(model, own, z, len(z)))
+
+    def heads(self, term: int, phenotype: int) -> Tensor:
+        """`[n]` the prediction of a term's own head, in units of training."""
+        own = self.subsystems[term]
+        weight = own.head_weight[phenotype].detach()
+        wild = own.head_bias[phenotype].detach() + weight @ self.wild_type[term]
+        return self.difference[term] @ weight + wild
+
+    def root(self, phenotype: int) -> Tensor:
+        """`[B]` the prediction of the model, in units of training."""
+        own = self.subsystems[0]
+        weight = own.head_weight[phenotype].detach()
+        wild = own.head_bias[phenotype].detach() + weight @ self.wild_type[0]
+        predicted = wild.expand(self.samples).clone()
+        predicted[torch.from_numpy(self.rows[0])] += self.difference[0] @ weight
+        return predicted
+
+    def gradients(self, phenotype: int) -> Iterator[tuple[int, Tensor]]:
+        """Terms from the root down, each with `[n, w]`: how its output moves the root's prediction.
+
+        The gradient is taken at the sample's own state, along all paths to the root.
+        """
+        weight = self.subsystems[0].head_weight[phenotype].detach()
+        G = {0: weight.expand_as(self.difference[0])}
+        for term in range(len(self.rows)):
+            if not len(self.rows[term]):
+                continue
+            g = G.pop(term)
+            yield term, g
+            z = self.inputs[term].detach().requires_grad_()
+            with torch.enable_grad():
+                (g_z,) = torch.autograd.grad(self.output(term, z), z, g)
+            for child, own in self.child_weights(term):
+                if len(self.rows[child]):
+                    part = g_z[self.places(child, term)] @ own.detach()
+                    G[child] = G[child] + part if child in G else part
+
+    @torch.no_grad()
+    def without(self, term: int, phenotype: int) -> Tensor:
+        """`[n]` change of the root's prediction when a term's output is held at the wild type's.
+
+        All ancestors of the term are worked through again; their other children stay as they are.
+        """
+        own = self.rows[term]
+        changed = {term: -self.difference[term]}
+        for ancestor in _ancestors(self.model, term):
+            at = torch.from_numpy(np.searchsorted(self.rows[ancestor], own))
+            z = self.inputs[ancestor][at]
+            for child, weight in self.child_weights(ancestor):
+                if child in changed:
+                    z = z + changed[child] @ weight.t()
+            before = self.difference[ancestor][at] + self.wild_type[ancestor]
+            changed[ancestor] = self.output(ancestor, z) - before
+        return changed[0] @ self.subsystems[0].head_weight[phenotype]
+
+
+def _ancestors(model: DCell, term: int) -> list[int]:
+    """All ancestors, children before parents."""
+    found: set[int] = set()
+    front, parents = [term], _parents(model)
+    while front:
+        new = set(parents[front.pop()]) - found
+        found |= new
+        front += new
+    return sorted(found, reverse=True)
+
+
+def _parents(model: DCell) -> list[list[int]]:
+    derived = model.layout.derived
+    if _parents not in derived:
+        parents: list[list[int]] = [[] for _ in range(model.graph.num_terms)]
+        for child, parent in model.graph.edges.tolist():
+            parents[child].append(parent)
+        derived[_parents] = parents
+    found: list[list[int]] = derived[_parents]
+    return found
+
+
+def _touching(model: DCell, batch: MutantStateBatch) -> list[IntArray]:
+    """By term, the samples with a deleted gene that it contains, sorted."""
+    ranks, samples = Ranks.of(model.layout), len(batch)
+    known = (batch.deleted_gene < model.graph.num_genes).numpy()
+    gene, sample = batch.deleted_gene.numpy()[known], batch.deleted_sample.numpy()[known]
+    starts = ranks.touched_starts
+    length = starts[gene + 1] - starts[gene]
+    within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+    rank = ranks.touched_ranks[np.repeat(starts[gene], length) + within]
+    keys = np.unique(ranks.terms[rank] * samples + np.repeat(sample, length))
+    ends = np.searchsorted(keys, np.arange(1, model.graph.num_terms) * samples)
+    return np.split(keys % max(samples, 1), ends)
+
+
+def _deleted_genes(model: DCell, batch: MutantStateBatch, rows: list[IntArray]) -> list[Tensor]:
+    """By term, `[n, m]` bool."""
+    term, gene, sample = (c.numpy() for c in (batch.term, batch.gene, batch.sample))
+    order = np.argsort(term, kind="stable")
+    pair, sample = model.graph.rows_of(term, gene)[order], sample[order]
+    ends = np.searchsorted(term[order], np.arange(model.graph.num_terms + 1))
+    found = []
+    for number, own in enumerate(rows):
+        pairs = model.layout.gene_rows(number)
+        table = np.zeros((len(own), pairs.stop - pairs.start), dtype=bool)
+        mine = slice(ends[number], ends[number + 1])
+        table[np.searchsorted(own, sample[mine]), pair[mine] - pairs.start] = True
+        found.append(torch.from_numpy(table))
+    return found
