@@ -26,8 +26,9 @@ def test_tutorial(tmp_path: Path) -> None:
     assert {"console", "python"} == {block.kind for block in page}
     done = 0
     for block, printed in tutorial.run(page, tmp_path):
-        assert block.comparable(printed) == block.comparable(block.output), (
-            f"{block.code}docs/tutorial.md shows other output; run python -m tests.tutorial"
+        assert block.agrees(printed), (
+            f"{block.code}{printed}\nis not what docs/tutorial.md shows; after a change that it "
+            "should show run python -m tests.tutorial"
         )
         done += 1
     assert done == len(page) > 10

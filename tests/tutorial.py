@@ -5,7 +5,7 @@
 A block of ```console holds one command after `$ `, and what it prints; what a ```python block prints
 stands in the ```text block after it. All Python blocks share one set of names. `<!-- measured -->`
 before a block says that its numbers differ between machines, `<!-- not run: WHY -->` speaks for
-itself.
+itself. A line `…` in an output stands for any lines.
 """
 
 import contextlib
@@ -62,6 +62,12 @@ class Block:
         if self.note == "measured":
             lines = re.sub(r" +|─+", " ", _NUMBER.sub("0", lines))
         return lines.strip("\n")
+
+    def agrees(self, printed: str) -> bool:
+        """Whether the page shows what was printed."""
+        shown = re.split(r"^ *…$", self.comparable(self.output), flags=re.MULTILINE)
+        pattern = ".*".join(re.escape(part) for part in shown)
+        return re.fullmatch(pattern, self.comparable(printed), re.DOTALL) is not None
 
     def text(self, output: str) -> str:
         """The block as it should stand in the page."""
@@ -123,7 +129,8 @@ def main() -> None:
     began, written, at = time.monotonic(), "", 0
     with tempfile.TemporaryDirectory() as folder:
         for block, output in run(blocks(page), Path(folder)):
-            written += page[at : block.place[0]] + block.text(output)
+            kept = block.output if block.agrees(output) and "…\n" in block.output else output
+            written += page[at : block.place[0]] + block.text(kept)
             at = block.place[1]
     PAGE.write_text(written + page[at:], encoding="utf-8")
     print(f"{time.monotonic() - began:.0f} s")
