@@ -3,9 +3,9 @@
     python -m tests.tutorial    # after a change that the page should show
 
 A block of ```console holds one command after `$ `, and what it prints; what a ```python block
-prints stands in the ```text block after it. All Python blocks share one set of names. `<!-- measured -->`
-before a block says that its numbers differ between machines, `<!-- not run: WHY -->` speaks for
-itself. A line `…` in an output stands for any lines.
+prints stands in the ```text block after it. All Python blocks share one set of names. A comment
+before a block, `<!-- measured -->`, says that its numbers differ between machines, and `<!-- not
+run: WHY -->` speaks for itself. A line `…` in an output stands for any lines.
 """
 
 import contextlib
