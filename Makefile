@@ -1,11 +1,12 @@
 # `make demo`: install, then raw files to a trained model on the bundled default.
 # `make bench-quick`: install, then time the engines on this machine.
+# `make docs`: install what builds the site, then build docs/ into site/; warnings are errors.
 # `make test`: install, then lint, type check and all tests; this is what CI runs.
 PYTHON ?= python3.11
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-long lint bench-quick clean install
+.PHONY: demo docs test test-long lint bench-quick clean install
 
 demo: install
 	dvc repro
@@ -34,9 +35,17 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
+docs: $(BIN)/.docs-installed
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	@echo "site/index.html"
+
+$(BIN)/.docs-installed: $(BIN)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
 # Times the engines, the loader and a store's build at yeast scale, in under two minutes.
 bench-quick: install
 	dcell bench --plan quick --out results/bench.json
 
 clean:
-	rm -rf .venv data results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv data results site .pytest_cache .mypy_cache .ruff_cache .hypothesis
