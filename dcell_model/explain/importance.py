@@ -19,8 +19,9 @@ the error of all held-out samples multiply by `samples`. A row of the table is a
 
 What is permuted: for `rlipp` see there (the test is of the gain); for `head_pearson` the phenotypes
 of the samples that touch the term; for `ablation` what is left of the phenotypes without the term,
-against what the term adds; for `gradient_input` the phenotypes, and the test is that of
-`gradient_input_pearson`: the size is the model's own, and no phenotype changes it.
+against what the term adds; for `gradient_input` the phenotypes, and the test is the two-sided one of
+`gradient_input_pearson`: the size is the model's own, and no phenotype changes it. What one term
+adds may be taken back by another, so that either sign counts; the other tests are one-sided.
 """
 
 from collections import Counter
@@ -111,7 +112,9 @@ def importances(
         row |= _ablation(change, residual[rows], orders)
         part = (current[1] * states.difference[term]).sum(1).double() * std
         row["gradient_input"] = float(part.abs().mean())
-        row["gradient_input_pearson"], row["gradient_input_p"] = _pearson(part, own, orders)
+        row["gradient_input_pearson"], row["gradient_input_p"] = _pearson(
+            part, own, orders, either_sign=True
+        )
         yield row
 
 
@@ -161,7 +164,9 @@ def _rlipp(
     }  # fmt: skip
 
 
-def _pearson(x: Tensor, own: Tensor, orders: IntArray) -> tuple[float | None, float | None]:
+def _pearson(
+    x: Tensor, own: Tensor, orders: IntArray, *, either_sign: bool = False
+) -> tuple[float | None, float | None]:
     """Correlation of `[n]` with the phenotype, and its p-value; None for a constant."""
     centred, y = x - x.mean(), own - own.mean()
     size = float(centred.norm() * y.norm())
@@ -169,6 +174,8 @@ def _pearson(x: Tensor, own: Tensor, orders: IntArray) -> tuple[float | None, fl
         return None, None
     observed = float(centred @ y) / size
     permuted = (y[torch.from_numpy(orders)] @ centred / size).numpy()
+    if either_sign:
+        return observed, p_value(abs(observed), np.abs(permuted))
     return observed, p_value(observed, permuted)
 
 
