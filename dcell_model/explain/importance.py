@@ -19,7 +19,7 @@ the error of all held-out samples multiply by `samples`. A row of the table is a
 
 What is permuted: for `rlipp` see there (the test is of the gain); for `head_pearson` the phenotypes
 of the samples that touch the term; for `ablation` what is left of the phenotypes without the term,
-against what the term adds; for `gradient_input` the phenotypes, and the test is the two-sided one of
+against what the term adds; for `gradient_input` the phenotypes, in a two-sided test of
 `gradient_input_pearson`: the size is the model's own, and no phenotype changes it. What one term
 adds may be taken back by another, so that either sign counts; the other tests are one-sided.
 """
