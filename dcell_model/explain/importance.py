@@ -12,14 +12,16 @@ the error of all held-out samples multiply by `samples`. A row of the table is a
   term's output is held at the wild type's
 - `gradient_input`: mean of |Σ gradient · (state − wild type's)|, in units of the phenotype; the
   gradient is the root's with respect to the term's output
+- `gradient_input_pearson`: of the same sum, with its sign, and the phenotype
 - for `rlipp`, `head_pearson`, `ablation` and `gradient_input`, `_p` and `_fdr`: p-value by
   permutation, and adjusted over the terms of the table (Benjamini and Hochberg)
 - `reason`: why the scores are null; null where they are not
 
 What is permuted: for `rlipp` see there (the test is of the gain); for `head_pearson` the phenotypes
 of the samples that touch the term; for `ablation` what is left of the phenotypes without the term,
-against what the term adds; for `gradient_input` the neurons, which asks whether the term's state
-moves in a direction that the root heeds.
+against what the term adds; for `gradient_input` the phenotypes, in a two-sided test of
+`gradient_input_pearson`: the size is the model's own, and no phenotype changes it. What one term
+adds may be taken back by another, so that either sign counts; the other tests are one-sided.
 """
 
 from collections import Counter
@@ -38,7 +40,6 @@ from dcell_model.explain.states import TouchedStates
 from dcell_model.trained import FloatArray, IntArray
 
 TESTED = ("rlipp", "head_pearson", "ablation", "gradient_input")
-PERMUTED_VALUES = 4_000_000  # of products gradient · state that are held at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +106,15 @@ def importances(
         seed = (settings.seed, term)  # a term's numbers do not depend on the others asked for
         orders = permutations(settings.permutations, len(rows), seed)
         row |= _rlipp(states, term, own, orders, seed)
-        row |= _head(states.heads(term, phenotype).double(), own, orders)
+        head = states.heads(term, phenotype).double()
+        row["head_pearson"], row["head_pearson_p"] = _pearson(head, own, orders)
         change = -states.without(term, phenotype).double() * std  # what the term adds
         row |= _ablation(change, residual[rows], orders)
-        row |= _gradient(current[1], states.difference[term], settings, seed, std)
+        part = (current[1] * states.difference[term]).sum(1).double() * std
+        row["gradient_input"] = float(part.abs().mean())
+        row["gradient_input_pearson"], row["gradient_input_p"] = _pearson(
+            part, own, orders, either_sign=True
+        )
         yield row
 
 
@@ -118,6 +124,7 @@ def table_of(rows: Sequence[dict[str, Any]]) -> pa.Table:
     scores = ("rlipp", "rlipp_gain", "rlipp_own", "rlipp_inputs")
     floats = [*scores, "rlipp_p", "rlipp_fdr"]
     floats += [f"{name}{part}" for name in TESTED[1:] for part in ("", "_p", "_fdr")]
+    floats.append("gradient_input_pearson")
     columns: dict[str, pa.Array] = {}
     for name in ("term", "name"):
         columns[name] = pa.array([row[name] for row in rows], pa.string())
@@ -157,14 +164,19 @@ def _rlipp(
     }  # fmt: skip
 
 
-def _head(predicted: Tensor, own: Tensor, orders: IntArray) -> dict[str, Any]:
-    x, y = predicted - predicted.mean(), own - own.mean()
-    size = float(x.norm() * y.norm())
-    if float(x.norm()) <= 1e-9 * max(1.0, float(predicted.norm())) or not size:
-        return {}  # a constant has no correlation
-    observed = float(x @ y) / size
-    permuted = (y[torch.from_numpy(orders)] @ x / size).numpy()
-    return {"head_pearson": observed, "head_pearson_p": p_value(observed, permuted)}
+def _pearson(
+    x: Tensor, own: Tensor, orders: IntArray, *, either_sign: bool = False
+) -> tuple[float | None, float | None]:
+    """Correlation of `[n]` with the phenotype, and its p-value; None for a constant."""
+    centred, y = x - x.mean(), own - own.mean()
+    size = float(centred.norm() * y.norm())
+    if float(centred.norm()) <= 1e-9 * float(x.norm()) or not size:
+        return None, None
+    observed = float(centred @ y) / size
+    permuted = (y[torch.from_numpy(orders)] @ centred / size).numpy()
+    if either_sign:
+        return observed, p_value(abs(observed), np.abs(permuted))
+    return observed, p_value(observed, permuted)
 
 
 def _ablation(change: Tensor, residual: Tensor, orders: IntArray) -> dict[str, Any]:
@@ -178,17 +190,3 @@ def _ablation(change: Tensor, residual: Tensor, orders: IntArray) -> dict[str, A
     permuted = 2 * (r[torch.from_numpy(orders)] @ change) - change @ change
     p = p_value(float(increase), permuted.numpy())
     return {"ablation": float(increase) / len(r), "ablation_p": p}
-
-
-def _gradient(
-    gradient: Tensor, difference: Tensor, settings: Settings, seed: tuple[int, int], unit: float
-) -> dict[str, Any]:
-    G, D = gradient.t().contiguous(), difference.t().contiguous()  # [w, n]: permuted by rows
-    observed = (G * D).sum(0).abs().mean(dtype=torch.float64)
-    orders = torch.from_numpy(permutations(settings.permutations, len(D), (*seed, 2)))
-    at_once = max(1, PERMUTED_VALUES // D.numel())
-    permuted = [
-        (G * D[some]).sum(1).abs().mean(1, dtype=torch.float64) for some in orders.split(at_once)
-    ]
-    p = p_value(float(observed), torch.cat(permuted).numpy())
-    return {"gradient_input": float(observed) * unit, "gradient_input_p": p}
