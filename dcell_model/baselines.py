@@ -7,10 +7,9 @@ A genotype is here no more than the set of its deleted genes (multi-hot, one col
 - `mlp` is a plain network of two hidden layers, taken from the epoch that does best on it
 """
 
-import contextlib
 import copy
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from data_specs.parameters import Parameters, load
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.scores import part_scores
 from dcell_model.targets import all_targets, read_parts, target_names, usable_samples
+from dcell_model.threads import one_thread
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -175,7 +175,7 @@ def fit_mlp(
     scaled = torch.from_numpy(((targets - mean) / spread).astype(np.float32))
     fit, choose = np.flatnonzero(train & ~np.isnan(targets).all(axis=1)), np.flatnonzero(val)
     random = np.random.default_rng(config.seed)
-    with _one_thread(), torch.random.fork_rng(devices=[]):
+    with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = _MultiHotMLP(genotypes.shape[1], config.mlp_hidden, targets.shape[1])
         optimizer = torch.optim.AdamW(network.parameters(), lr=_LR, weight_decay=_WEIGHT_DECAY)
@@ -230,17 +230,6 @@ class _MultiHotMLP(nn.Module):
 def _known_mse(predicted: Tensor, target: Tensor) -> Tensor:
     known = ~target.isnan()
     return (predicted - target)[known].square().mean()
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch use one thread: more only wait for each other in a network this small."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def read_samples(

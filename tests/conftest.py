@@ -27,17 +27,18 @@ def real_build(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     from data_specs.parameters import resolve
     from pipeline.build import build
 
-    given = {
-        "sources": {
-            "profile": "yeast",
-            "ontology": str(real_data / "go" / "go-2019-01-27.obo.gz"),
-            "annotations": str(
-                real_data / "annotations" / "gene_association.sgd.2017-01-14.gaf.gz"
-            ),
-            "genotypes": [str(real_data / "genotypes" / "tau_sga_trigenic.tsv")],
-        }
-    }
+    given = {"sources": real_sources(real_data)}
     return build(resolve(given), tmp_path_factory.mktemp("real") / "build").root
+
+
+def real_sources(real_data: Path) -> dict[str, object]:
+    """Section `sources` for the real ontology, annotations and triple mutants."""
+    return {
+        "profile": "yeast",
+        "ontology": str(real_data / "go" / "go-2019-01-27.obo.gz"),
+        "annotations": str(real_data / "annotations" / "gene_association.sgd.2017-01-14.gaf.gz"),
+        "genotypes": [str(real_data / "genotypes" / "tau_sga_trigenic.tsv")],
+    }
 
 
 def tiny_parameters(**sections: dict[str, object]) -> dict[str, dict[str, object]]:

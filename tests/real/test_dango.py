@@ -8,6 +8,7 @@ from data_specs.layout import read_json
 from data_specs.parameters import resolve
 from dcell_model import train
 from pipeline.build import build
+from tests.conftest import real_sources
 
 CHANNELS = ("cooccurence", "database", "fusion", "neighborhood")
 
@@ -17,13 +18,8 @@ CHANNELS = ("cooccurence", "database", "fusion", "neighborhood")
 def test_an_epoch_on_string(real_data: Path, tmp_path: Path) -> None:
     folder = real_data / "networks"
     given = {
-        "sources": {
-            "profile": "yeast",
-            "ontology": str(real_data / "go" / "go-2019-01-27.obo.gz"),
-            "annotations": str(
-                real_data / "annotations" / "gene_association.sgd.2017-01-14.gaf.gz"
-            ),
-            "genotypes": [str(real_data / "genotypes" / "tau_sga_trigenic.tsv")],
+        "sources": real_sources(real_data)
+        | {
             "networks": [
                 str(folder / f"string-v9.1_yeast_{channel}_adjacency.txt.gz")
                 for channel in CHANNELS
