@@ -19,11 +19,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dcell", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    train = commands.add_parser(
+    train = _command(
+        commands,
         "train",
         help="train, evaluate and compare with the baselines",
         description="Train a DCell, evaluate it, and compare it with the baselines on one split.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  dcell train --data data/kuzmin2018 --set train.epochs=20 "
         "model.width_genes=direct \\\n    --out runs/first",
     )
@@ -37,22 +37,22 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true",
                        help="continue after the last finished epoch of the run")  # fmt: skip
     train.set_defaults(run=_train)
-    summary = commands.add_parser(
+    summary = _command(
+        commands,
         "summary",
         help="print what was kept, the scores beside the baselines, and where the plots are",
         description="Print the summary of a finished run.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  dcell summary --ledger results/ledger.json --run results",
     )
     summary.add_argument("--ledger", metavar="F", type=Path, required=True)
     summary.add_argument("--run", metavar="DIR", type=Path, required=True, dest="folder")
     summary.set_defaults(run=_summary)
     _add_exchange(commands)
-    compare = commands.add_parser(
+    compare = _command(
+        commands,
         "compare",
         help="train DCell, DANGO, ridge and a plain network on the same splits, several times",
         description="Train models on the same splits with several seeds; print mean ± sd.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  dcell-data split data/kuzmin2018 --methods random gene --seeds 0 1 2\n"
         "  dcell compare --data data/kuzmin2018 --out runs/compared --seeds 0 1 2",
     )
@@ -66,12 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
                          help="any parameter, e.g. train.epochs=20")  # fmt: skip
     compare.set_defaults(run=_compare)
-    predict = commands.add_parser(
+    predict = _command(
+        commands,
         "predict",
         help="predict genotypes without labels, and what becomes of every subsystem",
         description="Predict genotypes from a checkpoint alone. Genes go by their systematic "
         "names, standard names or synonyms.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="examples:\n"
         "  dcell predict --checkpoint runs/first/checkpoint.pt --genotypes 'TFC3,YBR002C; RAD51'\n"
         "  dcell predict --checkpoint runs/first/checkpoint.pt --genotypes mutants.csv \\\n"
@@ -90,12 +90,12 @@ def _parser() -> argparse.ArgumentParser:
     predict.set_defaults(run=_predict)
     _add_screen(commands)
     explain.add_to(commands)
-    bench = commands.add_parser(
+    bench = _command(
+        commands,
         "bench",
         help="time training steps, loader and store build on this machine",
         description="Time training steps of all engines, the loader and the build of a "
         "store; print tables and write a record.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="examples:\n  dcell bench --out bench.json\n"
         "  dcell bench --plan quick --data data/kuzmin2018 --out bench.json",
     )
@@ -111,22 +111,30 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _command(commands: Any, name: str, **texts: str) -> argparse.ArgumentParser:
+    """A command whose examples, at the end of its help, keep their lines."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, formatter_class=argparse.RawDescriptionHelpFormatter, **texts
+    )
+    return parser
+
+
 def _add_exchange(commands: Any) -> None:
-    export = commands.add_parser(
+    export = _command(
+        commands,
         "export",
         help="write a checkpoint term by term, as an .npz without pickles",
         description="Write a checkpoint's parameters under the names of their terms.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  dcell export --checkpoint runs/first/checkpoint.pt "
         "--data data/kuzmin2018 \\\n    --out first.npz",
     )
     export.add_argument("--checkpoint", metavar="F", type=Path, required=True)
     export.set_defaults(run=_export)
-    back = commands.add_parser(
+    back = _command(
+        commands,
         "import",
         help="make a checkpoint of such a file",
         description="Make a checkpoint of parameters by term; it predicts the same to the bit.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  dcell import --parameters first.npz --data data/kuzmin2018 "
         "--out model.pt",
     )
@@ -139,12 +147,12 @@ def _add_exchange(commands: Any) -> None:
 
 
 def _add_screen(commands: Any) -> None:
-    screen = commands.add_parser(
+    screen = _command(
+        commands,
         "screen",
         help="predict all pairs, or all triples around some genes, and their interactions",
         description="Predict every genotype of an order from a checkpoint alone, and how far it is "
         "from what its parts foretell. A screen that was stopped goes on where it was.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="examples:\n"
         "  dcell screen --checkpoint runs/first/checkpoint.pt --order 2 --out screens/pairs\n"
         "  dcell screen --checkpoint runs/first/checkpoint.pt --order 3 \\\n"
