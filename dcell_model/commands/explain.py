@@ -4,15 +4,17 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from dcell_model.commands.options import add_command
+
 
 def add_to(commands: Any) -> None:
     """Add the command to those of `dcell`."""
-    explain = commands.add_parser(
+    explain = add_command(
+        commands,
         "explain",
         help="which subsystems the predictions rest on, judged on held-out genotypes",
         description="Score every term on genotypes that the model was not trained on: RLIPP, "
         "accuracy of its head, ablation, and gradient × input, each with a p-value by permutation.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="examples:\n"
         "  dcell explain --checkpoint runs/first/checkpoint.pt --data data/kuzmin2018 \\\n"
         "    --out explained\n"

@@ -1,0 +1,49 @@
+"""The options of `dcell compare`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from dcell_model.commands.options import add_command
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to those of `dcell`."""
+    compare = add_command(
+        commands,
+        "compare",
+        help="train DCell, DANGO, ridge and a plain network on the same splits, several times",
+        description="Train models on the same splits with several seeds; print mean ± sd.",
+        epilog="example:\n  dcell-data split data/kuzmin2018 --methods random gene --seeds 0 1 2\n"
+        "  dcell compare --data data/kuzmin2018 --out runs/compared --seeds 0 1 2",
+    )
+    compare.add_argument("--data", metavar="DIR", type=Path, required=True)
+    compare.add_argument("--out", metavar="DIR", type=Path, required=True,
+                         help="folder of the comparison; what is done in it is kept")  # fmt: skip
+    compare.add_argument("--splits", nargs="+", default=["random", "gene"], metavar="METHOD")
+    compare.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N")
+    compare.add_argument("--models", nargs="+", default=["dcell", "dango", "ridge", "mlp"],
+                         choices=["dcell", "dango", "mean", "ridge", "mlp"])  # fmt: skip
+    compare.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
+                         help="any parameter, e.g. train.epochs=20")  # fmt: skip
+    compare.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    import sys
+
+    from data_specs.parameters import override, resolve
+    from dcell_model import compare, comparison_table
+    from dcell_model.run_folder import build_parameters
+
+    given = override(build_parameters(options.data), options.set)
+    record = compare.run(
+        options.data,
+        options.out,
+        resolve(given, where="dcell compare"),
+        methods=options.splits,
+        seeds=options.seeds,
+        models=options.models,
+        command=["dcell", *sys.argv[1:]],
+    )
+    comparison_table.print_record(record)

@@ -1,0 +1,56 @@
+"""The options of `dcell export` and `dcell import`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from dcell_model.commands.options import add_command
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to those of `dcell`."""
+    export = add_command(
+        commands,
+        "export",
+        help="write a checkpoint term by term, as an .npz without pickles",
+        description="Write a checkpoint's parameters under the names of their terms.",
+        epilog="example:\n  dcell export --checkpoint runs/first/checkpoint.pt "
+        "--data data/kuzmin2018 \\\n    --out first.npz",
+    )
+    export.add_argument("--checkpoint", metavar="F", type=Path, required=True)
+    export.set_defaults(run=_export)
+    back = add_command(
+        commands,
+        "import",
+        help="make a checkpoint of such a file",
+        description="Make a checkpoint of parameters by term; it predicts the same to the bit.",
+        epilog="example:\n  dcell import --parameters first.npz --data data/kuzmin2018 "
+        "--out model.pt",
+    )
+    back.add_argument("--parameters", metavar="F", type=Path, required=True)
+    back.set_defaults(run=_import)
+    for parser in (export, back):
+        parser.add_argument("--data", metavar="DIR", type=Path, required=True,
+                            help="folder of the build that it was trained on")  # fmt: skip
+        parser.add_argument("--out", metavar="F", type=Path, required=True, help="file to write")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from data_specs.cell_graph import CellGraph
+    from data_specs.layout import DataLayout
+    from dcell_model import checkpoint, per_term_file
+
+    graph = CellGraph.read(DataLayout(options.data).cell_graph)
+    state = checkpoint.load(options.checkpoint)
+    arrays = per_term_file.export(state, graph, options.checkpoint, options.out)
+    print(f"{options.out}: {graph.num_terms:,} terms, {arrays:,} arrays")
+
+
+def _import(options: argparse.Namespace) -> None:
+    from data_specs.cell_graph import CellGraph
+    from data_specs.layout import DataLayout
+    from dcell_model import checkpoint, per_term_file
+
+    graph = CellGraph.read(DataLayout(options.data).cell_graph)
+    sha256 = checkpoint.save(per_term_file.import_(options.parameters, graph), options.out)
+    print(f"{options.out}: a checkpoint with SHA-256 {sha256}")

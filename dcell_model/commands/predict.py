@@ -1,0 +1,41 @@
+"""The options of `dcell predict`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from dcell_model.commands.options import add_checkpoint, add_command
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to those of `dcell`."""
+    predict = add_command(
+        commands,
+        "predict",
+        help="predict genotypes without labels, and what becomes of every subsystem",
+        description="Predict genotypes from a checkpoint alone. Genes go by their systematic "
+        "names, standard names or synonyms.",
+        epilog="examples:\n"
+        "  dcell predict --checkpoint runs/first/checkpoint.pt --genotypes 'TFC3,YBR002C; RAD51'\n"
+        "  dcell predict --checkpoint runs/first/checkpoint.pt --genotypes mutants.csv \\\n"
+        "    --subsystems --out predicted.parquet\n\n"
+        "The tables' columns are described in dcell_model/genotype_predictions.py.",
+    )
+    add_checkpoint(predict)
+    predict.add_argument("--genotypes", metavar="G", required=True,
+                         help="genes separated by | or , with ; between genotypes; or a file: a "
+                         "genotype a line, or a column 'genes' in CSV, TSV or Parquet")  # fmt: skip
+    predict.add_argument("--subsystems", action="store_true",
+                         help="also the state of every subsystem that deletions reach, into "
+                         "NAME.subsystems.SUFFIX")  # fmt: skip
+    predict.add_argument("--out", metavar="F", type=Path,
+                         help=".parquet, .csv or .tsv (default: on the terminal)")  # fmt: skip
+    predict.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from dcell_model import prediction_files
+
+    prediction_files.run(
+        options.checkpoint, options.genotypes, options.out, subsystems=options.subsystems
+    )
