@@ -45,6 +45,10 @@ def exit_with_message() -> Iterator[None]:
     """Let a console command end with one line and status 1 instead of a traceback."""
     try:
         yield
+        sys.stdout.flush()  # here, where it can still be seen that nobody reads on
+    except BrokenPipeError:  # `dcell summary … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
     except OSError as error:
         reason = fault_of_the_disk(error)
         if reason is None:

@@ -27,6 +27,7 @@ LOOK: dict[str, Any] = {
     "grid.color": "#E6E6E6",
     "xtick.color": "#444444",
     "ytick.color": "#444444",
+    "svg.hashsalt": "dcell",  # names of clips and markers
     "figure.constrained_layout.h_pad": 0.12,
     "figure.constrained_layout.w_pad": 0.12,
 }
@@ -34,9 +35,14 @@ LOOK: dict[str, Any] = {
 
 @contextlib.contextmanager
 def picture(path: Path, width: float = 12.0, height: float = 8.0) -> Iterator["Figure"]:
-    """An empty figure of so many hundred pixels; written as PNG when done, the same bytes always.
+    """An empty figure of so many hundred pixels; written when done, the same bytes always.
 
     The user's own matplotlib settings have no say.
+
+    Args:
+        path: `.svg` for a drawing of paths, which pages embed; all else is PNG.
+        width: hundreds of pixels.
+        height: the same.
     """
     from matplotlib import style
     from matplotlib.figure import Figure
@@ -44,4 +50,7 @@ def picture(path: Path, width: float = 12.0, height: float = 8.0) -> Iterator["F
     with style.context(["default", LOOK]), replacing(path) as partial:
         figure = Figure(figsize=(width, height), dpi=100, layout="compressed")
         yield figure
-        figure.savefig(partial, format="png", metadata={"Software": None})
+        if path.suffix == ".svg":
+            figure.savefig(partial, format="svg", metadata={"Date": None, "Creator": None})
+        else:
+            figure.savefig(partial, format="png", metadata={"Software": None})

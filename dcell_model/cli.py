@@ -10,12 +10,13 @@ from dcell_model.commands import (
     exchange,
     explain,
     predict,
+    report,
     screen,
     summary,
     train,
 )
 
-COMMANDS = (train, summary, exchange, compare, predict, screen, explain, bench)
+COMMANDS = (train, summary, exchange, compare, predict, screen, explain, report, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -13,6 +13,7 @@ from data_specs.files import replacing
 from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.tables import PARTS
 from dcell_model import checkpoint, plots
+from dcell_model.baselines import column_of, read_predictions
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.model_kinds import kind_of, restore
 from dcell_model.predict import predict
@@ -27,14 +28,15 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
     Args:
         data: folder of the build.
         trained: folder of the run, with `checkpoint.pt` and `train.json`.
-        baselines: their results as JSON.
+        baselines: their results as JSON, with the Parquet file beside it.
         out: gets `metrics.json`, `predictions.parquet` and `plots/`.
 
     Returns:
         What `metrics.json` holds.
 
     Raises:
-        ArtefactError: the checkpoint, the store or the cell graph are of different hierarchies.
+        ArtefactError: the checkpoint, the store or the cell graph are of different hierarchies, or
+            the baselines of other samples.
     """
     record = read_json(trained / RECORD)
     state = checkpoint.load(trained / BEST)
@@ -51,6 +53,7 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
     predictions = predict(model, dataset, samples, scale)
     targets = targets[samples]
     names = dataset.phenotypes
+    others = read_predictions(baselines, samples, names)
     metrics = {
         "model": kind_of(state),
         **part_scores(predictions, targets, parts, names),
@@ -64,6 +67,8 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
     for column, name in enumerate(names):
         columns[f"{name}_measured"] = targets[:, column]
         columns[f"{name}_predicted"] = predictions[:, column]
+        for model_name, own in others.items():
+            columns[column_of(name, model_name)] = own[:, column]
     with replacing(out / "predictions.parquet") as partial:
         origin = {"checkpoint": checkpoint.digest_of(state), "store": state["made_from"]["store"]}
         table = pa.table(columns).replace_schema_metadata(made_from_metadata(origin))
@@ -77,6 +82,7 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
             plots.prediction_against_measurement(
                 predictions[test, 0], targets[test, 0], metrics["test"],
                 folder / "prediction.png", name=names[0], model=MODEL_NAMES[metrics["model"]],
+                baselines={n: own[test, 0] for n, own in others.items() if n != "mean"},
             )  # fmt: skip
     write_json(out / "metrics.json", metrics)
     return metrics

@@ -68,9 +68,6 @@ def loss_curves(
         panels[0].set_title("How the model learnt" + (f"; best in epoch {best}" if best else ""))
 
 
-_PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
-
-
 def _best_epoch(history: Sequence[Mapping[str, Any]]) -> int | None:
     for key, sign in (("val_pearson", 1.0), ("val_loss", -1.0)):
         rows = [row for row in history if row.get(key) is not None]
@@ -92,7 +89,8 @@ def prediction_against_measurement(
     """Density of predicted against measured values as PNG, one square panel a model.
 
     Both axes have one scale, so that the diagonal is a perfect prediction. They leave out the
-    outermost thousandth of the values on each side; the panel says how many samples that hides.
+    outermost thousandth of the values on each side; above each panel are the model's scores, and
+    how many samples that hides.
 
     Args:
         predicted: `[N]`, in the phenotype's units.
@@ -117,15 +115,15 @@ def prediction_against_measurement(
         panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
         for axes, (title, (values, found)) in zip(panels, models.items(), strict=True):
             densities += _density(axes, values, measured, window)
-            _write_scores(axes, found, values, measured, window)
-            axes.set(title=title, xlabel=f"measured {name}")
+            _write_scores(axes, title, found, int((~_inside(values, measured, window)).sum()))
+            axes.set_xlabel(f"measured {name}")
         panels[0].set_ylabel(f"predicted {name}")
         most = [float(np.max(np.asarray(density.get_array()))) for density in densities]
         for density in densities:  # one scale for all
             density.set_clim(1, max([2, *most]))
         if densities:
             scale = figure.colorbar(densities[0], ax=list(panels), shrink=0.75, aspect=30)
-            scale.set_label("genotypes per hexagon")
+            scale.set_label(f"genotypes per hexagon, of {len(measured):,}")
             scale.ax.yaxis.set_major_formatter("{x:,.0f}")
             scale.ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             scale.ax.minorticks_off()
@@ -166,20 +164,16 @@ def _density(
 
 
 def _write_scores(
-    axes: "Axes",
-    scores: Mapping[str, float | None],
-    predicted: Values,
-    measured: Values,
-    window: tuple[float, float],
+    axes: "Axes", model: str, scores: Mapping[str, float | None], hidden: int
 ) -> None:
-    lines = [f"{label} {_format(scores[key], key)}" for key, label in SCORE_NAMES.items()]
-    lines.append(f"n = {len(measured):,}")
-    hidden = int((~_inside(predicted, measured, window)).sum())
-    if hidden:
-        lines.append(f"({hidden:,} beyond the axes)")
-    axes.text(
-        0.03, 0.97, "\n".join(lines), transform=axes.transAxes, va="top", bbox=_PAPER, zorder=3
-    )
+    """Above the panel, where no sample can lie."""
+    pearson, spearman, mse = (f"{SCORE_NAMES[k]} {_format(scores[k], k)}" for k in SCORE_NAMES)
+    beyond = f"   ({hidden:,} beyond the axes)" if hidden else ""
+    axes.set_title(model, pad=44, weight="bold")
+    axes.annotate(
+        f"{pearson}   {spearman}\n{mse}{beyond}", (0, 1), xycoords="axes fraction",
+        xytext=(0, 8), textcoords="offset points", va="bottom", fontsize=11, linespacing=1.4,
+    )  # fmt: skip
 
 
 def comparison(metrics: Mapping[str, Any], path: Path) -> None:

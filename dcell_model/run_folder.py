@@ -67,6 +67,12 @@ def _flat(sections: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in flat.items()}
 
 
+def trained_folder(run: Path) -> Path:
+    """Where a run has its checkpoint and record: in itself, or in `train/` as DVC's stages do."""
+    below = run / "train"
+    return below if (below / RECORD).is_file() else run
+
+
 def build_parameters(data: Path) -> dict[str, Any]:
     """The values that a build without DVC was made with, preset included; else none."""
     path = DataLayout(data).parameters

@@ -21,7 +21,7 @@ from data_specs.chain import TRAINED_ON, Link, digest_of, refuse_other_data
 from data_specs.errors import InputError, exit_with_message
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Parameters, load
-from dcell_model import checkpoint
+from dcell_model import checkpoint, provenance
 from dcell_model.batches import EpochBatches, TrainingBatches
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.engines.choice import pick_engine
@@ -301,6 +301,9 @@ class _Training:
             "engine_reason": self.engine_reason,
             "device": str(self.fabric.device),
             "precision": self.config.precision,
+            "commit": provenance.commit(),
+            "hardware": provenance.hardware(),
+            "versions": provenance.versions(),
             "fingerprint": self.dataset.graph.fingerprint,
             "link": Link("checkpoint", self.best["sha256"], self.made_from).to_json(),
             "phenotypes": list(self.dataset.phenotypes),

@@ -22,6 +22,17 @@ def tiny_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def simulated_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a build of simulated inputs, gene networks and all; read only."""
+    from data_specs.parameters import resolve
+    from pipeline.build import build
+
+    small = {"terms": 40, "genes": 80, "annotations": 400, "queries": 10, "arrays": 30,
+             "triples": 200}  # fmt: skip
+    return build(resolve({"simulate": small}), tmp_path_factory.mktemp("sim") / "build").root
+
+
+@pytest.fixture(scope="session")
 def real_build(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a build of the real files with containment 4; read only."""
     from data_specs.parameters import resolve

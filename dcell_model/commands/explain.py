@@ -40,6 +40,8 @@ def add_to(commands: Any) -> None:
     ):
         explain.add_argument(option, metavar="N", type=int, default=default,
                              help=f"{text} (default: {default})")  # fmt: skip
+    explain.add_argument("--no-rlipp", dest="rlipp", action="store_false",
+                         help="leave out RLIPP, which takes most of the time")  # fmt: skip
     explain.set_defaults(run=_run)
 
 
@@ -48,7 +50,10 @@ def _run(options: argparse.Namespace) -> None:
     from dcell_model.explain.importance import Settings
 
     settings = Settings(
-        permutations=options.permutations, min_samples=options.min_samples, seed=options.seed
+        permutations=options.permutations,
+        min_samples=options.min_samples,
+        seed=options.seed,
+        rlipp=options.rlipp,
     )
     description = run.run(
         options.checkpoint,

@@ -50,11 +50,13 @@ class Settings:
         permutations: N; no p-value is below 1 / (N + 1).
         min_samples: terms that fewer samples touch are not judged.
         seed: of halves and permutations.
+        rlipp: whether RLIPP is among the scores, which takes most of the time.
     """
 
     permutations: int = 200
     min_samples: int = 20
     seed: int = 0
+    rlipp: bool = True
 
 
 def importances(
@@ -105,7 +107,8 @@ def importances(
         assert current is not None
         seed = (settings.seed, term)  # a term's numbers do not depend on the others asked for
         orders = permutations(settings.permutations, len(rows), seed)
-        row |= _rlipp(states, term, own, orders, seed)
+        if settings.rlipp:
+            row |= _rlipp(states, term, own, orders, seed)
         head = states.heads(term, phenotype).double()
         row["head_pearson"], row["head_pearson_p"] = _pearson(head, own, orders)
         change = -states.without(term, phenotype).double() * std  # what the term adds

@@ -112,7 +112,8 @@ def run(
     with replacing(out / "plots") as folder:
         folder.mkdir()
         pictures.top_subsystems(table, folder / "top.png", phenotype=name, samples=len(samples))
-        pictures.rlipp_by_stratum(table, folder / "rlipp.png")
+        if settings.rlipp:
+            pictures.rlipp_by_stratum(table, folder / "rlipp.png")
     return description
 
 

@@ -9,11 +9,12 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from data_specs.errors import InputError
+from data_specs.errors import ArtefactError, InputError
+from data_specs.layout import DataLayout
 from data_specs.parameters import Baselines, resolve
-from dcell_model.baselines import fit_baselines, multi_hot, run
+from dcell_model.baselines import fit_baselines, multi_hot, read_predictions, read_samples, run
 from dcell_model.dataset import MutantStateDataset
-from dcell_model.scores import scores
+from dcell_model.scores import part_scores, scores
 from tests.conftest import tiny_parameters
 
 GENES = 40
@@ -142,3 +143,14 @@ def test_run(tiny_build: Path, tmp_path: Path) -> None:
     assert written["mean"]["test"]["pearson"] is None
     assert written["ridge"]["alpha"] in parameters.baselines.ridge_alphas
     assert all("val" in scored and "seconds" in scored for scored in written.values())
+    dataset, targets, parts = read_samples(DataLayout(tiny_build), parameters)
+    used = np.flatnonzero(parts != "excluded")
+    found = read_predictions(tmp_path / "baselines.json", used, dataset.phenotypes)
+    for name, predicted in found.items():
+        assert part_scores(predicted, targets[used], parts[used], dataset.phenotypes).items() <= (
+            result[name].items()
+        )
+    with pytest.raises(ArtefactError, match="fitted on other samples"):
+        read_predictions(tmp_path / "baselines.json", used[1:], dataset.phenotypes)
+    with pytest.raises(ArtefactError, match="Fit the baselines again"):
+        read_predictions(tmp_path / "baselines.json", used, ["viability"])

@@ -16,17 +16,11 @@ from data_specs.parameters import Parameters, resolve
 from dcell_model import checkpoint, cli, evaluate, train
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.model_kinds import restore
-from pipeline.build import build
-
-SIMULATED = {"terms": 40, "genes": 80, "annotations": 400, "queries": 10, "arrays": 30,
-             "triples": 200}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build of simulated inputs, networks and all."""
-    given = resolve({"simulate": SIMULATED})
-    return build(given, tmp_path_factory.mktemp("simulated") / "build").root
+def data(simulated_build: Path) -> Path:
+    return simulated_build
 
 
 def settings(dango: dict[str, Any] | None = None, **changes: Any) -> Parameters:

@@ -81,13 +81,16 @@ def test_picture(name: str, tmp_path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["plot.png"]
 
 
-def test_same_bytes_whatever_the_user_configures(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_same_bytes_whatever_the_user_configures(tmp_path: Path, suffix: str) -> None:
     import matplotlib as mpl
 
-    draw_prediction(tmp_path / "first.png")
+    draw_prediction(tmp_path / f"first.{suffix}")
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "red"}):
-        draw_prediction(tmp_path / "again.png")
-    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "again.png").read_bytes()
+        draw_prediction(tmp_path / f"again.{suffix}")
+    first, again = (tmp_path / f"{name}.{suffix}" for name in ("first", "again"))
+    assert first.read_bytes() == again.read_bytes()
+    assert first.read_bytes().startswith({"png": b"\x89PNG", "svg": b"<?xml"}[suffix])
 
 
 def test_best_epoch_is_marked(tmp_path: Path) -> None:

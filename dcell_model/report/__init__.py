@@ -1,0 +1,1 @@
+"""`dcell report`: one HTML page a run that opens offline, prints, and says how to repeat it."""

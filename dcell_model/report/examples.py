@@ -1,0 +1,90 @@
+"""A few held-out genotypes: what was measured, what was predicted, which subsystems moved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from data_specs.gene_names import GeneNames
+from dcell_model.dataset import MutantStateDataset
+from dcell_model.engines.incremental import forward_with_states
+from dcell_model.model import DCell
+from dcell_model.trained import FloatArray, IntArray
+
+SHOWN, MOVED = 5, 3  # genotypes of a kind, and subsystems of a genotype
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A genotype.
+
+    Attributes:
+        genes: systematic and standard name of each deleted gene.
+        measured: the phenotype.
+        predicted: by the name of each model, the trained one first.
+        moved: id, name and `state_change` of the terms that moved most; empty without subsystems.
+    """
+
+    genes: list[tuple[str, str]]
+    measured: float
+    predicted: Mapping[str, float]
+    moved: list[tuple[str, str, float]]
+
+
+def pick(measured: FloatArray, predicted: FloatArray) -> dict[str, IntArray]:
+    """Rows `[≤ 5]` of the strongest measurements, and of the largest errors among the others."""
+    known = np.flatnonzero(~np.isnan(measured))
+    strongest = known[np.argsort(-np.abs(measured[known]), kind="stable")][:SHOWN]
+    others = np.setdiff1d(known, strongest)
+    error = np.abs(predicted[others] - measured[others])
+    wrong = others[np.argsort(-error, kind="stable")][:SHOWN]
+    return {"the strongest measured": strongest, "the largest errors of all others": wrong}
+
+
+def examples(
+    model: Any,
+    dataset: MutantStateDataset,
+    samples: IntArray,
+    measured: FloatArray,
+    predicted: Mapping[str, FloatArray],
+) -> list[Example]:
+    """What the page shows of samples `[n]`.
+
+    Args:
+        model: the trained one; only a DCell has subsystems.
+        dataset: the store.
+        samples: numbers of samples.
+        measured: `[n]`.
+        predicted: `[n]` by model.
+    """
+    names, ids = GeneNames(dataset.graph), dataset.gene_ids
+    moved = _moved(model, dataset, samples) if isinstance(model, DCell) else [[] for _ in samples]
+    return [
+        Example(
+            genes=[(ids[gene], names.symbol(ids[gene])) for gene in dataset[int(sample)].genes],
+            measured=float(measured[row]),
+            predicted={name: float(values[row]) for name, values in predicted.items()},
+            moved=moved[row],
+        )
+        for row, sample in enumerate(samples)
+    ]
+
+
+@torch.no_grad()
+def _moved(
+    model: DCell, dataset: MutantStateDataset, samples: IntArray
+) -> list[list[tuple[str, str, float]]]:
+    model.eval()
+    heads, changes = forward_with_states(model, dataset.batch(samples))
+    sample, term = heads.sample.numpy(), heads.term.numpy()
+    change = changes.double().numpy()
+    graph, found = model.graph, []
+    for row in range(len(samples)):
+        mine = np.flatnonzero((sample == row) & (term > 0))  # the root is the prediction
+        mine = mine[np.lexsort((term[mine], -change[mine]))][:MOVED]
+        found.append([
+            (graph.term_ids[term[i]], graph.term_names[term[i]], float(change[i])) for i in mine
+        ])  # fmt: skip
+    return found

@@ -1,0 +1,94 @@
+"""How to make a run again: its commands, and the parameters that are not the defaults."""
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data_specs.layout import DataLayout
+from data_specs.parameters import Parameters, Values, changed, load, resolve
+from dcell_model.run_folder import build_parameters
+
+_TRAINING = ("model", "dango", "train", "baselines")
+_FLAGS = {"ontology": "--ontology", "annotations": "--annotations", "genotypes": "--genotypes",
+          "test_genotypes": "--test-genotypes"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """What a reader needs to repeat a run.
+
+    Attributes:
+        commands: to be run one after the other.
+        parameters: `section.key` and value of all that are not the defaults, presets resolved.
+    """
+
+    commands: tuple[str, ...]
+    parameters: tuple[tuple[str, str], ...]
+
+
+def repetition(data: Path, run: Path, trained_with: str, commit: str) -> Repetition:
+    """Read what a build was made with, and add what its model was trained with.
+
+    Args:
+        data: folder of the build.
+        run: folder of the run.
+        trained_with: the sections that a checkpoint holds, in JSON.
+        commit: the code's, as the run recorded it.
+    """
+    given = _given(data)
+    values = {**given, **json.loads(trained_with)}
+    parameters = resolve(values, where=str(data))
+    plain = changed(dataclasses.replace(parameters, preset=None))
+    listed = tuple((key, _text(value)) for key, value in _flat(plain))
+    if _by_dvc(data):
+        return Repetition((f"git checkout {commit.rstrip('+')}", "dvc repro"), listed)
+    return Repetition(tuple(_commands(data, run, given, parameters)), listed)
+
+
+def _by_dvc(data: Path) -> bool:
+    return not DataLayout(data).parameters.is_file() and (data.parent / "params.yaml").is_file()
+
+
+def _given(data: Path) -> Values:
+    if _by_dvc(data):
+        return changed(load(data.parent / "params.yaml"))
+    return build_parameters(data)
+
+
+def _commands(data: Path, run: Path, given: Mapping[str, Any], now: Parameters) -> list[str]:
+    build, train = ["dcell-data", "build"], ["dcell", "train", "--data", str(data)]
+    sources = dict(given.get("sources", {}))
+    for key, flag in _FLAGS.items():
+        paths = sources.pop(key, None)
+        if paths:
+            build += [flag, *([paths] if isinstance(paths, str) else paths)]
+    if given.get("preset"):
+        build += ["--preset", str(given["preset"])]
+    rest = {**given, "sources": sources}
+    build += _set(_flat(rest))
+    # What the build was told, training takes from it.
+    before = dict(_flat(resolve(given, where=str(data)).to_dict()))
+    train += _set(
+        (key, value)
+        for key, value in _flat(now.to_dict())
+        if key.startswith(_TRAINING) and before[key] != value
+    )
+    return [shlex.join([*words, "--out", str(out)]) for words, out in ((build, data), (train, run))]
+
+
+def _set(pairs: Any) -> list[str]:
+    words = [f"{key}={_text(value)}" for key, value in pairs]
+    return ["--set", *words] if words else []
+
+
+def _flat(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    sections = ((name, own) for name, own in values.items() if isinstance(own, Mapping))
+    return [(f"{name}.{key}", value) for name, own in sections for key, value in own.items()]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

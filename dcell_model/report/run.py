@@ -1,0 +1,175 @@
+"""`dcell report`: read a finished run and its build, and write the page."""
+
+import base64
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from data_specs import chain
+from data_specs.errors import ArtefactError, InputError
+from data_specs.files import write_text
+from data_specs.layout import DataLayout, read_json
+from data_specs.source_manifest import PROFILES
+from dcell_model import checkpoint, plots
+from dcell_model.baselines import column_of
+from dcell_model.dataset import MutantStateDataset
+from dcell_model.explain.importance import Settings, importances, reasons, table_of
+from dcell_model.explain.ranking import strongest
+from dcell_model.explain.states import TouchedStates
+from dcell_model.model import DCell
+from dcell_model.model_kinds import restore
+from dcell_model.report.account import strata, waterfalls
+from dcell_model.report.examples import examples, pick
+from dcell_model.report.page import render
+from dcell_model.report.repeat import repetition
+from dcell_model.run_folder import BEST, RECORD, trained_folder
+from dcell_model.scores import MODEL_NAMES, PART_NAMES
+from dcell_model.trained import FloatArray, IntArray
+
+TERMS, MOST = 20, 5000  # subsystems shown, and samples that they are judged on
+NAME = "report.html"
+
+
+def run(data: Path, folder: Path, out: Path) -> None:
+    """Write the page of a run.
+
+    Args:
+        data: folder of the build.
+        folder: of the run, evaluated: `metrics.json` and `predictions.parquet`, with the training
+            in it, or in `train/` where DVC's stages put it.
+        out: HTML file to write.
+
+    Raises:
+        ArtefactError: the run is not finished, damaged, or of another build.
+        InputError: `out` is a folder.
+    """
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; expected a file to write, such as {out / NAME}")
+    layout, trained = DataLayout(data), trained_folder(folder)
+    metrics, record = read_json(folder / "metrics.json"), read_json(trained / RECORD)
+    ledger = read_json(layout.ledger if layout.ledger.is_file() else folder / "ledger.json")
+    state = checkpoint.load(trained / BEST)
+    chain.refuse_other_data(layout, state["made_from"], f"the checkpoint {trained / BEST}")
+    links = list(chain.chain(layout, folder))
+    dataset = MutantStateDataset(layout.store, phenotypes=state["phenotypes"])
+    model = restore(state, layout, dataset, trained / BEST)
+    phenotype, part = state["phenotypes"][0], next(p for p in PART_NAMES if p in metrics)
+    samples, measured, predicted = _predictions(folder, metrics, phenotype, part)
+    name = MODEL_NAMES[metrics["model"]]
+    shown = {
+        title: examples(model, dataset, samples[rows], measured[rows],
+                        {each: values[rows] for each, values in predicted.items()})
+        for title, rows in pick(measured, predicted[name]).items()
+    }  # fmt: skip
+    again = repetition(data, folder, state["parameters"], record["commit"])
+    html = render(
+        name=name,
+        phenotype=phenotype,
+        part=part,
+        metrics=metrics,
+        record=record,
+        ledger=ledger,
+        sources=_sources(layout),
+        waterfalls=waterfalls(ledger),
+        strata=strata(ledger),
+        figures=_figures(metrics, record, measured, predicted, part, phenotype),
+        subsystems=_subsystems(model, dataset, samples, measured, state),
+        examples=shown,
+        links=links,
+        again=again,
+    )
+    write_text(out, html)
+
+
+def _predictions(
+    folder: Path, metrics: Mapping[str, Any], phenotype: str, part: str
+) -> tuple[IntArray, FloatArray, dict[str, FloatArray]]:
+    """Samples of a part, what was measured, and what each model predicts, the trained one first."""
+    table = pq.read_table(folder / "predictions.parquet", filters=[("part", "==", part)])
+    columns = {MODEL_NAMES[metrics["model"]]: f"{phenotype}_predicted"}
+    columns |= {name: column_of(phenotype, name) for name in metrics["baselines"]}
+    missing = set(columns.values()) - set(table.column_names)
+    if missing:
+        raise ArtefactError(
+            f"{folder / 'predictions.parquet'}: no column {min(missing)}; evaluated by an earlier "
+            "version. Evaluate the run again: `dcell train --resume` does that."
+        )
+    predicted = {name: table[column].to_numpy() for name, column in columns.items()}
+    measured = table[f"{phenotype}_measured"].to_numpy().astype(np.float64)
+    return table["sample"].to_numpy(), measured, predicted
+
+
+def _sources(layout: DataLayout) -> dict[str, Any]:
+    """The raw files with what they are used as, and where those of a profile come from."""
+    sources = read_json(layout.sources / "sources.json")
+    roles: dict[str, str] = {}
+    for role, paths in sources.items():
+        for path in [paths] if isinstance(paths, str) else paths or []:
+            if isinstance(path, str):
+                roles.setdefault(path, role.replace("_", " "))
+    public = {source.file: source for source in PROFILES.get(sources["profile"], ())}
+    paths = ((entry, str(entry["path"])) for entry in sources["inputs"])
+    files = [
+        {**entry, "role": roles.get(path, ""), "public": public.get(Path(path).name)}
+        for entry, path in paths
+    ]
+    # What is simulated has invented terms under real-looking ids.
+    return {"files": files, "real": sources["profile"] != "demo"}
+
+
+def _figures(
+    metrics: Mapping[str, Any],
+    record: Mapping[str, Any],
+    measured: FloatArray,
+    predicted: Mapping[str, FloatArray],
+    part: str,
+    phenotype: str,
+) -> dict[str, str]:
+    """Drawings as `data:` addresses, by name."""
+    name, own = next(iter(predicted.items()))
+    others = {each: values for each, values in predicted.items() if each not in (name, "mean")}
+    with tempfile.TemporaryDirectory() as folder:
+        files = {key: Path(folder) / f"{key}.svg" for key in ("loss", "prediction")}
+        plots.loss_curves(record["history"], files["loss"], best_epoch=record["best_epoch"])
+        plots.prediction_against_measurement(
+            own, measured, metrics[part], files["prediction"],
+            name=phenotype, model=name, baselines=others,
+        )  # fmt: skip
+        return {
+            key: f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"
+            for key, path in files.items()
+        }
+
+
+def _subsystems(
+    model: Any,
+    dataset: MutantStateDataset,
+    samples: IntArray,
+    measured: FloatArray,
+    state: Mapping[str, Any],
+) -> dict[str, Any] | None:
+    """The terms that the predictions rest on most; None for a model without subsystems."""
+    if not isinstance(model, DCell):
+        return None
+    known = np.flatnonzero(~np.isnan(measured))
+    if len(known) > MOST:
+        known = np.sort(np.random.default_rng(0).choice(known, MOST, replace=False))
+    model.eval()
+    states = TouchedStates.of(model, dataset.batch(samples[known]))
+    scale = float(state["target_mean"][0]), float(state["target_std"][0])
+    settings = Settings(rlipp=False)
+    terms = range(model.graph.num_terms)
+    table = table_of(list(importances(states, measured[known], scale, terms, settings)))
+    return {
+        "rows": strongest(table, TERMS),
+        "samples": len(known),
+        "all": len(measured),
+        "judged": len(table) - sum(reasons(table).values()),
+        "terms": len(table),
+        "not_judged": reasons(table),
+        "permutations": settings.permutations,
+    }

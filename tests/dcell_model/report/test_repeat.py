@@ -1,0 +1,58 @@
+"""The commands that a report gives make the same build and the same model."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from data_specs.layout import DataLayout, read_json
+from dcell_model import checkpoint
+from dcell_model.cli import main as dcell
+from dcell_model.report.repeat import repetition
+from pipeline.cli import main as dcell_data
+from tests.conftest import TINY
+
+SETTINGS = ["annotations.gene_id_columns=[11]", "annotations.gene_id_pattern=YAL[0-9]{3}[CW]",
+            "hierarchy.containment=2", "sources.profile=local", "split.seed=3",
+            "train.lr=0.5"]  # fmt: skip
+TRAINING = [
+    "train.epochs=1",
+    "train.batch_size=16",
+    "model.width_min=4",
+    "train.clip=none",
+    "train.lr=0.001",
+]  # the default again
+
+
+def test_commands_lead_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, run = tmp_path / "a build", tmp_path / "run"
+    dcell_data(["build", "--ontology", str(TINY / "tiny.obo"), "--annotations",
+                str(TINY / "tiny.gaf"), "--genotypes", str(TINY / "tiny.tsv"), "--preset",
+                "torchcell", "--set", *SETTINGS, "--out", str(data)])  # fmt: skip
+    dcell(["train", "--data", str(data), "--out", str(run), "--set", *TRAINING])
+    state = checkpoint.load(run / "checkpoint.pt")
+    again = repetition(data, run, state["parameters"], "abc+")
+    assert ("split.seed", "3") in again.parameters
+    assert ("model.width_genes", "direct") in again.parameters  # the preset's
+    before = read_json(DataLayout(data).parameters), digests(data), state["parameters"]
+    build, train = (shlex.split(command) for command in again.commands)
+    assert (build[0], train[0]) == ("dcell-data", "dcell")
+    dcell_data(build[1:])
+    dcell(train[1:])
+    state = checkpoint.load(run / "checkpoint.pt")
+    assert (read_json(DataLayout(data).parameters), digests(data), state["parameters"]) == before
+
+
+def digests(data: Path) -> list[str]:
+    from data_specs.chain import chain
+
+    return [link.digest for link in chain(DataLayout(data))]
+
+
+def test_a_build_of_dvc(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("split:\n  seed: 7\n")
+    again = repetition(tmp_path / "data", tmp_path / "results", '{"train": {"epochs": 3}}', "abc+")
+    assert again.commands == ("git checkout abc", "dvc repro")
+    assert dict(again.parameters) == {"split.seed": "7", "train.epochs": "3"}
