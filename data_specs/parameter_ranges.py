@@ -15,7 +15,7 @@ AT_LEAST: dict[str, float] = {
     "split.val": 0, "split.test": 0, "model.width_min": 1, "model.width_ratio": 0,
     "model.gene_embedding": 0, "model.init_range": 0, "train.epochs": 1, "train.batch_size": 1,
     "train.lr": 0, "train.weight_decay": 0, "train.clip": 0, "train.aux_weight": 0, "train.l2": 0,
-    "train.patience": 1, "train.accumulate": 1,
+    "train.patience": 1, "train.accumulate": 1, "train.norm_samples": 0,
     "train.checkpoint_steps": 1, "train.num_workers": 0, "simulate.noise": 0,
     "baselines.ridge_alphas": 0, "baselines.mlp_hidden": 1, "baselines.mlp_epochs": 1,
 }  # fmt: skip
@@ -52,6 +52,8 @@ def check_ranges(section: Any, name: str, where: str) -> None:
         raise ParameterError(
             f"{where}: val {section.val} and test {section.test} leave nothing to train on"
         )
+    if name == "train" and section.norm_samples == 1:
+        raise ParameterError(f"{where}.norm_samples is 1; expected at least 2, or 0 for none")
     if name == "dango" and section.width % section.heads:
         raise ParameterError(
             f"{where}.width is {section.width}; expected a multiple of {where}.heads, "

@@ -30,6 +30,7 @@ from dcell_model.loss import dcell_loss
 from dcell_model.memory import keep_freed_memory
 from dcell_model.model import DCell
 from dcell_model.model_kinds import Network, create, prepare
+from dcell_model.norm_statistics import take_statistics
 from dcell_model.progress import live_metrics, progress_bar
 from dcell_model.run_folder import BEST, LAST, RECORD, prepare_folder, refuse_changes
 from dcell_model.scores import scores
@@ -160,6 +161,7 @@ class _Training:
         train_loss = self._train_one_epoch(epoch, advance)
         seconds = time.perf_counter() - start
         row = {"epoch": epoch, "train_loss": train_loss, "val_loss": None, "val_pearson": None}
+        self._take_statistics()
         row |= self._validate()
         row |= {"seconds": seconds, "lr": self.optimizer.param_groups[0]["lr"]}
         if not math.isfinite(train_loss):
@@ -237,6 +239,19 @@ class _Training:
         if self.config.schedule == "cosine":
             for group in self.optimizer.param_groups:
                 group["lr"] = self.config.lr * (1 + math.cos(math.pi * progress)) / 2
+
+    def _take_statistics(self) -> None:
+        """What batch norm evaluates with, of the same samples every time."""
+        samples, most = self.samples["train"], self.config.norm_samples
+        if not (isinstance(self.plain_model, DCell) and most):
+            return
+        if len(samples) > most:
+            random = np.random.default_rng(self.config.seed)
+            samples = np.sort(random.choice(samples, most, replace=False))
+        if self.plain_model.sync_batchnorm:  # the processes' parts make up one batch
+            samples = samples[self.fabric.global_rank :: self.fabric.world_size]
+        batch = self.dataset.batch(samples).to(self.fabric.device)
+        take_statistics(self.plain_model, batch)
 
     def _validate(self) -> dict[str, float | None]:
         """Mean squared error of the root in trained units, and Pearson of the first phenotype."""
