@@ -19,6 +19,8 @@ def print_summary(
     metrics: Mapping[str, Any],
     plots: Sequence[Path],
     console: "Console | None" = None,
+    *,
+    report: Path | None = None,
 ) -> None:
     """Print data, training, the scores beside the baselines, and where the plots are.
 
@@ -29,11 +31,13 @@ def print_summary(
         metrics: as `metrics.json` holds it.
         plots: paths to list.
         console: where to print; by default the standard output.
+        report: the run's page, if there is one.
     """
     from rich.console import Console
 
     console = console or Console()
-    blocks = [_facts(ledger, metrics), _scores(metrics), *([_places(plots)] if plots else [])]
+    places = [_places(plots, report)] if plots or report else []
+    blocks = [_facts(ledger, metrics), _scores(metrics), *places]
     for block in blocks:
         console.print()
         console.print(block)
@@ -84,13 +88,15 @@ def _facts(ledger: Mapping[str, Any], metrics: Mapping[str, Any]) -> "Table":
     return table
 
 
-def _places(plots: Sequence[Path]) -> "Table":
+def _places(plots: Sequence[Path], report: Path | None) -> "Table":
     from rich.text import Text
 
     table = _named_lines()
     for folder in sorted({path.parent for path in plots}):
         names = ", ".join(path.name for path in plots if path.parent == folder)
         table.add_row("plots", Text(f"{folder}/\n{names}"))
+    if report:
+        table.add_row("report", Text(str(report)))
     return table
 
 

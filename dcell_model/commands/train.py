@@ -13,7 +13,7 @@ def add_to(commands: Any) -> None:
     train = add_command(
         commands,
         "train",
-        help="train, evaluate and compare with the baselines",
+        help="train, evaluate, compare with the baselines, and report",
         description="Train a DCell, evaluate it, and compare it with the baselines on one split.",
         epilog="example:\n  dcell train --data data/kuzmin2018 --set train.epochs=20 "
         "model.width_genes=direct \\\n    --out runs/first",
@@ -34,6 +34,7 @@ def _run(options: argparse.Namespace) -> None:
     from data_specs.layout import DataLayout
     from data_specs.parameters import override, resolve
     from dcell_model import baselines, evaluate, train
+    from dcell_model.report import run as report
     from dcell_model.run_folder import build_parameters
 
     given = build_parameters(options.data)
@@ -45,4 +46,5 @@ def _run(options: argparse.Namespace) -> None:
     train.run(options.data, options.out, parameters, resume=options.resume)
     baselines.run(options.data, options.out / "baselines.json", parameters)
     evaluate.run(options.data, options.out, options.out / "baselines.json", options.out)
+    report.run(options.data, options.out, options.out / report.NAME)
     print_finished(DataLayout(options.data).ledger, options.out)

@@ -77,7 +77,13 @@ def _commands(data: Path, run: Path, given: Mapping[str, Any], now: Parameters) 
         for key, value in _flat(now.to_dict())
         if key.startswith(_TRAINING) and before[key] != value
     )
-    return [shlex.join([*words, "--out", str(out)]) for words, out in ((build, data), (train, run))]
+    return [_lines([*words, "--out", str(out)]) for words, out in ((build, data), (train, run))]
+
+
+def _lines(words: list[str]) -> str:
+    """A command for a shell, each option on a line of its own."""
+    return "".join(f" \\\n    {word}" if word.startswith("--") else f" {word}"
+                   for word in map(shlex.quote, words)).strip()  # fmt: skip
 
 
 def _set(pairs: Any) -> list[str]:

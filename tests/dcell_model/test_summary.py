@@ -62,7 +62,7 @@ PLOTS = [Path("/home/someone") / ("a-long-folder/" * 9) / name for name in ("a.p
 def printed(metrics: dict[str, Any] = METRICS, **options: Any) -> str:
     stream = io.StringIO()
     console = Console(file=stream, width=80, **options)
-    print_summary(LEDGER, metrics, PLOTS, console)
+    print_summary(LEDGER, metrics, PLOTS, console, report=Path("runs/first/report.html"))
     return stream.getvalue()
 
 
@@ -84,6 +84,7 @@ def test_every_number_in_eighty_columns() -> None:
     expected = [*numbers(shown), *numbers(METRICS["samples"]), "131,135,713", "40", "33", "104"]
     assert set(expected) <= set(words)
     assert {"0.621", "0.351", "0.591", "0.004123", "0.006100", "–"} <= set(words)
+    assert "runs/first/report.html" in text
     assert "[bold]tau[/bold]" in text  # a name is no markup
     assert "\x1b" not in text  # not a terminal: no colours, no cursor movements
 

@@ -37,7 +37,7 @@ def test_commands_lead_to_the_same(
     assert ("split.seed", "3") in again.parameters
     assert ("model.width_genes", "direct") in again.parameters  # the preset's
     before = read_json(DataLayout(data).parameters), digests(data), state["parameters"]
-    build, train = (shlex.split(command) for command in again.commands)
+    build, train = (shlex.split(command.replace("\\\n", "")) for command in again.commands)
     assert (build[0], train[0]) == ("dcell-data", "dcell")
     dcell_data(build[1:])
     dcell(train[1:])

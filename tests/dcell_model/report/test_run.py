@@ -69,7 +69,7 @@ def test_page(
     assert f"lines kept {ledger['kept']}" in text
     assert f"{metrics['test']['mse']:.4f}"[:4] in text
     assert "ridge" in text
-    assert "dcell train --data" in text
+    assert "dcell train \\ --data" in text
     assert read_json(trained / "train.json")["commit"] in text
     assert "GO:ROOT" not in text  # the root is the prediction, not one of its subsystems
 
