@@ -11,11 +11,12 @@ from dcell_model.commands import (
     explain,
     predict,
     screen,
+    serve,
     summary,
     train,
 )
 
-COMMANDS = (train, summary, exchange, compare, predict, screen, explain, bench)
+COMMANDS = (train, summary, exchange, compare, predict, screen, serve, explain, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
