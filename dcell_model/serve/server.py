@@ -60,7 +60,7 @@ def run(checkpoint: Path, port: int) -> None:
     listening = listen(port)
     with listening, one_thread():
         trained = Trained.read(checkpoint)
-        app = application(trained, checkpoint.name, listening.getsockname()[1])
+        app = application(trained, str(checkpoint), listening.getsockname()[1])
         print(f"{checkpoint} is at {address(listening)}; Ctrl-C ends it", flush=True)
         try:
             asyncio.run(answer(app, listening))

@@ -30,12 +30,18 @@ export function outside(text, address, site) {
   }, text);
 }
 
-const NUMBER = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
+const SMALL = 1e-5;
+const NUMBER = { minimumSignificantDigits: 4, maximumSignificantDigits: 4 };
+const CHANGE = {
+  minimumSignificantDigits: 3, maximumSignificantDigits: 3, signDisplay: "exceptZero",
+};
 
-export function shown(value, signed = false) {
+// A number as a person reads it; one that is not finite comes as null, and is a dash.
+export function shown(value, isChange = false) {
   if (value === null) return "–";
-  const text = NUMBER.format(value).replace("-", "−");
-  return signed && value > 0 ? `+${text}` : text;
+  const notation = value !== 0 && Math.abs(value) < SMALL ? "scientific" : "standard";
+  const style = { ...(isChange ? CHANGE : NUMBER), notation };
+  return value === 0 ? "0" : value.toLocaleString("en", style).replaceAll("-", "−");
 }
 
 export function counted(count, one, many) {

@@ -87,7 +87,7 @@ export function changes(container, tree, answer, most, visit) {
   }
   const several = tree.phenotypes.length > 1;
   const head = element("tr", {},
-    ...["term", "state change", `own ${several ? tree.phenotypes[0] : "prediction"}, change`,
+    ...["term", "state change", `change of own ${several ? tree.phenotypes[0] : "prediction"}`,
       "reached by"].map((name) => element("th", { scope: "col" }, name)));
   const row = (own) => {
     const bar = element("span", { className: "amount" });

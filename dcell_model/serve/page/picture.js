@@ -9,20 +9,32 @@ const SCALE = [
 ];
 const UNTOUCHED = "#eceef1";
 const INK = "#1f2328";
-const COLUMN = 132; // pixels that a level needs for its names
-const ROW = 17; // and that a term needs
-const HEIGHT = 520;
+const COLUMN = 124; // pixels that a level needs for its names
+const ROW = 20; // and that a term needs
+const HEIGHT = 560;
+const LEAST_HEIGHT = 360;
+const FONT = 11;
+const LINE = 1.3 * FONT; // Plotly's
+const MARGIN = 8; // what Plotly leaves free around a text, both sides together
 
 // `top`, `selected`: terms; `touched`: Map of a term's row; `most`: the greatest state change;
 // `only`: draw what is touched alone.
 export function draw(container, tree, { top, selected, touched, most, only }, choose) {
   const within = only ? (term) => touched.has(term) : () => true;
-  const leaves = tree.leaves(within);
   const levels = Math.max(3, Math.floor(container.clientWidth / COLUMN));
   const shownTerms = tree.below(top, levels, within);
-  const last = new Set(shownTerms);
-  const height = only ? Math.max(HEIGHT, leaves[top] * ROW) : HEIGHT;
+  const drawn = new Set(shownTerms);
+  // What is touched has a row for each name; else a term is as tall as all that lies below it.
+  const leaves = tree.leaves(only ? (term) => drawn.has(term) : within);
+  const height = only ? Math.max(LEAST_HEIGHT, leaves[top] * ROW) : HEIGHT;
   container.style.height = `${height}px`;
+  const depth = Math.max(...shownTerms.map((term) => tree.path(term).length))
+    - tree.path(top).length + 1;
+  const room = container.clientWidth / depth - MARGIN;
+  const font = getComputedStyle(document.body).fontFamily;
+  const label = labels(tree, within, drawn, room, `${FONT}px ${font}`);
+  const pixels = (term) => height * leaves[term] / leaves[top] - MARGIN;
+  const inks = shownTerms.map((term) => ink(touched.get(term), most));
   const colours = shownTerms.map((term) => colour(touched.get(term), most));
   const trace = {
     type: "icicle",
@@ -30,7 +42,7 @@ export function draw(container, tree, { top, selected, touched, most, only }, ch
     parents: shownTerms.map((term) => (term === top ? "" : String(tree.primary[term]))),
     values: shownTerms.map((term) => leaves[term]),
     labels: shownTerms.map((term) => plain(tree.name[term])),
-    text: shownTerms.map((term) => label(tree, term, within, last)),
+    text: shownTerms.map((term) => label(term, pixels(term))),
     hovertext: shownTerms.map((term) => hover(tree, term, touched.get(term))),
     branchvalues: "total",
     textinfo: "text",
@@ -38,8 +50,10 @@ export function draw(container, tree, { top, selected, touched, most, only }, ch
     sort: false,
     tiling: { orientation: "h", pad: 1 },
     pathbar: { visible: false },
-    textposition: "middle left",
-    insidetextfont: { size: 12, color: shownTerms.map((term) => ink(touched.get(term), most)) },
+    textposition: "top left",
+    leaf: { opacity: 1 },
+    insidetextfont: { size: FONT, color: inks },
+    outsidetextfont: { size: FONT, color: inks }, // the first one's
     marker: {
       colors: colours,
       line: {
@@ -54,10 +68,9 @@ export function draw(container, tree, { top, selected, touched, most, only }, ch
     height,
     margin: { t: 2, r: 2, b: 2, l: 2 },
     paper_bgcolor: "#ffffff",
-    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: INK },
+    font: { family: font, size: 12, color: INK },
     hoverlabel: { bgcolor: "#ffffff", bordercolor: "#9aa0a6", align: "left",
       font: { size: 12, color: INK } },
-    uniformtext: { minsize: 10, mode: "hide" },
   };
   Plotly.react(container, [trace], layout, { displayModeBar: false });
   container.removeAllListeners?.("plotly_icicleclick");
@@ -67,20 +80,20 @@ export function draw(container, tree, { top, selected, touched, most, only }, ch
   });
 }
 
-export function legend(container, most, touched) {
+export function legend(container, { most, touched, only }) {
   container.replaceChildren();
-  if (touched) {
+  if (touched.size) {
     const bar = element("span", { className: "scale" });
     bar.style.background = `linear-gradient(to right, ${SCALE.join(", ")})`;
     container.append(
       element("span", { className: "scale-title" },
-        "state change: root mean square over the term's neurons"),
+        "state change (r.m.s. over a term's neurons)"),
       element("span", { className: "scale-row" }, "0 ", bar, ` ${shown(most)}`));
   }
+  if (only) return;
   const grey = element("span", { className: "swatch" });
   grey.style.background = UNTOUCHED;
-  container.append(element("span", { className: "scale-row" }, grey,
-    touched ? " not touched: exactly the wild type" : " wild type: nothing is deleted"));
+  container.append(element("span", { className: "scale-row" }, grey, " as in the wild type"));
 }
 
 export function colour(row, most) {
@@ -96,10 +109,9 @@ function channels(hex) {
   return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 }
 
-// Of black and white the one that stands out more.
+// Of black and white the one that stands out more: at 0.18 both do so by 4.6 to 1.
 function ink(row, most) {
-  const light = colour(row, most).startsWith("#") ? 1 : luminance(colour(row, most));
-  return light > 0.22 ? INK : "#ffffff";
+  return !row || luminance(colour(row, most)) > 0.18 ? "#000000" : "#ffffff";
 }
 
 function luminance(rgb) {
@@ -115,10 +127,33 @@ function plain(text) {
   return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
 
-function label(tree, term, within, drawn) {
-  const hidden = tree.drawn[term].filter(within).filter((child) => !drawn.has(child)).length;
-  const name = tree.name[term];
-  return plain(name) + (hidden ? ` +${hidden}` : "");
+// Names in as many lines as there is room for, cut short where there is too little. `+3` says that
+// three more terms lie below.
+function labels(tree, within, drawn, width, font) {
+  const canvas = document.createElement("canvas").getContext("2d");
+  canvas.font = font;
+  const fits = (text) => canvas.measureText(text).width <= width;
+  const cut = (text, end) => {
+    if (fits(text + end)) return text + end;
+    let length = text.length;
+    while (length > 0 && !fits(`${text.slice(0, length)}…${end}`)) length--;
+    return length ? `${text.slice(0, length).trimEnd()}…${end}` : "";
+  };
+  return (term, height) => {
+    const rows = Math.floor((height + LINE - FONT) / LINE);
+    if (rows < 1) return "";
+    const hidden = tree.drawn[term].filter((child) => within(child) && !drawn.has(child)).length;
+    const lines = [];
+    const words = tree.name[term].split(" ");
+    while (words.length) {
+      let line = words.shift();
+      const last = lines.length + 1 === rows;
+      while (words.length && (last || fits(`${line} ${words[0]}`))) line += ` ${words.shift()}`;
+      lines.push(cut(line, words.length || !hidden ? "" : ` +${hidden}`));
+      if (last) break;
+    }
+    return lines.map(plain).join("<br>");
+  };
 }
 
 function hover(tree, term, row) {
@@ -130,8 +165,8 @@ function hover(tree, term, row) {
   if (row) lines.push(`state change ${shown(row.state_change)}`);
   tree.phenotypes.forEach((name, p) => {
     const value = row ? row.predicted[p] : tree.wild_type[term][p];
-    const change = row ? ` (wild type ${shown(row.change[p], true)})` : "";
-    lines.push(`${plain(name)}, its own head: ${shown(value)}${change}`);
+    const change = row ? `, ${shown(row.change[p], true)} from the wild type` : "";
+    lines.push(`own prediction of ${plain(name)} ${shown(value)}${change}`);
   });
   if (!row) lines.push("as in the wild type");
   return lines.join("<br>");

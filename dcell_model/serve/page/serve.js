@@ -71,10 +71,11 @@ function show(state) {
   at("only").checked = state.only;
   at("only").disabled = touched.size === 0;
   at("note").textContent = note(state, touched, selected);
-  draw(at("picture"), tree, { top, selected, touched, most, only }, (term) => {
+  const view = { top, selected, touched, most, only };
+  draw(at("picture"), tree, view, (term) => {
     visit(term === top && top > 0 ? tree.primary[top] : term);
   });
-  legend(at("legend"), most, touched.size > 0);
+  legend(at("legend"), view);
   const annotate = panels.details(at("details"), tree, selected, touched.get(selected),
     answer.genes, visit, pick);
   if (tree.genes_direct[selected]) {
@@ -102,14 +103,13 @@ function chips(state) {
   at("chips").replaceChildren(...answer.genes.map(({ gene, symbol }) => element("li", {},
     outside(symbol, geneAddress(gene), "SGD"),
     symbol === gene ? null : element("span", { className: "rest" }, gene), remove(gene, symbol))));
+  const instead = (name, near) => element("button", {
+    type: "button", className: "link near",
+    onclick: () => change({ genes: state.genes.map((own) => (own === name ? near : own)) }),
+  }, near);
   at("unknown").replaceChildren(...answer.unknown.map(({ name, reason, near }) => element("li", {},
-    element("span", {}, `${reason}; taken as wild type.`),
-    near.length ? element("span", {}, " Near: ", ...near.map((each) => element("button", {
-      type: "button", className: "link near",
-      onclick: () => change({
-        genes: state.genes.map((own) => (own === name ? each : own)),
-      }),
-    }, each))) : null,
+    element("span", {}, `${reason}; taken as wild type.`, near.length ? " Near: " : null,
+      ...near.map((each) => instead(name, each))),
     remove(name, name))));
 }
 
@@ -119,6 +119,8 @@ function change(changes) {
 
 function visit(term) {
   change({ term: term === 0 ? "" : tree.id[term] });
+  const { top } = at("hierarchy").getBoundingClientRect();
+  if (top < 0 || top > window.innerHeight / 2) at("hierarchy").scrollIntoView();
 }
 
 function pick(...names) {
