@@ -13,7 +13,7 @@ def add_to(commands: Any) -> None:
     serve = add_command(
         commands,
         "serve",
-        help="a local web page: pick genes, see the hierarchy lit up by what their deletion changes",
+        help="a local web page: pick genes, see the hierarchy lit up by what deletions change",
         description="Serve a web page over a trained model, for browsers on this machine only: "
         "pick genes, see the prediction and how far every subsystem's state moved from the wild "
         "type's. Ctrl-C ends it.",
@@ -23,12 +23,13 @@ def add_to(commands: Any) -> None:
         "From another machine: ssh -L 8765:localhost:8765 HOST, then http://localhost:8765/",
     )
     add_checkpoint(serve)
-    serve.add_argument("--port", metavar="N", type=_port, default=DEFAULT_PORT,
+    serve.add_argument("--port", metavar="N", type=port, default=DEFAULT_PORT,
                        help=f"0 takes a free one (default: {DEFAULT_PORT})")  # fmt: skip
     serve.set_defaults(run=_run)
 
 
-def _port(text: str) -> int:
+def port(text: str) -> int:
+    """A number that a port may have, or 0."""
     number = int(text)
     if not 0 <= number <= LAST_PORT:
         raise ValueError

@@ -9,7 +9,10 @@ nowhere else.
 |---|---|
 | `/`, `/serve.css`, … | the files of `page/` |
 | `/plotly.min.js` | what draws, from the package plotly |
-| `/api/model`, `/api/genotype?gene=A&gene=B`, `/api/term?id=T`, `/api/genes?text=X` | JSON of `view` |
+| `/api/model` | `view.model_view` as JSON |
+| `/api/genotype?gene=A&gene=B` | `view.genotype_view` |
+| `/api/term?id=T` | `view.term_view` |
+| `/api/genes?text=X` | `view.suggestions` |
 
 An error is JSON too: `{"error": "what is wrong"}`.
 """
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from tornado.web import Application
 
 LOOPBACK = "127.0.0.1"
+HTTP_PORT = 80  # browsers leave it out of the name
+MAX_BODY = 1024  # bytes; what only asks needs none
 HEADERS = {
     # Plotly sets styles of its elements; scripts come from files of this server only.
     "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -43,7 +48,12 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
-KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+KINDS = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
 
 
 def run(checkpoint: Path, port: int) -> None:
@@ -98,7 +108,7 @@ async def answer(
     from tornado.httpserver import HTTPServer
 
     listening.setblocking(False)
-    server = HTTPServer(app)
+    server = HTTPServer(app, max_body_size=MAX_BODY)
     server.add_sockets([listening])
     await (until or asyncio.Event()).wait()
     server.stop()
@@ -180,9 +190,6 @@ def application(trained: Trained, title: str, port: int) -> "Application":
         default_handler_class=Missing,
         log_function=lambda _: None,  # the terminal is not for what browsers ask
     )
-
-
-HTTP_PORT = 80  # browsers leave it out of the name
 
 
 def page_files() -> dict[str, tuple[str, bytes]]:

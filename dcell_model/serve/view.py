@@ -39,10 +39,10 @@ def model_view(trained: Trained) -> dict[str, Any]:
     """The hierarchy and the wild type.
 
     Returns:
-        `digest`, `genes` (how many), `phenotypes` (P names), `max_genes` of a genotype, and `terms`,
-        columns of T values in the cell graph's order: `id`, `name`, `stratum`, `genes_contained`,
-        `genes_direct`, `primary` (index of the parent under which it is drawn, -1 for the root),
-        `parents` (indices), `wild_type` (P predictions of its own head).
+        `genes` (how many), `phenotypes` (P names), and `terms`, columns of T values in the cell
+        graph's order: `id`, `name`, `stratum`, `genes_contained`, `genes_direct`, `primary` (index
+        of the parent under which it is drawn, -1 for the root), `parents` (indices), `wild_type` (P
+        predictions of its own head).
     """
     graph = trained.model.graph
     parents: list[list[int]] = [[] for _ in range(graph.num_terms)]
@@ -51,10 +51,8 @@ def model_view(trained: Trained) -> dict[str, Any]:
     (_, wild_type), *_ = predictions(trained, resolve(trained, []), subsystems=True)
     assert wild_type is not None
     return {
-        "digest": trained.digest,
         "genes": graph.num_genes,
         "phenotypes": list(trained.phenotypes),
-        "max_genes": MAX_GENES,
         "terms": {
             "id": list(graph.term_ids),
             "name": list(graph.term_names),
