@@ -8,28 +8,24 @@ const FIRST_GENES = 40;
 
 export function prediction(table, phenotypes, answer) {
   const { genes, wild_type, predicted, singles } = answer;
-  const one = phenotypes.length === 1;
-  const head = element("tr", {}, element("td"), ...phenotypes.flatMap((name) => [
-    element("th", { scope: "col" }, name),
-    element("th", { scope: "col", className: "change", title: `${name}, less the wild type's` },
-      one ? "change" : `change of ${name}`),
-  ]));
-  const row = (title, values, className = "") => element("tr", { className },
-    element("th", { scope: "row" }, title),
-    ...values.flatMap((value, p) => [
-      element("td", {}, shown(value)),
-      element("td", { className: "change" },
-        values === wild_type ? "" : shown(difference(value, wild_type[p]), true)),
-    ]));
-  const rows = [row("wild type", wild_type)];
-  if (genes.length) {
-    const all = genes.map(({ symbol }) => symbol).join(" ");
-    rows.push(row(genes.length > 4 ? `all ${genes.length} deleted` : all, predicted, "whole"));
-  }
-  if (genes.length > 1) {
-    genes.forEach(({ symbol }, i) => rows.push(row(`${symbol} alone`, singles[i])));
-  }
-  table.replaceChildren(element("thead", {}, head), element("tbody", {}, ...rows));
+  table.replaceChildren(...phenotypes.map((name, p) => {
+    const row = (title, values, className = "") => element("tr", { className },
+      element("th", { scope: "row" }, title),
+      element("td", {}, shown(values[p])),
+      element("td", {}, values === wild_type ? ""
+        : shown(difference(values[p], wild_type[p]), true)));
+    const rows = [row("wild type", wild_type)];
+    if (genes.length) {
+      const all = genes.map(({ symbol }) => symbol).join(" ");
+      rows.push(row(genes.length > 4 ? `all ${genes.length} deleted` : all, predicted, "whole"));
+    }
+    if (genes.length > 1) {
+      genes.forEach(({ symbol }, i) => rows.push(row(`${symbol} alone`, singles[i])));
+    }
+    return element("tbody", {}, element("tr", { className: "titles" }, element("td"),
+      element("th", { scope: "col" }, name),
+      element("th", { scope: "col", title: `${name}, less the wild type's` }, "change")), ...rows);
+  }));
 }
 
 function difference(value, from) {

@@ -12,7 +12,8 @@ const INK = "#1f2328";
 const COLUMN = 124; // pixels that a level needs for its names
 const ROW = 20; // and that a term needs
 const HEIGHT = 560;
-const LEAST_HEIGHT = 360;
+const LEAST_HEIGHT = 240;
+const THINNEST = 1; // thinner terms are left out, unless they are touched
 const FONT = 11;
 const LINE = 1.3 * FONT; // Plotly's
 const MARGIN = 8; // what Plotly leaves free around a text, both sides together
@@ -20,19 +21,22 @@ const MARGIN = 8; // what Plotly leaves free around a text, both sides together
 // `top`, `selected`: terms; `touched`: Map of a term's row; `most`: the greatest state change;
 // `only`: draw what is touched alone.
 export function draw(container, tree, { top, selected, touched, most, only }, choose) {
-  const within = only ? (term) => touched.has(term) : () => true;
   const levels = Math.max(3, Math.floor(container.clientWidth / COLUMN));
-  const shownTerms = tree.below(top, levels, within);
-  const drawn = new Set(shownTerms);
+  const among = only ? (term) => touched.has(term) : () => true;
   // What is touched has a row for each name; else a term is as tall as all that lies below it.
-  const leaves = tree.leaves(only ? (term) => drawn.has(term) : within);
+  let leaves = tree.leaves(among);
+  const thick = (term) => HEIGHT * leaves[term] / leaves[top] >= THINNEST;
+  const shownTerms = tree.below(top, levels,
+    only ? among : (term) => thick(term) || touched.has(term));
+  const drawn = new Set(shownTerms);
+  if (only) leaves = tree.leaves((term) => drawn.has(term));
   const height = only ? Math.max(LEAST_HEIGHT, leaves[top] * ROW) : HEIGHT;
   container.style.height = `${height}px`;
   const depth = Math.max(...shownTerms.map((term) => tree.path(term).length))
     - tree.path(top).length + 1;
   const room = container.clientWidth / depth - MARGIN;
   const font = getComputedStyle(document.body).fontFamily;
-  const label = labels(tree, within, drawn, room, `${FONT}px ${font}`);
+  const label = labels(tree, among, drawn, room, `${FONT}px ${font}`);
   const pixels = (term) => height * leaves[term] / leaves[top] - MARGIN;
   const inks = shownTerms.map((term) => ink(touched.get(term), most));
   const colours = shownTerms.map((term) => colour(touched.get(term), most));
@@ -128,8 +132,8 @@ function plain(text) {
 }
 
 // Names in as many lines as there is room for, cut short where there is too little. `+3` says that
-// three more terms lie below.
-function labels(tree, within, drawn, width, font) {
+// three children lie below, where none is drawn.
+function labels(tree, among, drawn, width, font) {
   const canvas = document.createElement("canvas").getContext("2d");
   canvas.font = font;
   const fits = (text) => canvas.measureText(text).width <= width;
@@ -142,7 +146,8 @@ function labels(tree, within, drawn, width, font) {
   return (term, height) => {
     const rows = Math.floor((height + LINE - FONT) / LINE);
     if (rows < 1) return "";
-    const hidden = tree.drawn[term].filter((child) => within(child) && !drawn.has(child)).length;
+    const children = tree.drawn[term].filter(among);
+    const hidden = children.some((child) => drawn.has(child)) ? 0 : children.length;
     const lines = [];
     const words = tree.name[term].split(" ");
     while (words.length) {

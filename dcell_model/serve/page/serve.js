@@ -12,7 +12,7 @@ const SUGGESTED = 10;
 let tree, model;
 let answer; // to the genotype of `asked`
 let asked = null;
-let shownState; // what the page shows now
+let shownState = { genes: [], term: "", only: true }; // what the page shows now
 
 async function get(path, parameters = []) {
   let response;
@@ -45,6 +45,7 @@ async function follow() {
   } catch (error) {
     if (asked === key) problem(error.message);
     asked = null;
+    if (!answer) at("note").textContent = "";
     return;
   }
   const names = [...answer.genes.map(({ gene }) => gene), ...answer.unknown.map(({ name }) => name)];
@@ -166,7 +167,7 @@ function listen() {
   new ResizeObserver(() => {
     if (at("picture").clientWidth === width) return;
     width = at("picture").clientWidth;
-    if (shownState) show(shownState);
+    if (answer) show(shownState);
   }).observe(at("picture"));
 }
 

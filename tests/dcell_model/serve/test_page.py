@@ -193,6 +193,11 @@ def test_names_that_no_gene_has(page: Any, address: str) -> None:
     names = ",".join(f"G{number}" for number in range(51))
     page.evaluate(f"location.hash = '#genes={names}'")
     page.wait_for_selector("#problem:has-text('51 genes; the page takes 50 at most')")
+    page.reload()
+    page.wait_for_selector("#problem:has-text('51 genes')")
+    add(page, "ABC3")  # it is no dead end
+    page.wait_for_selector("#chips li:has-text('ABC3')")
+    page.wait_for_selector("#problem", state="hidden")
 
 
 def test_hostile_names_stay_text(page: Any, address: str) -> None:
