@@ -56,7 +56,7 @@ export function details(container, tree, term, row, genes, visit, pick) {
   if (tree.children[term].length) fact("children", links(tree.children[term]));
   const direct = element("dd", { className: "genes" });
   if (tree.genes_direct[term]) facts.append(element("dt", {}, "annotated"), direct);
-  container.replaceChildren(element("h3", {}, tree.name[term]), facts);
+  container.replaceChildren(element("h3", { tabIndex: -1 }, tree.name[term]), facts);
   return (own) => annotated(direct, own, pick);
 }
 

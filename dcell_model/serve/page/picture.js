@@ -76,8 +76,8 @@ export function draw(container, tree, { top, selected, touched, most, only }, ch
     hoverlabel: { bgcolor: "#ffffff", bordercolor: "#9aa0a6", align: "left",
       font: { size: 12, color: INK } },
   };
-  Plotly.react(container, [trace], layout, { displayModeBar: false });
-  container.removeAllListeners?.("plotly_icicleclick");
+  // Drawn anew: Plotly.react would leave the label that the pointer was over.
+  Plotly.newPlot(container, [trace], layout, { displayModeBar: false });
   container.on("plotly_icicleclick", ({ points: [point] }) => {
     choose(Number(point.id));
     return false; // the page zooms, not Plotly

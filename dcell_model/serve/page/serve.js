@@ -10,8 +10,9 @@ import { Tree } from "./tree.js";
 const at = (id) => document.getElementById(id);
 const SUGGESTED = 10;
 let tree, model;
-let answer; // to the genotype of `asked`
-let asked = null;
+let asked = null; // the genes whose answer is shown or on its way
+let pending, answer;
+let told; // the answer that chips and tables are of
 let shownState = { genes: [], term: "", only: true }; // what the page shows now
 
 async function get(path, parameters = []) {
@@ -32,22 +33,25 @@ function problem(message) {
 }
 
 async function follow() {
-  const state = fragment.read();
-  const key = JSON.stringify(state.genes);
+  const { genes } = fragment.read();
+  const key = JSON.stringify(genes);
+  if (key !== asked) {
+    asked = key;
+    pending = get("genotype", genes.map((name) => ["gene", name]));
+  }
   try {
-    if (key !== asked || !answer) {
-      asked = key;
-      const found = await get("genotype", state.genes.map((name) => ["gene", name]));
-      if (asked !== key) return; // the user went on
-      answer = found;
-    }
+    const found = await pending;
+    if (asked !== key) return; // the user went on to other genes
+    answer = found;
     problem();
   } catch (error) {
-    if (asked === key) problem(error.message);
+    if (asked !== key) return;
     asked = null;
+    problem(error.message);
     if (!answer) at("note").textContent = "";
     return;
   }
+  const state = fragment.read(); // the user may be at another term by now
   const names = [...answer.genes.map(({ gene }) => gene), ...answer.unknown.map(({ name }) => name)];
   if (JSON.stringify(names) !== key) { // one name for each gene, whatever was typed
     state.genes = names;
@@ -66,8 +70,13 @@ function show(state) {
   const below = tree.drawn[selected].some((child) => !only || touched.has(child));
   const top = below || selected === 0 ? selected : tree.primary[selected];
 
-  chips(state);
-  panels.prediction(at("prediction"), model.phenotypes, answer);
+  if (answer !== told) { // else they stay as they are, with their focus
+    told = answer;
+    chips();
+    panels.prediction(at("prediction"), model.phenotypes, answer);
+    panels.changes(at("changes"), tree, answer, most, visit);
+  }
+  const moved = [at("path"), at("details")].some((each) => each.contains(document.activeElement));
   panels.path(at("path"), tree, top, visit);
   at("only").checked = state.only;
   at("only").disabled = touched.size === 0;
@@ -83,7 +92,7 @@ function show(state) {
     get("term", [["id", tree.id[selected]]]).then(({ genes }) => annotate(genes),
       (error) => problem(error.message));
   }
-  panels.changes(at("changes"), tree, answer, most, visit);
+  if (moved) at("details").querySelector("h3").focus({ preventScroll: true });
 }
 
 function note(state, touched, selected) {
@@ -96,17 +105,22 @@ function note(state, touched, selected) {
   return `The deletions touch ${terms}.`;
 }
 
-function chips(state) {
+function chips() {
   const remove = (name, shown) => element("button", {
     type: "button", "aria-label": `Remove ${shown}`, title: `Remove ${shown}`,
-    onclick: () => change({ genes: state.genes.filter((each) => each !== name) }),
+    onclick: () => {
+      change({ genes: wanted().genes.filter((each) => each !== name) });
+      at("gene").focus();
+    },
   }, "×");
   at("chips").replaceChildren(...answer.genes.map(({ gene, symbol }) => element("li", {},
     outside(symbol, geneAddress(gene), "SGD"),
     symbol === gene ? null : element("span", { className: "rest" }, gene), remove(gene, symbol))));
   const instead = (name, near) => element("button", {
     type: "button", className: "link near",
-    onclick: () => change({ genes: state.genes.map((own) => (own === name ? near : own)) }),
+    onclick: () => change({
+      genes: wanted().genes.map((own) => (own === name ? near : own)),
+    }),
   }, near);
   at("unknown").replaceChildren(...answer.unknown.map(({ name, reason, near }) => element("li", {},
     element("span", {}, `${reason}; taken as wild type.`, near.length ? " Near: " : null,
@@ -114,8 +128,13 @@ function chips(state) {
     remove(name, name))));
 }
 
+// What a change is made to: what was asked for, shown already or not; after an error, what is shown.
+function wanted() {
+  return asked === null ? shownState : fragment.read();
+}
+
 function change(changes) {
-  fragment.write({ ...shownState, ...changes });
+  fragment.write({ ...wanted(), ...changes });
 }
 
 function visit(term) {
@@ -125,7 +144,7 @@ function visit(term) {
 }
 
 function pick(...names) {
-  change({ genes: [...new Set([...shownState.genes, ...names])] });
+  change({ genes: [...new Set([...wanted().genes, ...names])] });
 }
 
 function listen() {

@@ -93,7 +93,6 @@ def test_two_genes_and_what_they_change(page: Any, address: str, trained: Traine
     assert page.inner_text("#about") == "a model: 40 terms, 30 genes; predicts fitness, size"
     assert set(colours(page).values()) == {"rgb(236, 238, 241)"}  # nothing is lit
     add(page, "abc5")
-    page.wait_for_selector("#chips li:has-text('ABC5')")
     page.locator("#gene").press_sequentially("BC7")  # from the list, by keyboard alone
     page.wait_for_selector("#gene-list [role=option]")
     page.keyboard.press("ArrowDown")
@@ -132,6 +131,8 @@ def test_zoom_path_and_links(page: Any, address: str, trained: Trained) -> None:
     page.wait_for_selector(f"#path [aria-current]:has-text('{label}')")
     assert page.evaluate("location.hash").endswith(f"&term={graph.term_ids[inner]}")
     assert page.locator("#picture .slice").count() < before
+    page.mouse.move(1, 1)
+    page.wait_for_selector("#picture .hovertext", state="detached")
     assert page.inner_text("#details h3") == label
     link = page.locator("#details dd a").first
     amigo = f"https://amigo.geneontology.org/amigo/term/{graph.term_ids[inner]}"
@@ -145,9 +146,16 @@ def test_zoom_path_and_links(page: Any, address: str, trained: Trained) -> None:
     page.wait_for_function("!location.hash.includes('term=')")
     page.go_back()
     page.wait_for_selector(f"#path [aria-current]:has-text('{label}')")
-    page.click("#changes tbody button >> nth=0")
-    most = genotype_view(trained, ["YAL005C", "YAL007C"])["terms"][0]["term"]
-    page.wait_for_function(f"location.hash.endsWith('{graph.term_ids[most]}')")
+    rows = genotype_view(trained, ["YAL005C", "YAL007C"])["terms"]
+    page.click("#changes .more")
+    assert page.locator("#changes tbody tr").count() == len(rows)
+    page.locator("#changes tbody button").last.focus()  # by keyboard, and the table stays open
+    page.keyboard.press("Enter")
+    page.wait_for_function(f"location.hash.endsWith('{graph.term_ids[rows[-1]['term']]}')")
+    assert page.locator("#changes tbody tr").count() == len(rows)
+    assert page.evaluate("document.activeElement.closest('#changes') !== null")
+    page.locator("#path button").first.press("Enter")
+    page.wait_for_function("document.activeElement.closest('#details') !== null")
 
 
 def test_search_finds_terms_by_id_and_name(page: Any, address: str, trained: Trained) -> None:
