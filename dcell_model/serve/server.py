@@ -39,10 +39,9 @@ LOOPBACK = "127.0.0.1"
 HTTP_PORT = 80  # browsers leave it out of the name
 MAX_BODY = 1024  # bytes; what only asks needs none
 HEADERS = {
-    # Plotly sets styles of its elements; scripts come from files of this server only.
+    # Plotly writes styles into the page; all else comes from files of this server.
     "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",

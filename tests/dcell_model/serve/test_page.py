@@ -5,7 +5,6 @@ import re
 import shutil
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -50,15 +49,11 @@ def page(context: Any, address: str) -> Iterator[Any]:
     page.on("console", lambda said: said.type in ("error", "warning") and faults.append(said.text))
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("dialog", lambda dialog: (faults.append(f"dialog {dialog.message}"), dialog.dismiss()))
-    page.on("request", lambda sent: _elsewhere(sent.url, address) and faults.append(sent.url))
+    page.on("request", lambda sent: sent.url.startswith(address) or faults.append(sent.url))
     yield page
     page.close()
     refused = "the server responded with a status of 400"  # Chromium says so of its own accord
     assert [fault for fault in faults if refused not in fault] == []
-
-
-def _elsewhere(url: str, address: str) -> bool:
-    return urlsplit(url).scheme != "data" and not url.startswith(f"{address}/")
 
 
 def opened(page: Any, address: str, fragment: str = "") -> Any:
