@@ -66,6 +66,26 @@ class GeneNames:
         matches = difflib.get_close_matches(name.casefold(), known, n=count, cutoff=0.7)
         return [known[match] for match in matches]
 
+    def matching(self, text: str, count: int = 8) -> list[tuple[str, str]]:
+        """Up to so many (name, gene) with the text in the name, each gene of the cell graph once.
+
+        Names that are the text come first, then those that begin with it; among these systematic
+        and standard names come before synonyms. Case does not matter; no text matches nothing.
+        """
+        text = text.casefold()
+        found: list[tuple[tuple[int, int, str], str, str]] = []
+        for number, kind in enumerate(_KINDS if text else ()):
+            for name, genes in self._exact[kind].items():
+                place = name.casefold().find(text)
+                if place >= 0:
+                    likeness = 0 if len(name) == len(text) else 1 if place == 0 else 2
+                    rank = likeness, number // 2, name
+                    found += [(rank, name, gene) for gene in genes if gene in self.index]
+        best: dict[str, str] = {}
+        for _, name, gene in sorted(found):
+            best.setdefault(gene, name)
+        return [(name, gene) for gene, name in best.items()][:count]
+
     def explain(self, name: str) -> str:
         """Why a model on the cell graph does not know the gene of a name."""
         gene = self.gene(name)

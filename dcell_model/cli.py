@@ -12,11 +12,14 @@ from dcell_model.commands import (
     predict,
     report,
     screen,
+    serve,
     summary,
     train,
 )
 
-COMMANDS = (train, summary, exchange, compare, predict, screen, explain, report, bench)
+COMMANDS = (
+    train, summary, report, compare, predict, screen, serve, explain, exchange, bench,
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

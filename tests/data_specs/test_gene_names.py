@@ -34,6 +34,23 @@ def test_synonym_of_two_genes(name: str) -> None:
         NAMES.gene(name)
 
 
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [
+        ("", []),
+        ("zzz", []),
+        ("abc1", [("ABC1", "G001")]),
+        ("GONE9", []),  # the hierarchy does not have it
+        ("both", [("BOTH1", "G001"), ("BOTH1", "G002")]),
+        ("DEF2", [("DEF2", "G002"), ("DEF2", "G003")]),  # standard names first
+        ("00", [("G000", "G000"), ("G001", "G001"), ("G002", "G002")]),
+        ("g01", [("G010", "G010"), ("G011", "G011"), ("G012", "G012")]),
+    ],
+)
+def test_names_with_a_text(text: str, matches: list[tuple[str, str]]) -> None:
+    assert NAMES.matching(text, 3) == matches
+
+
 def test_why_a_gene_is_not_known() -> None:
     assert "GONE9 (G900) is annotated to no term" in NAMES.explain("GONE9")
     assert "near: ABC1" in NAMES.explain("abc11")

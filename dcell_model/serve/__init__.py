@@ -1,0 +1,1 @@
+"""`dcell serve`: a trained model on a local web page."""
