@@ -94,7 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     show.add_argument("data", metavar="DIR", type=Path, help="folder of a build")
     show.add_argument(
-        "--genotype", metavar="GENES", help="genes separated by | (default: the first)"
+        "--genotype",
+        metavar="GENES",
+        help="genes by any of their names, separated by | (default: the first)",
     )
     show.add_argument(
         "--run", metavar="DIR", type=Path, dest="trained",

@@ -19,6 +19,7 @@ from dcell_model import checkpoint, per_term_file
 from dcell_model.model import DCell
 from pipeline.annotations import read_annotations
 from pipeline.exchange import cx2, gennet, graphml
+from pipeline.network_formats import read_networks
 from pipeline.ontology import read_ontology
 from pipeline.topology import parse
 from tests.conftest import TINY
@@ -65,6 +66,12 @@ READERS: dict[str, tuple[bytes, Callable[[Path], object]]] = {
     "gennet": (gennet.write(SMALL).encode(), read_ontology),
     "cx2": (cx2.write(SMALL).encode(), read_ontology),
     "graphml": (graphml.write(SMALL).encode(), read_ontology),
+    "networks": (b"gene_a\tgene_b\tweight\nA\tB\t0.5\nC\tA\t1\n", read_networks),
+    "indices": (b"1\t2\t0.5\n2\t1\t0.5\n", lambda path: read_networks(path, ["A", "B"])),
+    "string": (
+        b"protein1 protein2 fusion combined_score\n4.A 4.B 0 9\n4.B 4.A 1 5\n",
+        read_networks,
+    ),
     "gzip": (gzip.compress(TABLE[:2000], mtime=0), read),
     "checkpoint": (small_checkpoint(), checkpoint.load),
     "per-term file": (
