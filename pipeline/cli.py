@@ -118,6 +118,11 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     export.add_argument("--format", required=True, choices=tuple(FORMATS), dest="kind")
     export.add_argument(
+        "--genotypes", metavar="PHENOTYPE", dest="phenotype",
+        help="with cx2: also the genotypes of the build, with this phenotype, as the tables that "
+        "cellmaps_vnn trains on",
+    )  # fmt: skip
+    export.add_argument(
         "--out", metavar="DIR", type=Path, required=True, help="folder for the files, new or empty"
     )
     export.set_defaults(run=_export)
@@ -214,10 +219,16 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
+    from data_specs.layout import read_json
     from pipeline.exchange.export import export
 
-    for file in export(options.source, options.kind, options.out):
+    for file in export(options.source, options.kind, options.out, options.phenotype):
         print(f"{file}  {file.stat().st_size:,} bytes")
+    if options.phenotype:
+        ledger = read_json(options.out / "ledger.json")
+        kept = ", ".join(f"{count:,} in {name}" for name, count in ledger["genotypes"].items())
+        lost = ", ".join(f"{count:,} {name}" for name, count in ledger["dropped"].items() if count)
+        print(f"genotypes: {kept}; dropped: {lost or 'none'}")
 
 
 def _split(options: argparse.Namespace) -> None:
