@@ -99,6 +99,7 @@ def of_cell_graph(graph: CellGraph, namespaces: dict[str, str] | None = None) ->
         ((terms[term], genes[gene]) for term, gene in graph.annotations),
         dict(zip(terms, graph.term_names, strict=True)),
         namespaces,
+        graph.gene_names,
     )
 
 
@@ -124,6 +125,7 @@ def _rooted(hierarchy: Topology) -> Topology:
         hierarchy.annotations,
         {**hierarchy.names, ROOT: "root"},
         hierarchy.namespaces,
+        hierarchy.gene_names,
     )
 
 
@@ -144,6 +146,14 @@ def _refuse_odd_ids(hierarchy: Topology, kind: str) -> None:
                 f"term '{term}': the name {name!r} cannot be exported: it holds a control "
                 "character. Mend it in the source."
             )
+    if "gene names" in FORMATS[kind].keeps:
+        for name, gene, _ in hierarchy.gene_names:
+            if "|" in name or name != name.strip() or _unprintable(name):
+                raise InputError(
+                    f"gene '{gene}': the name {name!r} cannot be exported as {kind}: it holds a "
+                    "'|', which separates names, a control character, or white space at an end. "
+                    "Mend it in the source."
+                )
 
 
 def _unprintable(text: str) -> bool:
