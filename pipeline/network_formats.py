@@ -56,9 +56,9 @@ def read_networks(path: Path, genes: list[str] | None = None) -> dict[str, pl.Da
         except (OSError, pl.exceptions.PolarsError) as error:
             raise InputError(f"{path}: not readable as Parquet: {error}") from None
     text = read_text(path)
-    first = text.partition("\n")[0]
-    of_string = first.split()[:2] == list(PROTEINS)
-    separator = "\t" if "\t" in first else " " if of_string else ","
+    first = text.partition("\n")[0].rstrip("\r")
+    of_string = first.split(" ")[:2] == list(PROTEINS)
+    separator = " " if of_string else "\t" if "\t" in first else ","
     indexed = [part.isdecimal() for part in first.split(separator)[:2]] == [True, True]
     try:
         frame = pl.read_csv(
@@ -75,12 +75,11 @@ def read_networks(path: Path, genes: list[str] | None = None) -> dict[str, pl.Da
 
 def _channels(frame: pl.DataFrame, path: Path) -> dict[str, pl.DataFrame]:
     """The networks of a table of STRING; that of a table with one score is called ""."""
-    names = [column.strip() for column in frame.columns]
-    frame.columns = names
-    scores = [name for name in names if name not in PROTEINS]
+    scores = [name for name in frame.columns if name not in PROTEINS]
     if not scores:
         raise InputError(
-            f"{path}:1: columns {', '.join(names)}; expected {COMBINED}, or channels of STRING"
+            f"{path}:1: columns {', '.join(frame.columns)}; expected {COMBINED}, or channels of "
+            "STRING"
         )
     ends = []
     for protein, gene in zip(PROTEINS, COLUMNS[:2], strict=True):
