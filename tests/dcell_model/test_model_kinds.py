@@ -104,9 +104,9 @@ def test_other_networks(data: Path, tmp_path: Path) -> None:
     (tmp_path / "baselines.json").write_text("{}")
     write_manifest(layout.networks, ["complexes"])
     write_link(layout, "networks", layout.networks)
-    with pytest.raises(ArtefactError, match="was made from another networks"):
+    with pytest.raises(ArtefactError, match="was made from other networks"):
         evaluate.run(layout.root, tmp_path / "run", tmp_path / "baselines.json", tmp_path / "out")
-    with pytest.raises(ArtefactError, match="was made from another networks"):
+    with pytest.raises(ArtefactError, match="was made from other networks"):
         train.run(layout.root, tmp_path / "run", settings(epochs=1), resume=True)
 
 
