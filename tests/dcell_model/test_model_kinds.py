@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +18,7 @@ from dcell_model import checkpoint, cli, evaluate, train
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.model_kinds import restore
 from pipeline.build import build
+from tests.two_processes import train_on_two
 
 SIMULATED = {"terms": 40, "genes": 80, "annotations": 400, "queries": 10, "arrays": 30,
              "triples": 200}  # fmt: skip
@@ -57,6 +59,24 @@ def test_it_learns_better_than_the_mean(
 
 class _StopError(Exception):
     pass
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_with_batches_twice_as_large(data: Path, tmp_path: Path) -> None:
+    """`torchrun` on two processes (gloo): the same loss curve. The head has no batch statistics."""
+    record = train_on_two(data, tmp_path / "two", settings(batch_size=16, epochs=2))
+    expected = train.run(data, tmp_path / "one", settings(batch_size=32, epochs=2))
+    assert record["pretraining"]["networks"] == expected["pretraining"]["networks"]
+    assert len(record["history"]) == 2
+    for key in ("train_loss", "val_loss", "val_pearson", "lr"):
+        np.testing.assert_allclose(
+            [row[key] for row in record["history"]], [row[key] for row in expected["history"]],
+            rtol=1e-4, err_msg=key,
+        )  # fmt: skip
+    trained = weights(tmp_path / "one")
+    del trained["aggregate.key.bias"]  # moves a gene's scores alike: its gradient is rounding
+    for name, value in trained.items():
+        torch.testing.assert_close(weights(tmp_path / "two")[name], value, rtol=1e-3, atol=1e-4)
 
 
 def test_resume_continues_as_if_never_stopped(
