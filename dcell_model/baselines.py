@@ -23,6 +23,7 @@ from data_specs.errors import InputError, exit_with_message
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Baselines as BaselinesConfig
 from data_specs.parameters import Parameters, load
+from data_specs.tables import EXCLUDED, PARTS, TRAIN, VAL
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.scores import part_scores
 from dcell_model.targets import all_targets, read_parts, target_names, usable_samples
@@ -72,7 +73,7 @@ def multi_hot(dataset: MutantStateDataset) -> "csr_array":
 def fit_baselines(
     genotypes: "csr_array",
     targets: npt.NDArray[Any],
-    parts: npt.NDArray[Any],
+    parts: npt.NDArray[np.uint8],
     config: BaselinesConfig,
     names: Sequence[str] = NAMES,
 ) -> dict[str, Baseline]:
@@ -81,7 +82,7 @@ def fit_baselines(
     Args:
         genotypes: `[N, genes]` multi-hot.
         targets: `[N, P]` or `[N]`, NaN where not measured: such samples are left out.
-        parts: `[N]` strings, `train`, `val`, `test` or `excluded`.
+        parts: `[N]` numbers in `data_specs.tables.PARTS`.
         config: the penalties to choose from, size and epochs of the network, the seed.
         names: which to fit.
 
@@ -105,9 +106,9 @@ def fit_baselines(
     return fitted
 
 
-def _train_and_val(parts: npt.NDArray[Any], targets: Floats, seed: int) -> tuple[Bools, Bools]:
+def _train_and_val(parts: npt.NDArray[np.uint8], targets: Floats, seed: int) -> tuple[Bools, Bools]:
     """Masks `[N]` of the samples to fit and of those to choose by."""
-    train, val = parts == "train", parts == "val"
+    train, val = parts == TRAIN, parts == VAL
     if not val.any():
         samples = np.random.default_rng(seed).permutation(np.flatnonzero(train))
         val[samples[: -(-len(samples) // 10)]] = True
@@ -234,16 +235,16 @@ def _known_mse(predicted: Tensor, target: Tensor) -> Tensor:
 
 def read_samples(
     layout: DataLayout, parameters: Parameters
-) -> tuple[MutantStateDataset, npt.NDArray[np.float32], npt.NDArray[np.str_]]:
-    """The store of a build, the targets `[N, P]` and the part `[N]` of every sample.
+) -> tuple[MutantStateDataset, npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """The store of a build, the targets `[N, P]` and the part `[N]` of every sample, as its number.
 
     Samples that a trained model leaves out, because a target is missing, are excluded.
     """
     dataset = MutantStateDataset(layout.store, phenotypes=target_names(layout, parameters.train))
     targets = all_targets(dataset)
-    parts = np.full(len(dataset), "excluded")
+    parts = np.full(len(dataset), EXCLUDED, dtype=np.uint8)
     for part, samples in usable_samples(targets, read_parts(layout)).items():
-        parts[samples] = part
+        parts[samples] = PARTS.index(part)
     return dataset, targets, parts
 
 
