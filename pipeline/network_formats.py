@@ -3,8 +3,9 @@
 - A table (TSV, CSV, Parquet) with the columns `gene_a`, `gene_b` and, if edges have one, `weight`.
 - STRING's own `protein.links`, with the columns `protein1` and `protein2`, proteins written
   `4932.YAL001C`, and scores from 0 to 1000, which make weights from 0 to 1. `links.detailed` and
-  `links.full` have a column a channel: each is a network of its own, and `combined_score`, which is
-  made of them, is none. A score of 0 is no edge.
+  `links.full` have a column a channel (in the latter `homology`, and what was transferred from
+  other organisms, too): each is a network of its own, and `combined_score`, which is made of them,
+  is none. A score of 0 is no edge: the account has it under `weight`.
 - Index pairs: three tab-separated columns without a header, two indices and a weight; the channels
   of STRING are handed on like that. Indices count from 1 in a list of genes in a file of its own.
 
