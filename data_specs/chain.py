@@ -155,7 +155,8 @@ def _fault(link: Link, parent: str, digest: str) -> str:
     if made_from == digest:
         return ""
     shown = parent.replace("_", " ")
-    return f"was made from another {shown} ({made_from[:12]}…; this one is {digest[:12]}…)"
+    other, this = ("other", "these are") if shown.endswith("s") else ("another", "this one is")
+    return f"was made from {other} {shown} ({made_from[:12]}…; {this} {digest[:12]}…)"
 
 
 def chain(layout: DataLayout, run: Path | None = None) -> Iterator[Link]:

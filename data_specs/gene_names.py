@@ -19,10 +19,11 @@ class GeneNames:
 
     Args:
         graph: the cell graph.
+        others: systematic names of more genes, as a store has that no term has.
     """
 
-    def __init__(self, graph: CellGraph) -> None:
-        rows = [(gene, gene, "systematic") for gene in graph.gene_ids]
+    def __init__(self, graph: CellGraph, others: Iterable[str] = ()) -> None:
+        rows = [(gene, gene, "systematic") for gene in (*graph.gene_ids, *others)]
         rows += [(gene, gene, "systematic") for _, gene, _ in graph.gene_names]
         rows += graph.gene_names
         self._exact: dict[str, dict[str, set[str]]] = {kind: {} for kind in _KINDS}
@@ -39,6 +40,11 @@ class GeneNames:
         """A gene's standard name, else its systematic one."""
         return self._symbol.get(gene, gene)
 
+    def both(self, gene: str) -> str:
+        """A gene's systematic name, with its standard one behind it where it has one."""
+        symbol = self.symbol(gene)
+        return gene if symbol == gene else f"{gene} ({symbol})"
+
     def gene(self, name: str) -> str | None:
         """The systematic name of the gene of a name; None if no gene has it.
 
@@ -51,7 +57,7 @@ class GeneNames:
                 if found and len(found) == 1:
                     return next(iter(found))
                 if found:
-                    candidates = ", ".join(map(self._both, sorted(found)))
+                    candidates = ", ".join(map(self.both, sorted(found)))
                     raise InputError(
                         f"'{name}' is a {kind} of {len(found)} genes: {candidates}. Write the "
                         "systematic name of the one that is meant."
@@ -94,10 +100,6 @@ class GeneNames:
             return f"{shown} is annotated to no term of the hierarchy"
         near = self.near(name)
         return f"{name} is no name of a gene here" + (f"; near: {', '.join(near)}" if near else "")
-
-    def _both(self, gene: str) -> str:
-        symbol = self.symbol(gene)
-        return gene if symbol == gene else f"{gene} ({symbol})"
 
 
 def split_names(text: str) -> list[str]:

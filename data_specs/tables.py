@@ -48,6 +48,7 @@ NETWORK = pa.schema(
 SPLIT = pa.schema([("sample", pa.int64()), ("part", pa.large_string())])
 # Parts of a split; `excluded` samples share genes with both sides of a disjoint split.
 PARTS = ("train", "val", "test", "excluded")
+TRAIN, VAL, TEST, EXCLUDED = range(len(PARTS))  # the number of each
 
 # Columns of the genotype table that are not phenotypes. One row a distinct gene set, sorted by
 # `genes`; then come, for each phenotype p, its mean `p` and, after all means, its spread

@@ -26,6 +26,7 @@ from data_specs.files import replacing
 from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameters import Baselines as BaselinesConfig
 from data_specs.parameters import Parameters, load
+from data_specs.tables import EXCLUDED, PARTS, TRAIN, VAL
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.scores import part_scores
 from dcell_model.targets import all_targets, read_parts, target_names, usable_samples
@@ -75,7 +76,7 @@ def multi_hot(dataset: MutantStateDataset) -> "csr_array":
 def fit_baselines(
     genotypes: "csr_array",
     targets: npt.NDArray[Any],
-    parts: npt.NDArray[Any],
+    parts: npt.NDArray[np.uint8],
     config: BaselinesConfig,
     names: Sequence[str] = NAMES,
 ) -> dict[str, Baseline]:
@@ -84,7 +85,7 @@ def fit_baselines(
     Args:
         genotypes: `[N, genes]` multi-hot.
         targets: `[N, P]` or `[N]`, NaN where not measured: such samples are left out.
-        parts: `[N]` strings, `train`, `val`, `test` or `excluded`.
+        parts: `[N]` numbers in `data_specs.tables.PARTS`.
         config: the penalties to choose from, size and epochs of the network, the seed.
         names: which to fit.
 
@@ -108,9 +109,9 @@ def fit_baselines(
     return fitted
 
 
-def _train_and_val(parts: npt.NDArray[Any], targets: Floats, seed: int) -> tuple[Bools, Bools]:
+def _train_and_val(parts: npt.NDArray[np.uint8], targets: Floats, seed: int) -> tuple[Bools, Bools]:
     """Masks `[N]` of the samples to fit and of those to choose by."""
-    train, val = parts == "train", parts == "val"
+    train, val = parts == TRAIN, parts == VAL
     if not val.any():
         samples = np.random.default_rng(seed).permutation(np.flatnonzero(train))
         val[samples[: -(-len(samples) // 10)]] = True
@@ -237,16 +238,16 @@ def _known_mse(predicted: Tensor, target: Tensor) -> Tensor:
 
 def read_samples(
     layout: DataLayout, parameters: Parameters
-) -> tuple[MutantStateDataset, npt.NDArray[np.float32], npt.NDArray[np.str_]]:
-    """The store of a build, the targets `[N, P]` and the part `[N]` of every sample.
+) -> tuple[MutantStateDataset, npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """The store of a build, the targets `[N, P]` and the part `[N]` of every sample, as its number.
 
     Samples that a trained model leaves out, because a target is missing, are excluded.
     """
     dataset = MutantStateDataset(layout.store, phenotypes=target_names(layout, parameters.train))
     targets = all_targets(dataset)
-    parts = np.full(len(dataset), "excluded")
+    parts = np.full(len(dataset), EXCLUDED, dtype=np.uint8)
     for part, samples in usable_samples(targets, read_parts(layout)).items():
-        parts[samples] = part
+        parts[samples] = PARTS.index(part)
     return dataset, targets, parts
 
 
@@ -269,7 +270,7 @@ def run(data: Path, target: Path, parameters: Parameters) -> dict[str, Any]:
     """
     dataset, targets, parts = read_samples(DataLayout(data), parameters)
     fitted = fit_baselines(multi_hot(dataset), targets, parts, parameters.baselines)
-    used = np.flatnonzero(parts != "excluded")
+    used = np.flatnonzero(parts != EXCLUDED)
     columns = {"sample": used}
     for name, baseline in fitted.items():
         for column, phenotype in enumerate(dataset.phenotypes):

@@ -21,6 +21,7 @@ from data_specs.errors import InputError
 from data_specs.files import replacing
 from data_specs.layout import DataLayout, read_json, refuse_foreign, write_json
 from data_specs.parameters import Parameters, changed
+from data_specs.tables import PARTS, TEST
 from dcell_model import checkpoint, model_kinds, provenance, train
 from dcell_model.baselines import NAMES, fit_baselines, multi_hot, read_samples
 from dcell_model.predict import predict
@@ -155,7 +156,7 @@ def _trained(layout: DataLayout, folder: Path, parameters: Parameters, _: str) -
     state = checkpoint.load(folder / BEST)
     dataset, targets, parts = read_samples(layout, parameters)
     model = model_kinds.restore(state, layout, dataset, folder / BEST)
-    test = np.flatnonzero(parts == "test")
+    test = np.flatnonzero(parts == TEST)
     predicted = predict(model, dataset, test, (state["target_mean"], state["target_std"]))
     seconds = sum(row["seconds"] for row in record["history"])
     seconds += record.get("pretraining", {}).get("seconds", 0.0)
@@ -172,7 +173,7 @@ def _baseline(layout: DataLayout, _: Path, parameters: Parameters, name: str) ->
     dataset, targets, parts = read_samples(layout, parameters)
     genotypes = multi_hot(dataset)
     fitted = fit_baselines(genotypes, targets, parts, parameters.baselines, [name])[name]
-    test = parts == "test"
+    test = parts == TEST
     return {
         **_scored(fitted.predictions[test, 0], targets[test, 0], parts),
         "seconds": fitted.seconds,
@@ -182,9 +183,9 @@ def _baseline(layout: DataLayout, _: Path, parameters: Parameters, name: str) ->
 
 
 def _scored(
-    predicted: npt.NDArray[Any], measured: npt.NDArray[Any], parts: npt.NDArray[np.str_]
+    predicted: npt.NDArray[Any], measured: npt.NDArray[Any], parts: npt.NDArray[np.uint8]
 ) -> Result:
-    counted = {part: int((parts == part).sum()) for part in ("train", "val", "test", "excluded")}
+    counted = {part: int((parts == number).sum()) for number, part in enumerate(PARTS)}
     return {**scores(predicted, measured), "r2": r_squared(predicted, measured), "samples": counted}
 
 

@@ -11,7 +11,7 @@ from data_specs.chain import made_from_metadata, refuse_other_data
 from data_specs.errors import exit_with_message
 from data_specs.files import replacing
 from data_specs.layout import DataLayout, read_json, write_json
-from data_specs.tables import PARTS
+from data_specs.tables import PARTS, TEST
 from dcell_model import checkpoint, plots
 from dcell_model.baselines import column_of, read_predictions
 from dcell_model.dataset import MutantStateDataset
@@ -48,7 +48,7 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
     targets = all_targets(dataset)
     used = usable_samples(targets, numbers)
     samples = np.sort(np.concatenate([used["train"], used["val"], used["test"]]))
-    parts = np.array(PARTS)[numbers[samples]]
+    parts = numbers[samples]
     scale = (state["target_mean"], state["target_std"])
     predictions = predict(model, dataset, samples, scale)
     targets = targets[samples]
@@ -63,7 +63,8 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
             "engine", "device", "precision", "phenotypes", "fingerprint",
         )},
     }  # fmt: skip
-    columns: dict[str, Any] = {"sample": samples, "part": parts.tolist()}
+    named = pa.DictionaryArray.from_arrays(parts, pa.array(PARTS)).cast(pa.string())
+    columns: dict[str, Any] = {"sample": samples, "part": named}
     for column, name in enumerate(names):
         columns[f"{name}_measured"] = targets[:, column]
         columns[f"{name}_predicted"] = predictions[:, column]
@@ -77,7 +78,7 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
         folder.mkdir()
         plots.loss_curves(record["history"], folder / "loss.png", best_epoch=record["best_epoch"])
         plots.comparison(metrics, folder / "comparison.png")
-        test = parts == "test"
+        test = parts == TEST
         if test.any():
             plots.prediction_against_measurement(
                 predictions[test, 0], targets[test, 0], metrics["test"],

@@ -2,8 +2,9 @@
 
 `numpy.load(file, allow_pickle=False)` reads it anywhere. Arrays `subsystems.{term}.linear.weight`
 and so on are `dcell_model.per_term`'s; all else that a checkpoint holds is in the text
-`checkpoint.json`, which names the array of every tensor in it. The state of training (optimiser,
-history) stays behind: what is imported predicts, but cannot be resumed.
+`checkpoint.json`, which names the array of every tensor in it: the files of the cell graph, too, as
+bytes, so that no build is needed. The state of training (optimiser, history) stays behind: what is
+imported predicts, but cannot be resumed.
 """
 
 import json
@@ -17,11 +18,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError
 from data_specs.files import replacing
 from data_specs.parameters import resolve
-from dcell_model.checkpoint import Checkpoint, restore
+from dcell_model.checkpoint import VERSION as CHECKPOINT_VERSION
+from dcell_model.checkpoint import Checkpoint, cell_graph_of, restore
 from dcell_model.model import DCell
 from dcell_model.per_term import export_subsystems, import_subsystems
 
@@ -31,12 +32,11 @@ TRAINING = ("optimizer", "best", "history", "under_way")
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def export(checkpoint: Checkpoint, graph: CellGraph, where: Path, out: Path) -> int:
+def export(checkpoint: Checkpoint, where: Path, out: Path) -> int:
     """Write a checkpoint's parameters term by term.
 
     Args:
         checkpoint: as `dcell_model.checkpoint.load` gives it.
-        graph: the cell graph that it was trained on.
         where: the checkpoint's path, for messages.
         out: file to write, `.npz`; the same checkpoint gives the same bytes.
 
@@ -44,11 +44,11 @@ def export(checkpoint: Checkpoint, graph: CellGraph, where: Path, out: Path) -> 
         Number of arrays.
 
     Raises:
-        ArtefactError: the checkpoint belongs to another hierarchy.
+        ArtefactError: the checkpoint is that of another model than DCell.
     """
     arrays: Arrays = {
         name: value.numpy()
-        for name, value in export_subsystems(restore(checkpoint, graph, where)).items()
+        for name, value in export_subsystems(restore(checkpoint, None, where)).items()
     }
     kept = {name: value for name, value in checkpoint.items() if name not in TRAINING}
     described = _without_tensors(kept | {MODEL: None}, REST, arrays)
@@ -81,17 +81,16 @@ def _with_tensors(value: Any, take: Callable[[str], Tensor]) -> Any:
     return [_with_tensors(v, take) for v in value] if isinstance(value, list) else value
 
 
-def import_(path: Path, graph: CellGraph) -> Checkpoint:
+def import_(path: Path) -> Checkpoint:
     """Read a per-term file as a checkpoint, to be written by `dcell_model.checkpoint.save`.
 
     Args:
         path: the file; its parameters may be of another origin, as long as names, shapes and
             types are those of the model that it describes.
-        graph: the cell graph that it belongs to.
 
     Raises:
-        ArtefactError: not such a file, of another hierarchy, or an array that is missing, left
-            over, or of another shape or type.
+        ArtefactError: not such a file, of a checkpoint of another version, or an array that is
+            missing, left over, or of another shape or type.
     """
     arrays = _read(path)
     try:
@@ -99,7 +98,12 @@ def import_(path: Path, graph: CellGraph) -> Checkpoint:
         if (description["format"], description["version"]) != (FORMAT, VERSION):
             raise ValueError(f"format {description['format']} version {description['version']}")
         checkpoint = _with_tensors(description["checkpoint"], lambda n: _tensor(arrays.pop(n)))
-        graph.require(checkpoint["fingerprint"], f"the per-term file {path}")
+        if checkpoint["version"] != CHECKPOINT_VERSION:
+            raise ArtefactError(
+                f"{path}: of a checkpoint of version {checkpoint['version']!r}; expected "
+                f"{CHECKPOINT_VERSION}. Another version of dcell wrote it; train again."
+            )
+        graph = cell_graph_of(checkpoint, path)
         given = {name: _tensor(array) for name, array in arrays.items()}
         parameters = resolve(json.loads(checkpoint["parameters"]), where=str(path))
         model = DCell(graph, parameters.model, phenotypes=len(checkpoint["phenotypes"]))

@@ -8,6 +8,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from data_specs.tables import PARTS
+
 Values = npt.NDArray[Any] | Tensor
 # How they are called where people read them; the part that judges a model comes first.
 PART_NAMES = {"test": "test", "val": "validation", "train": "training"}
@@ -58,14 +60,14 @@ def r_squared(predicted: Values, measured: Values) -> float | None:
 
 
 def part_scores(
-    predictions: Values, targets: Values, parts: npt.NDArray[Any], names: Sequence[str]
+    predictions: Values, targets: Values, parts: npt.NDArray[np.uint8], names: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
     """Score every part of a split that has a sample.
 
     Args:
         predictions: `[N, P]`.
         targets: `[N, P]`, NaN where not measured.
-        parts: `[N]` strings, `train`, `val`, `test` or `excluded` (never scored).
+        parts: `[N]` numbers in `data_specs.tables.PARTS`; what is excluded is never scored.
         names: the P phenotypes, the primary one first.
 
     Returns:
@@ -75,7 +77,7 @@ def part_scores(
     assert predictions.shape == targets.shape == (len(parts), len(names))
     result: dict[str, dict[str, Any]] = {}
     for part in PART_NAMES:
-        inside = np.flatnonzero(np.asarray(parts) == part)
+        inside = np.flatnonzero(parts == PARTS.index(part))
         if len(inside) == 0:
             continue
         by_name = {

@@ -220,7 +220,8 @@ def from_topology(path: Path) -> AnnotationTable:
     pairs = pl.DataFrame(
         list(imported.annotations), schema={"term": pl.String, "gene": pl.String}, orient="row"
     )
-    return AnnotationTable(pairs=pairs, lines=imported.lines, kept=imported.lines)
+    names = pl.DataFrame(list(imported.gene_names), schema=_NO_NAMES.schema, orient="row")
+    return AnnotationTable(pairs, lines=imported.lines, kept=imported.lines, names=names)
 
 
 def run(parameters: Parameters, layout: DataLayout) -> None:

@@ -94,7 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     show.add_argument("data", metavar="DIR", type=Path, help="folder of a build")
     show.add_argument(
-        "--genotype", metavar="GENES", help="genes separated by | (default: the first)"
+        "--genotype",
+        metavar="GENES",
+        help="genes by any of their names, separated by | (default: the first)",
     )
     show.add_argument(
         "--run", metavar="DIR", type=Path, dest="trained",
@@ -115,6 +117,11 @@ def _parser() -> argparse.ArgumentParser:
         help="folder of a build, or a hierarchy file as --ontology of build takes it, except OBO",
     )  # fmt: skip
     export.add_argument("--format", required=True, choices=tuple(FORMATS), dest="kind")
+    export.add_argument(
+        "--genotypes", metavar="PHENOTYPE", dest="phenotype",
+        help="with cx2: also the genotypes of the build, with this phenotype, as the tables that "
+        "cellmaps_vnn trains on",
+    )  # fmt: skip
     export.add_argument(
         "--out", metavar="DIR", type=Path, required=True, help="folder for the files, new or empty"
     )
@@ -212,10 +219,16 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
+    from data_specs.layout import read_json
     from pipeline.exchange.export import export
 
-    for file in export(options.source, options.kind, options.out):
+    for file in export(options.source, options.kind, options.out, options.phenotype):
         print(f"{file}  {file.stat().st_size:,} bytes")
+    if options.phenotype:
+        ledger = read_json(options.out / "ledger.json")
+        kept = ", ".join(f"{count:,} in {name}" for name, count in ledger["genotypes"].items())
+        lost = ", ".join(f"{count:,} {name}" for name, count in ledger["dropped"].items() if count)
+        print(f"genotypes: {kept}; dropped: {lost or 'none'}")
 
 
 def _split(options: argparse.Namespace) -> None:

@@ -1,10 +1,15 @@
-"""Read one gene network, whatever its format, as a table of gene names and weights.
+"""Read the gene networks of a file, whatever its format, as tables of gene names and weights.
 
+- A table (TSV, CSV, Parquet) with the columns `gene_a`, `gene_b` and, if edges have one, `weight`.
+- STRING's own `protein.links`, with the columns `protein1` and `protein2`, proteins written
+  `4932.YAL001C`, and scores from 0 to 1000, which make weights from 0 to 1. `links.detailed` and
+  `links.full` have a column a channel (in the latter `homology`, and what was transferred from
+  other organisms, too): each is a network of its own, and `combined_score`, which is made of them,
+  is none. A score of 0 is no edge: the account has it under `weight`.
 - Index pairs: three tab-separated columns without a header, two indices and a weight; the channels
   of STRING are handed on like that. Indices count from 1 in a list of genes in a file of its own.
-- A table (TSV, CSV, Parquet) with the columns `gene_a`, `gene_b` and, if edges have one, `weight`.
 
-Both may be plain or gzipped.
+All may be plain or gzipped.
 """
 
 from pathlib import Path
@@ -15,6 +20,7 @@ from data_specs.errors import InputError
 from data_specs.files import read_text
 
 COLUMNS = ("gene_a", "gene_b", "weight")
+PROTEINS, COMBINED, FULL_SCORE = ("protein1", "protein2"), "combined_score", 1000
 
 
 def read_gene_list(path: Path) -> list[str]:
@@ -30,7 +36,7 @@ def read_gene_list(path: Path) -> list[str]:
     return genes
 
 
-def read_network(path: Path, genes: list[str] | None = None) -> pl.DataFrame:
+def read_networks(path: Path, genes: list[str] | None = None) -> dict[str, pl.DataFrame]:
     """Read the edges as they stand in the file, not yet merged.
 
     Args:
@@ -38,7 +44,8 @@ def read_network(path: Path, genes: list[str] | None = None) -> pl.DataFrame:
         genes: what index pairs stand for, as `read_gene_list` gives it.
 
     Returns:
-        `gene_a`, `gene_b` (str) and `weight` (float64, 1 where the file has none).
+        By channel, `gene_a`, `gene_b` (str) and `weight` (float64, 1 where the file has none); the
+        one network of a file without channels is called "".
 
     Raises:
         InputError: another format, an index without a gene, or a weight that is not a number above
@@ -46,12 +53,13 @@ def read_network(path: Path, genes: list[str] | None = None) -> pl.DataFrame:
     """
     if path.name.endswith(".parquet"):
         try:
-            return _checked(pl.read_parquet(path), path, 1)
+            return {"": _checked(pl.read_parquet(path), path, 1)}
         except (OSError, pl.exceptions.PolarsError) as error:
             raise InputError(f"{path}: not readable as Parquet: {error}") from None
     text = read_text(path)
-    first = text.partition("\n")[0]
-    separator = "\t" if "\t" in first else ","
+    first = text.partition("\n")[0].rstrip("\r")
+    of_string = first.split(" ")[:2] == list(PROTEINS)
+    separator = " " if of_string else "\t" if "\t" in first else ","
     indexed = [part.isdecimal() for part in first.split(separator)[:2]] == [True, True]
     try:
         frame = pl.read_csv(
@@ -61,8 +69,35 @@ def read_network(path: Path, genes: list[str] | None = None) -> pl.DataFrame:
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0] if str(error) else "it is empty"
         raise InputError(f"{path}: not readable as a network: {reason}") from None
-    if not indexed:
-        return _checked(frame, path, 2)
+    if of_string:
+        return _channels(frame, path)
+    return {"": _of_indices(frame, path, genes) if indexed else _checked(frame, path, 2)}
+
+
+def _channels(frame: pl.DataFrame, path: Path) -> dict[str, pl.DataFrame]:
+    """The networks of a table of STRING; that of a table with one score is called ""."""
+    scores = [name for name in frame.columns if name not in PROTEINS]
+    if not scores:
+        raise InputError(
+            f"{path}:1: columns {', '.join(frame.columns)}; expected {COMBINED}, or channels of "
+            "STRING"
+        )
+    ends = []
+    for protein, gene in zip(PROTEINS, COLUMNS[:2], strict=True):
+        bare = frame[protein].str.extract(r"^[0-9]+\.(\S+)$", 1)
+        _refuse(bare.is_null(), frame[protein], path, 2, f"{protein} as TAXON.NAME (4932.YAL001C)")
+        ends.append(bare.alias(gene))
+    networks = {}
+    for name in [each for each in scores if each != COMBINED] or [COMBINED]:
+        score = frame[name].str.strip_chars().cast(pl.Int64, strict=False)
+        sound = score.is_between(0, FULL_SCORE).fill_null(False)
+        _refuse(~sound, frame[name], path, 2, f"{name} from 0 to {FULL_SCORE}")
+        weight = (score / FULL_SCORE).alias("weight")
+        networks["" if len(scores) == 1 else name] = pl.DataFrame([*ends, weight])
+    return networks
+
+
+def _of_indices(frame: pl.DataFrame, path: Path, genes: list[str] | None) -> pl.DataFrame:
     if frame.width != len(COLUMNS):
         raise InputError(f"{path}:1: {frame.width} columns; expected two indices and a weight")
     if genes is None:
@@ -83,8 +118,9 @@ def read_network(path: Path, genes: list[str] | None = None) -> pl.DataFrame:
 def _checked(frame: pl.DataFrame, path: Path, first_line: int) -> pl.DataFrame:
     if not set(COLUMNS[:2]) <= set(frame.columns):
         raise InputError(
-            f"{path}: columns {', '.join(frame.columns)}; expected gene_a, gene_b and weight, or "
-            "pairs of indices with a weight and no header"
+            f"{path}: columns {', '.join(frame.columns)}; expected gene_a, gene_b and weight; "
+            "protein1, protein2 and scores as STRING has them; or pairs of indices with a weight "
+            "and no header"
         )
     if "weight" not in frame.columns:
         frame = frame.with_columns(weight=pl.lit(1.0))

@@ -6,6 +6,7 @@ the largest of its weights. What is left out is counted: edges of a gene with it
 below `networks.least_weight` (`weight`).
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Networks, Parameters
 from data_specs.store import StoreReader
 from data_specs.tables import write_table
-from pipeline.network_formats import read_gene_list, read_network
+from pipeline.network_formats import read_gene_list, read_networks
 from pipeline.sources import input_files
 from pipeline.stage import run_stage
 
@@ -31,7 +32,7 @@ def clean(
     """Keep every edge between two known genes once.
 
     Args:
-        edges: `gene_a`, `gene_b`, `weight` as `network_formats.read_network` gives them.
+        edges: `gene_a`, `gene_b`, `weight` as `network_formats.read_networks` gives them.
         genes: the known genes.
         config: the least weight.
 
@@ -70,12 +71,17 @@ def clean(
     }
 
 
-def name_of(path: Path) -> str:
-    """The name of a network: that of its file, without what says only how it is written."""
+def name_of(path: Path, channel: str = "") -> str:
+    """The name of a network: that of its file, without what says only how it is written.
+
+    A channel comes last: `4932.protein.links.detailed.v12.0.txt.gz` has a network
+    `4932.v12.0.coexpression`.
+    """
     name = path.name.removesuffix(".gz")
     for ending in (".tsv", ".csv", ".txt", ".parquet", "_adjacency"):
         name = name.removesuffix(ending)
-    return name
+    name = re.sub(r"\.protein(\.physical)?\.links(\.detailed|\.full)?(?=\.|$)", r"\1", name)
+    return f"{name}.{channel}" if channel else name
 
 
 def run(parameters: Parameters, layout: DataLayout) -> None:
@@ -92,11 +98,14 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     with replacing(layout.networks) as folder:
         folder.mkdir()
         for given, path in input_files(layout, "networks"):
-            name = name_of(path)
-            if name in account:
-                raise InputError(f"{given}: a second network of the name '{name}'; rename the file")
-            table, account[name] = clean(read_network(path, genes), known, parameters.networks)
-            write_table(table, folder / f"{name}.parquet")
+            for channel, edges in read_networks(path, genes).items():
+                name = name_of(path, channel)
+                if name in account:
+                    raise InputError(
+                        f"{given}: a second network of the name '{name}'; rename the file"
+                    )
+                table, account[name] = clean(edges, known, parameters.networks)
+                write_table(table, folder / f"{name}.parquet")
         write_json(folder / "ledger.json", {"genes": len(known), "networks": account})
         write_manifest(folder, list(account))
         write_link(layout, "networks", folder)

@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from data_specs.cell_graph import CellGraph
 from data_specs.chain import chain
 from data_specs.errors import ArtefactError, InputError
+from data_specs.gene_names import GeneNames, split_names
 from data_specs.layout import DataLayout, read_json
 from data_specs.mutant_state import StateEncoder
 from data_specs.store import StoreReader
@@ -18,12 +20,13 @@ def show(layout: DataLayout, genotype: str | None = None, run: Path | None = Non
 
     Args:
         layout: the build.
-        genotype: gene names separated by `|`; by default the store's first sample.
+        genotype: systematic, standard or other names of genes, separated as `split_names` says; by
+            default the store's first sample.
         run: folder of a run on the build, for the end of the chain of fingerprints.
 
     Raises:
         ArtefactError: the folder is not a build, or the chain of fingerprints is broken.
-        InputError: a gene that the build does not know.
+        InputError: a name of no gene of the build, or of several.
     """
     graph = CellGraph.read(layout.cell_graph)
     reader = StoreReader(layout.store)
@@ -91,23 +94,17 @@ def _show_chain(layout: DataLayout, run: Path | None) -> None:
 
 
 def _show_genotype(graph: CellGraph, reader: StoreReader, genotype: str | None) -> None:
-    names = [*graph.gene_ids, *reader.meta.other_genes]
-    index = {name: number for number, name in enumerate(names)}
+    ids = [*graph.gene_ids, *reader.meta.other_genes]
+    names = GeneNames(graph, reader.meta.other_genes)
     if genotype is None:
         block = reader.block(0)
         genes = block.genes[slice(*block.gene_offsets[:2])].astype(np.int64)
     else:
-        wanted = genotype.split("|")
-        for name in wanted:
-            if name not in index:
-                import difflib
-
-                near = difflib.get_close_matches(name, names, n=3)
-                raise InputError(f"gene '{name}' is not in this build; near: {', '.join(near)}")
-        genes = np.array([index[name] for name in wanted])
-    encoder = StateEncoder(graph, len(names))
+        genes = _indices(split_names(genotype), ids, names)
+    encoder = StateEncoder(graph, len(ids))
     _, rows = encoder.delta(np.array([0, len(genes)]), genes)
-    print(f"\n  deleting {', '.join(names[gene] for gene in genes)} changes {len(rows)} rows:")
+    deleted = ", ".join(names.both(ids[gene]) for gene in genes)
+    print(f"\n  deleting {deleted} changes {len(rows)} rows:")
     print(f"  {'stratum':>7}  {'genes':>6}  {'hit':>3}  term")
     terms = graph.annotations[rows, 0]
     for term in np.unique(terms):
@@ -116,3 +113,21 @@ def _show_genotype(graph: CellGraph, reader: StoreReader, genotype: str | None) 
         print(
             f"  {graph.strata[term]:>7}  {graph.genes_contained[term]:>6,}  {hit:>3}  {label[:55]}"
         )
+
+
+def _indices(given: list[str], ids: list[str], names: GeneNames) -> npt.NDArray[np.int64]:
+    """The genes of a genotype, each once, in the order given."""
+    if not given:
+        raise InputError("--genotype names no gene; expected 'YAL001C|YBR002C'")
+    index = {gene: number for number, gene in enumerate(ids)}
+    found = []
+    for name in given:
+        gene = names.gene(name)
+        if gene not in index:
+            raise InputError(
+                f"{names.explain(name)}, and the store has no genotype of it"
+                if gene
+                else f"{names.explain(name)}. Write a systematic or standard name, or a synonym."
+            )
+        found.append(index[gene])
+    return np.array(list(dict.fromkeys(found)), dtype=np.int64)

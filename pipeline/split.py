@@ -30,13 +30,12 @@ from data_specs.errors import ArtefactError, InputError
 from data_specs.files import replacing
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Parameters, Split
-from data_specs.tables import PARTS, parts_of, write_table
+from data_specs.tables import EXCLUDED, PARTS, TEST, TRAIN, VAL, parts_of, write_table
 from pipeline.dask import workers
 from pipeline.split_lots import Lots, Ranks, draw, whole_genes, whole_groups
 from pipeline.stage import run_stage
 
 Parts = npt.NDArray[np.uint8]  # numbers of data_specs.tables.PARTS
-TRAIN, VAL, TEST, EXCLUDED = range(len(PARTS))
 
 
 def split(samples: pl.DataFrame, settings: Split) -> pl.DataFrame:

@@ -21,6 +21,7 @@ class Topology:
         lines: (term, gene) entries in the file, repeats counted.
         names: names of the terms that have one.
         namespaces: namespaces of the terms that have one.
+        gene_names: further names of its genes, as rows of `data_specs.tables.GENE_NAMES`.
     """
 
     terms: tuple[str, ...]
@@ -29,6 +30,7 @@ class Topology:
     lines: int
     names: Mapping[str, str] = field(default_factory=dict)
     namespaces: Mapping[str, str] = field(default_factory=dict)
+    gene_names: tuple[tuple[str, str, str], ...] = ()
 
     @classmethod
     def of(
@@ -38,9 +40,12 @@ class Topology:
         annotations: Iterable[tuple[str, str]],
         names: Mapping[str, str] | None = None,
         namespaces: Mapping[str, str] | None = None,
+        gene_names: Iterable[tuple[str, str, str]] = (),
     ) -> "Topology":
-        """Sort, and leave out repeats and empty names."""
+        """Sort, and leave out repeats, empty names, and names of genes that no term has."""
         entries = list(annotations)
+        genes = {gene for _, gene in entries}
+        further = {(n, g, kind) for n, g, kind in gene_names if g in genes and n not in ("", g)}
         return cls(
             terms=tuple(sorted(set(terms))),
             edges=tuple(sorted(set(edges))),
@@ -48,6 +53,7 @@ class Topology:
             lines=len(entries),
             names={term: name for term, name in sorted((names or {}).items()) if name},
             namespaces={term: name for term, name in sorted((namespaces or {}).items()) if name},
+            gene_names=tuple(sorted(further, key=lambda row: (row[0], row[2], row[1]))),
         )
 
     @functools.cached_property
@@ -75,6 +81,14 @@ class Topology:
     def roots(self) -> list[str]:
         """Terms without a parent, sorted."""
         return sorted(set(self.terms) - {child for child, _ in self.edges})
+
+    def called(self, kind: str) -> dict[str, str]:
+        """The names of one kind of the genes that have any, several as `A|B`."""
+        names: dict[str, list[str]] = {}
+        for name, gene, own in self.gene_names:
+            if own == kind:
+                names.setdefault(gene, []).append(name)
+        return {gene: "|".join(own) for gene, own in sorted(names.items())}
 
     def downwards(self) -> list[str]:
         """Terms in an order in which every parent comes before its children; always the same."""

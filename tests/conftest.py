@@ -33,6 +33,21 @@ def simulated_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory, tiny_build: Path) -> Path:
+    """Checkpoint of a float32 model on the tiny build; read only."""
+    from data_specs.cell_graph import CellGraph
+    from data_specs.parameters import resolve
+    from dcell_model import checkpoint
+    from tests.trained_models import NAMES, SCALE, trained_model
+
+    model = trained_model(CellGraph.read(tiny_build / "cell_graph"), torch.float32)
+    path = tmp_path_factory.mktemp("trained") / "checkpoint.pt"
+    parameters = resolve({"model": {"width_min": 3}})
+    checkpoint.save(checkpoint.describe(model, parameters, NAMES, SCALE, 1, {}), path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def real_build(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a build of the real files with containment 4; read only."""
     from data_specs.parameters import resolve

@@ -19,6 +19,7 @@ from dcell_model import checkpoint, per_term_file
 from dcell_model.model import DCell
 from pipeline.annotations import read_annotations
 from pipeline.exchange import cx2, gennet, graphml
+from pipeline.network_formats import read_networks
 from pipeline.ontology import read_ontology
 from pipeline.topology import parse
 from tests.conftest import TINY
@@ -51,7 +52,7 @@ def small_per_term_file() -> bytes:
     scale = (torch.zeros(1), torch.ones(1))
     state = checkpoint.describe(model, parameters, ("score",), scale, 1, {})
     with tempfile.TemporaryDirectory() as folder:
-        per_term_file.export(state, graph, Path("model.pt"), Path(folder) / "model.npz")
+        per_term_file.export(state, Path("model.pt"), Path(folder) / "model.npz")
         return (Path(folder) / "model.npz").read_bytes()
 
 
@@ -65,12 +66,15 @@ READERS: dict[str, tuple[bytes, Callable[[Path], object]]] = {
     "gennet": (gennet.write(SMALL).encode(), read_ontology),
     "cx2": (cx2.write(SMALL).encode(), read_ontology),
     "graphml": (graphml.write(SMALL).encode(), read_ontology),
+    "networks": (b"gene_a\tgene_b\tweight\nA\tB\t0.5\nC\tA\t1\n", read_networks),
+    "indices": (b"1\t2\t0.5\n2\t1\t0.5\n", lambda path: read_networks(path, ["A", "B"])),
+    "string": (
+        b"protein1 protein2 fusion combined_score\n4.A 4.B 0 9\n4.B 4.A 1 5\n",
+        read_networks,
+    ),
     "gzip": (gzip.compress(TABLE[:2000], mtime=0), read),
     "checkpoint": (small_checkpoint(), checkpoint.load),
-    "per-term file": (
-        small_per_term_file(),
-        lambda path: per_term_file.import_(path, random_cell_graph(0, terms=2, genes=2)),
-    ),
+    "per-term file": (small_per_term_file(), per_term_file.import_),
 }
 EXAMPLES = 2500 if "DCELL_LONG" in os.environ else 150  # `make test-long`
 EDITS = st.lists(

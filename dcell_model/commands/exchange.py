@@ -14,8 +14,7 @@ def add_to(commands: Any) -> None:
         "export",
         help="write a checkpoint term by term, as an .npz without pickles",
         description="Write a checkpoint's parameters under the names of their terms.",
-        epilog="example:\n  dcell export --checkpoint runs/first/checkpoint.pt "
-        "--data data/kuzmin2018 \\\n    --out first.npz",
+        epilog="example:\n  dcell export --checkpoint runs/first/checkpoint.pt --out first.npz",
     )
     export.add_argument("--checkpoint", metavar="F", type=Path, required=True)
     export.set_defaults(run=_export)
@@ -24,33 +23,25 @@ def add_to(commands: Any) -> None:
         "import",
         help="make a checkpoint of such a file",
         description="Make a checkpoint of parameters by term; it predicts the same to the bit.",
-        epilog="example:\n  dcell import --parameters first.npz --data data/kuzmin2018 "
-        "--out model.pt",
+        epilog="example:\n  dcell import --parameters first.npz --out model.pt",
     )
     back.add_argument("--parameters", metavar="F", type=Path, required=True)
     back.set_defaults(run=_import)
     for parser in (export, back):
-        parser.add_argument("--data", metavar="DIR", type=Path, required=True,
-                            help="folder of the build that it was trained on")  # fmt: skip
         parser.add_argument("--out", metavar="F", type=Path, required=True, help="file to write")
 
 
 def _export(options: argparse.Namespace) -> None:
-    from data_specs.cell_graph import CellGraph
-    from data_specs.layout import DataLayout
     from dcell_model import checkpoint, per_term_file
 
-    graph = CellGraph.read(DataLayout(options.data).cell_graph)
     state = checkpoint.load(options.checkpoint)
-    arrays = per_term_file.export(state, graph, options.checkpoint, options.out)
-    print(f"{options.out}: {graph.num_terms:,} terms, {arrays:,} arrays")
+    arrays = per_term_file.export(state, options.checkpoint, options.out)
+    terms = checkpoint.cell_graph_of(state, options.checkpoint).num_terms
+    print(f"{options.out}: {terms:,} terms, {arrays:,} arrays")
 
 
 def _import(options: argparse.Namespace) -> None:
-    from data_specs.cell_graph import CellGraph
-    from data_specs.layout import DataLayout
     from dcell_model import checkpoint, per_term_file
 
-    graph = CellGraph.read(DataLayout(options.data).cell_graph)
-    sha256 = checkpoint.save(per_term_file.import_(options.parameters, graph), options.out)
+    sha256 = checkpoint.save(per_term_file.import_(options.parameters), options.out)
     print(f"{options.out}: a checkpoint with SHA-256 {sha256}")

@@ -4,6 +4,8 @@ An edge runs from the parent (`s`) to the child (`t`), and the one node that no 
 root. `CD_MemberList` holds all genes that a term contains, separated by spaces; cellmaps_vnn takes
 as a term's own those that no child lists. A gene that stands at a term and below it is lost that
 way, so the own genes are written once more, as the list `dcell_genes`, which is read here first.
+Genes are no nodes of it: their further names are an attribute of the network, `dcell_gene_names`,
+a list of `GENE KIND NAME`.
 """
 
 import json
@@ -15,6 +17,7 @@ from data_specs.errors import InputError
 from pipeline.topology import Topology
 
 MEMBERS, OWN, NAME, NAMESPACE = "CD_MemberList", "dcell_genes", "CD_CommunityName", "namespace"
+GENE_NAMES, KINDS = "dcell_gene_names", ("symbol", "synonym")
 PARENT = "hierarchy_parent.cx2"
 
 
@@ -44,8 +47,9 @@ def write(topology: Topology) -> str:
         nodes.append({"id": index, "v": {key: v for key, v in values.items() if v != ""}})
     edges = sorted((number[parent], number[child]) for child, parent in topology.edges)
     hcx = {"ndexSchema": "hierarchy_v0.1", "HCX::interactionNetworkName": PARENT}
+    called = [f"{gene} {kind} {name}" for name, gene, kind in topology.gene_names]
     return _network(
-        {"name": "hierarchy", **hcx},
+        {"name": "hierarchy", **hcx, **({GENE_NAMES: called} if called else {})},
         {
             "name": "string", NAME: "string", NAMESPACE: "string", MEMBERS: "string",
             OWN: "list_of_string", "HCX::isRoot": "boolean", "HCX::members": "list_of_long",
@@ -57,18 +61,25 @@ def write(topology: Topology) -> str:
 
 def write_parent(topology: Topology) -> str:
     """The genes as a network without edges: what is known here of how genes interact."""
-    genes = [{"id": index, "v": {"name": gene}} for index, gene in enumerate(topology.genes)]
-    return _network({"name": "genes"}, {"name": "string"}, genes, [])
+    symbols = topology.called("symbol")
+    genes = [
+        {"id": index, "v": {"name": gene, **({"symbol": symbols[gene]} if gene in symbols else {})}}
+        for index, gene in enumerate(topology.genes)
+    ]
+    return _network({"name": "genes"}, {"name": "string", "symbol": "string"}, genes, [])
 
 
 def _network(
-    attributes: Mapping[str, str],
+    attributes: Mapping[str, str | list[str]],
     declared: Mapping[str, str],
     nodes: Sequence[Any],
     edges: Sequence[Any],
 ) -> str:
     declarations = {
-        "networkAttributes": {key: {"d": "string"} for key in attributes},
+        "networkAttributes": {
+            key: {"d": "string" if isinstance(value, str) else "list_of_string"}
+            for key, value in attributes.items()
+        },
         "nodes": {key: {"d": kind} for key, kind in declared.items()},
         "edges": {},
     }
@@ -100,6 +111,7 @@ def read(text: str, path: Path) -> Topology:
         declared = aspects["attributeDeclarations"][0] if aspects["attributeDeclarations"] else {}
         values = {node["id"]: _values(node, declared.get("nodes", {})) for node in aspects["nodes"]}
         arrows = [(edge["id"], edge["s"], edge["t"]) for edge in aspects["edges"]]
+        called: Any = [a[GENE_NAMES] for a in aspects["networkAttributes"] if GENE_NAMES in a]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path}: not readable as CX2 ({type(error).__name__}: {str(error)[:120]}). Expected "
@@ -137,12 +149,28 @@ def read(text: str, path: Path) -> Topology:
         annotations=annotations,
         names={term_of[node]: str(own.get(NAME, "")) for node, own in values.items()},
         namespaces={term_of[node]: str(own.get(NAMESPACE, "")) for node, own in values.items()},
+        gene_names=_gene_names(called[0] if called else [], path),
     )
+
+
+def _gene_names(called: Any, path: Path) -> list[tuple[str, str, str]]:
+    rows = []
+    for text in called if isinstance(called, list) else [called]:
+        gene, _, rest = str(text).partition(" ")
+        kind, _, name = rest.partition(" ")
+        if kind not in KINDS:
+            raise InputError(
+                f"{path}: {GENE_NAMES} holds '{text}'; expected a list of 'GENE symbol NAME' and "
+                "'GENE synonym NAME'"
+            )
+        rows.append((name, gene, kind))
+    return rows
 
 
 def _aspects(text: str) -> dict[str, list[Any]]:
     """All elements by aspect; a file may hold an aspect in several fragments."""
-    aspects: dict[str, list[Any]] = {"attributeDeclarations": [], "nodes": [], "edges": []}
+    names = ("attributeDeclarations", "networkAttributes", "nodes", "edges")
+    aspects: dict[str, list[Any]] = {name: [] for name in names}
     for part in json.loads(text):
         for name, items in part.items():
             if name in aspects:

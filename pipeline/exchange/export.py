@@ -13,7 +13,7 @@ from data_specs.files import read_text, replacing
 from data_specs.layout import DataLayout
 from data_specs.tables import ROOT
 from pipeline import topology
-from pipeline.exchange import cx2, gennet, graphml, obo_gaf
+from pipeline.exchange import cellmaps_tables, cx2, gennet, graphml, obo_gaf
 from pipeline.exchange.formats import FORMATS
 from pipeline.exchange.reading import reader_of
 from pipeline.ontology import read_ontology
@@ -32,29 +32,39 @@ WRITERS: dict[str, Callable[[Topology], str]] = {
 }
 
 
-def export(source: Path, kind: str, out: Path) -> list[Path]:
+def export(source: Path, kind: str, out: Path, phenotype: str | None = None) -> list[Path]:
     """Write a hierarchy as a folder of files.
 
     Args:
         source: folder of a build, or a hierarchy file with annotations of its own.
         kind: one of `FORMATS`.
         out: folder to write, new or empty.
+        phenotype: with `cx2` and a build, its genotypes with this phenotype are written, too, as
+            `cellmaps_tables` says; default: none are.
 
     Returns:
         The files.
 
     Raises:
         InputError: a source that has no hierarchy with annotations, an id that the format cannot
-            hold, or a folder with something in it.
+            hold, a folder with something in it, or genotypes that cannot be written.
     """
+    if phenotype is not None and (kind != "cx2" or not source.is_dir()):
+        raise InputError(
+            f"{source}: genotypes are written with the hierarchy of a build as cx2 only; give the "
+            "folder of a build and --format cx2, or leave --genotypes away"
+        )
     if out.exists() and (out.is_file() or any(out.iterdir())):
         raise InputError(f"{out}: exists; name a new or empty folder")
-    texts = render(load(source), kind)
+    hierarchy = load(source)
+    texts = render(hierarchy, kind)
     with replacing(out) as folder:
         folder.mkdir()
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8", newline="")
-    return [out / name for name in texts]
+        if phenotype is not None:
+            cellmaps_tables.write_genotypes(DataLayout(source), hierarchy.genes, phenotype, folder)
+    return [out / name for name in (*texts, *(cellmaps_tables.FILES if phenotype else ()))]
 
 
 def load(source: Path) -> Topology:
@@ -89,6 +99,7 @@ def of_cell_graph(graph: CellGraph, namespaces: dict[str, str] | None = None) ->
         ((terms[term], genes[gene]) for term, gene in graph.annotations),
         dict(zip(terms, graph.term_names, strict=True)),
         namespaces,
+        graph.gene_names,
     )
 
 
@@ -114,6 +125,7 @@ def _rooted(hierarchy: Topology) -> Topology:
         hierarchy.annotations,
         {**hierarchy.names, ROOT: "root"},
         hierarchy.namespaces,
+        hierarchy.gene_names,
     )
 
 
@@ -134,6 +146,14 @@ def _refuse_odd_ids(hierarchy: Topology, kind: str) -> None:
                 f"term '{term}': the name {name!r} cannot be exported: it holds a control "
                 "character. Mend it in the source."
             )
+    if "gene names" in FORMATS[kind].keeps:
+        for name, gene, _ in hierarchy.gene_names:
+            if "|" in name or name != name.strip() or _unprintable(name):
+                raise InputError(
+                    f"gene '{gene}': the name {name!r} cannot be exported as {kind}: it holds a "
+                    "'|', which separates names, a control character, or white space at an end. "
+                    "Mend it in the source."
+                )
 
 
 def _unprintable(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-FIELDS = ("terms", "edges", "annotations", "names", "namespaces")
+FIELDS = ("terms", "edges", "annotations", "names", "namespaces", "gene names")
 _STRUCTURE = ("terms", "edges", "annotations")
 
 

@@ -1,7 +1,7 @@
 """GraphML, for Cytoscape, Gephi, igraph and networkx: terms and genes are nodes of one graph.
 
 Edges run from the child to its parent (`kind` is `is_child_of`) and from a gene to its term
-(`has_annotation`).
+(`has_annotation`). A gene has its `symbol` and its `synonyms`, several as `A|B`.
 """
 
 import warnings
@@ -14,6 +14,7 @@ from data_specs.errors import InputError
 from pipeline.topology import Topology
 
 CHILD_OF, ANNOTATED = "is_child_of", "has_annotation"
+GENE_NAMES = {"symbol": "symbol", "synonyms": "synonym"}  # attributes, and kinds of names
 
 
 def is_graphml(text: str) -> bool:
@@ -37,7 +38,10 @@ def write(topology: Topology) -> str:
     for term in topology.terms:
         own = {"name": topology.names.get(term), "namespace": topology.namespaces.get(term)}
         graph.add_node(term, kind="term", **{key: v for key, v in own.items() if v})
-    graph.add_nodes_from(topology.genes, kind="gene")
+    called = {key: topology.called(kind) for key, kind in GENE_NAMES.items()}
+    for gene in topology.genes:
+        names = {key: own[gene] for key, own in called.items() if gene in own}
+        graph.add_node(gene, kind="gene", **names)
     graph.add_edges_from(topology.edges, kind=CHILD_OF)
     graph.add_edges_from(((gene, term) for term, gene in topology.annotations), kind=ANNOTATED)
     return "\n".join([*nx.generate_graphml(graph), ""])
@@ -83,4 +87,11 @@ def read(text: str, path: Path) -> Topology:
         annotations,
         names={term: str(graph.nodes[term].get("name", "")) for term in terms},
         namespaces={term: str(graph.nodes[term].get("namespace", "")) for term in terms},
+        gene_names=(
+            (name.strip(), node, kind)
+            for node, its in kinds.items()
+            if its == "gene"
+            for key, kind in GENE_NAMES.items()
+            for name in str(graph.nodes[node].get(key, "")).split("|")
+        ),
     )

@@ -28,14 +28,18 @@ def write_obo(topology: Topology) -> str:
 def write_gaf(topology: Topology) -> str:
     """One line a (term, gene) pair, GAF 2.1, sorted.
 
-    The gene stands as id, symbol and synonym, so that any choice of columns finds it. What the
-    hierarchy no longer knows has the value that says so, or that passes every filter: evidence
-    `IEA` (a pair may have been moved up by pruning), the date 1970-01-01, the taxon `unidentified`.
+    The gene's id is in column 2, and in column 11 before its synonyms; the symbol in column 3 is
+    the id where no other is known. What the hierarchy no longer knows has the value that says so,
+    or that passes every filter: evidence `IEA` (a pair may have been moved up by pruning), the date
+    1970-01-01, the taxon `unidentified`.
     """
     lines = ["!gaf-version: 2.1"]
+    symbols, synonyms = topology.called("symbol"), topology.called("synonym")
     for term, gene in topology.annotations:
         aspect = ASPECTS.get(topology.namespaces.get(term, ""), "P")
-        columns = ["DCELL", gene, gene, "", term, "DCELL:export", "IEA", "", aspect, "", gene,
+        called = "|".join([gene, synonyms[gene]] if gene in synonyms else [gene])
+        symbol = symbols.get(gene, gene)
+        columns = ["DCELL", gene, symbol, "", term, "DCELL:export", "IEA", "", aspect, "", called,
                    "gene", "taxon:32644", "19700101", "DCELL", "", ""]  # fmt: skip
         lines.append("\t".join(columns))
     return "\n".join([*lines, ""])

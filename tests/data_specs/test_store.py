@@ -2,24 +2,20 @@
 
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
-import time
 from pathlib import Path
-from typing import Any
 
 import lmdb
-import numpy as np
 import pytest
 
 from data_specs.errors import ArtefactError
-from data_specs.files import replacing
 from data_specs.store import StoreReader
 from data_specs.store_manifest import DATA, MANIFEST, block_key
 from dcell_model.dataset import MutantStateDataset
 from tests.hierarchies import random_cell_graph
 from tests.pipeline.test_store import genotypes, write
+from tests.replacement import read_while_replaced
 
 GRAPH = random_cell_graph(3)
 
@@ -121,34 +117,7 @@ def test_manifest_is_json_with_its_digest_last(store: Path) -> None:
     assert manifest["samples"] == 40
 
 
-def read_for_a_while(folder: Path, kinds: list[str], stop: Any, results: Any) -> None:
-    seen = [0, 0]
-    while not stop.is_set():
-        seen[kinds.index(content(folder))] += 1
-    results.put(seen)
-
-
 def test_eight_readers_while_builds_replace_the_store(store: Path, tmp_path: Path) -> None:
     other = write(GRAPH, genotypes(GRAPH, 30, seed=9), tmp_path / "other", 3, block_bytes=900)
-    target = tmp_path / "target"
-    shutil.copytree(store, target)
-    kinds = [content(store), content(other)]
-    spawn = multiprocessing.get_context("fork")
-    stop, results = spawn.Event(), spawn.SimpleQueue()
-    readers = [
-        spawn.Process(target=read_for_a_while, args=(target, kinds, stop, results))
-        for _ in range(8)
-    ]
-    for reader in readers:
-        reader.start()
-    for turn in range(60):
-        with replacing(target) as partial:
-            shutil.copytree((other, store)[turn % 2], partial)
-        time.sleep(0.01)
-    stop.set()
-    for reader in readers:
-        reader.join(timeout=30)
-    assert [reader.exitcode for reader in readers] == [0] * 8
-    seen = np.sum([results.get() for _ in readers], axis=0)
-    assert (seen > 0).all(), seen
+    read_while_replaced(content, [store, other], tmp_path / "target", readers=8, turns=60)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "target"]

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import DataLayout
 from data_specs.parameters import Baselines, resolve
+from data_specs.tables import EXCLUDED, PARTS, TEST, TRAIN, VAL
 from dcell_model.baselines import fit_baselines, multi_hot, read_predictions, read_samples, run
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.scores import part_scores, scores
@@ -32,25 +33,25 @@ def draw(
         (np.ones(genes.size, np.float32), genes.reshape(-1).astype(np.int32), offsets),
         shape=(samples, GENES),
     )
-    parts = random.choice(["train", "val", "test", "excluded"], samples, p=[0.7, 0.1, 0.15, 0.05])
+    parts = random.choice(len(PARTS), samples, p=[0.7, 0.1, 0.15, 0.05])
     return genotypes, genes, parts, random
 
 
 def pearson(predictions: np.ndarray, targets: np.ndarray, parts: np.ndarray) -> float:
-    test = parts == "test"
+    test = parts == TEST
     return scores(predictions[test, 0], targets[test])["pearson"] or 0.0
 
 
 def test_without_validation_part() -> None:
     genotypes, genes, parts, _ = draw(60)
-    parts[parts == "val"] = "train"
+    parts[parts == VAL] = TRAIN
     fitted = fit_baselines(genotypes, genes[:, 0].astype(float), parts, QUICK)
     assert all(np.isfinite(baseline.predictions).all() for baseline in fitted.values())
 
 
 def test_nothing_to_learn_from() -> None:
     genotypes, genes, parts, _ = draw(60)
-    targets = np.stack([genes[:, 0], np.where(parts == "train", np.nan, 1.0)], axis=1)
+    targets = np.stack([genes[:, 0], np.where(parts == TRAIN, np.nan, 1.0)], axis=1)
     with pytest.raises(InputError, match=r"phenotype 2 of 2 .* training part"):
         fit_baselines(genotypes, targets, parts, QUICK)
 
@@ -67,7 +68,7 @@ def test_additive_truth() -> None:
     fitted = fit_baselines(genotypes, targets, parts, QUICK)
     assert pearson(fitted["ridge"].predictions, targets, parts) > 0.99
     assert fitted["ridge"].chosen["alpha"] == min(QUICK.ridge_alphas)
-    mean = targets[parts == "train"].mean()
+    mean = targets[parts == TRAIN].mean()
     np.testing.assert_allclose(fitted["mean"].predictions, mean)
 
 
@@ -90,7 +91,7 @@ def test_product_of_two_genes_needs_the_network() -> None:
 def test_held_out_targets_change_no_prediction() -> None:
     genotypes, genes, parts, random = draw(300)
     targets = random.normal(size=GENES)[genes].sum(axis=1)
-    held_out = np.isin(parts, ["test", "excluded"])
+    held_out = np.isin(parts, [TEST, EXCLUDED])
     before = fit_baselines(genotypes, targets, parts, QUICK)
     for other in (np.where(held_out, 99.0, targets), np.where(held_out, np.nan, targets)):
         after = fit_baselines(genotypes, other, parts, QUICK)
@@ -144,7 +145,7 @@ def test_run(tiny_build: Path, tmp_path: Path) -> None:
     assert written["ridge"]["alpha"] in parameters.baselines.ridge_alphas
     assert all("val" in scored and "seconds" in scored for scored in written.values())
     dataset, targets, parts = read_samples(DataLayout(tiny_build), parameters)
-    used = np.flatnonzero(parts != "excluded")
+    used = np.flatnonzero(parts != EXCLUDED)
     found = read_predictions(tmp_path / "baselines.json", used, dataset.phenotypes)
     for name, predicted in found.items():
         assert part_scores(predicted, targets[used], parts[used], dataset.phenotypes).items() <= (

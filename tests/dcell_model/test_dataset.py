@@ -1,11 +1,7 @@
 """Reading samples: views, batches, loaders, worker processes."""
 
-import multiprocessing
 import pickle
-import shutil
-import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +10,10 @@ from torch.utils.data import DataLoader, RandomSampler
 
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
-from data_specs.files import replacing
 from dcell_model.dataset import MutantStateBatch, MutantStateDataset, encode_genotypes
 from tests.hierarchies import random_cell_graph
 from tests.pipeline.test_store import genotypes, write
+from tests.replacement import read_while_replaced
 
 
 @pytest.fixture(scope="module", params=[("delta", 1), ("dense", 1), ("delta", 7)])
@@ -115,13 +111,11 @@ def test_cell_graph_beside_the_store_is_found(dataset: MutantStateDataset) -> No
     assert dataset.graph.fingerprint == CellGraph.read(beside).fingerprint
 
 
-def read_builds(store: Path, kinds: list[str], stop: Any, results: Any) -> None:
-    seen = [0, 0]
-    while not stop.is_set():
-        dataset = MutantStateDataset(store)
-        seen[kinds.index(dataset.graph.fingerprint)] += 1
-        assert len(dataset.batch(range(len(dataset)))) == 30
-    results.put(seen)
+def fingerprint_of(build: Path) -> str:
+    """Of the cell graph and the store of one build: they are refused if they do not fit."""
+    dataset = MutantStateDataset(build / "store")
+    assert len(dataset.batch(range(len(dataset)))) == 30
+    return dataset.graph.fingerprint
 
 
 def test_readers_while_whole_builds_are_replaced(tmp_path: Path) -> None:
@@ -133,22 +127,4 @@ def test_readers_while_whole_builds_are_replaced(tmp_path: Path) -> None:
         builds[-1].mkdir()
         graph.write(builds[-1] / "cell_graph")
         write(graph, genotypes(graph, 30), builds[-1] / "store")
-    kinds = [CellGraph.read(build / "cell_graph").fingerprint for build in builds]
-    target = tmp_path / "target"
-    shutil.copytree(builds[0], target)
-    fork = multiprocessing.get_context("fork")
-    stop, results = fork.Event(), fork.SimpleQueue()
-    given = (target / "store", kinds, stop, results)
-    readers = [fork.Process(target=read_builds, args=given) for _ in range(4)]
-    for reader in readers:
-        reader.start()
-    for turn in range(150):
-        with replacing(target) as partial:
-            shutil.copytree(builds[(turn + 1) % 2], partial)
-        time.sleep(0.01)
-    stop.set()
-    for reader in readers:
-        reader.join(timeout=30)
-    assert [reader.exitcode for reader in readers] == [0] * 4
-    seen = np.sum([results.get() for _ in readers], axis=0)
-    assert (seen > 0).all(), seen
+    read_while_replaced(fingerprint_of, builds, tmp_path / "target", readers=4, turns=150)

@@ -8,6 +8,7 @@ import pytest
 import scipy.stats
 import torch
 
+from data_specs.tables import EXCLUDED, TEST, TRAIN
 from dcell_model.scores import part_scores, r_squared, scores
 
 
@@ -70,7 +71,7 @@ def test_tensors_and_single_precision() -> None:
 
 
 def test_parts() -> None:
-    parts = np.array(["train", "test", "excluded", "test", "train", "test"])
+    parts = np.array([TRAIN, TEST, EXCLUDED, TEST, TRAIN, TEST])
     targets = np.arange(12.0).reshape(6, 2)
     predictions = targets + np.array([[0, 0], [1, 0], [9, 9], [1, 0], [0, 0], [1, 0]])
     found = part_scores(predictions, targets, parts, ["a", "b"])

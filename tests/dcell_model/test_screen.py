@@ -2,49 +2,24 @@
 
 import itertools
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
-import torch
 
-from data_specs.cell_graph import CellGraph
-from data_specs.parameters import resolve
 from dcell_model import checkpoint, screen
 from dcell_model.cli import main
-from dcell_model.dataset import encode_genotypes
-from dcell_model.engines.reference import outputs_and_heads
-from dcell_model.model import DCell
 from dcell_model.screen_engine import ScreenEngine
 from dcell_model.trained import Trained
 from tests.hierarchies import random_cell_graph
+from tests.trained_models import NAMES, SCALE, expected_of, trained_model
 
 VARIANTS = [
     {}, {"norm_order": "norm_act"}, {"norm": "layer", "activation": "gelu"}, {"norm": "none"},
     {"layers": 2}, {"gene_input": "disruption", "gene_embedding": 3, "activation": "relu"},
 ]  # fmt: skip
-NAMES = ("fitness", "size")
-SCALE = (torch.tensor([0.8, -2.0]), torch.tensor([0.3, 1.7]))
-
-
-def trained_model(graph: CellGraph, dtype: torch.dtype = torch.float64, **config: object) -> DCell:
-    """A model with running statistics that are not those of a new one."""
-    torch.manual_seed(0)
-    model_config = resolve({"model": {"width_min": 3, **config}}).model
-    model = DCell(graph, model_config, phenotypes=2, engine="reference").to(dtype)
-    genotypes = np.random.default_rng(0).integers(0, graph.num_genes, (20, 3)).tolist()
-    for _ in range(3):
-        model(encode_genotypes(graph, [sorted(set(own)) for own in genotypes]))
-    return model.eval()
-
-
-def expected_of(model: DCell, genotypes: list[list[int]]) -> np.ndarray:
-    with torch.no_grad():
-        _, heads = outputs_and_heads(model, encode_genotypes(model.graph, genotypes))
-    return (heads[0].double() * SCALE[1].double() + SCALE[0].double()).numpy()
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -66,26 +41,15 @@ def test_all_orders_equal_the_reference(seed: int, variant: dict[str, object]) -
         np.testing.assert_allclose(found, expected[few], rtol=1e-9, atol=1e-12)
 
 
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory, tiny_build: Path) -> Path:
-    """Checkpoint of a float32 model on the tiny build."""
-    graph = CellGraph.read(tiny_build / "cell_graph")
-    parameters = resolve({"model": {"width_min": 3}})
-    model = trained_model(graph, torch.float32)
-    path = tmp_path_factory.mktemp("run") / "checkpoint.pt"
-    checkpoint.save(checkpoint.describe(model, parameters, NAMES, SCALE, 1, {}), path)
-    return path
-
-
-def run_screen(saved: Path, out: Path, *more: str) -> None:
-    main(["screen", "--checkpoint", str(saved), "--out", str(out), *more])
+def run_screen(tiny_checkpoint: Path, out: Path, *more: str) -> None:
+    main(["screen", "--checkpoint", str(tiny_checkpoint), "--out", str(out), *more])
 
 
 @pytest.mark.parametrize("order", [2, 3])
-def test_screen_equals_the_reference(saved: Path, tmp_path: Path, order: int) -> None:
-    run_screen(saved, tmp_path / "s", "--order", str(order), "--part-rows", "7")
+def test_screen_equals_the_reference(tiny_checkpoint: Path, tmp_path: Path, order: int) -> None:
+    run_screen(tiny_checkpoint, tmp_path / "s", "--order", str(order), "--part-rows", "7")
     table = pq.read_table(tmp_path / "s" / "genotypes.parquet").to_pydict()
-    model = checkpoint.restore(checkpoint.load(saved), None, saved)
+    model = checkpoint.restore(checkpoint.load(tiny_checkpoint), None, tiny_checkpoint)
     ids = list(model.graph.gene_ids)
     rows = [list(own) for own in itertools.combinations(range(len(ids)), order)]
     for n in range(order):
@@ -117,10 +81,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_stopped_and_started_again(
-    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = ("--order", "3", "--part-rows", "5")
-    run_screen(saved, tmp_path / "whole", *settings)
+    run_screen(tiny_checkpoint, tmp_path / "whole", *settings)
     plain, calls = screen.Screen.part, []
 
     def killed(*arguments: object) -> object:
@@ -131,34 +95,34 @@ def test_stopped_and_started_again(
 
     monkeypatch.setattr(screen.Screen, "part", killed)
     with pytest.raises(SystemExit):
-        run_screen(saved, tmp_path / "s", *settings)
+        run_screen(tiny_checkpoint, tmp_path / "s", *settings)
     before = contents(tmp_path / "s")
     assert len(before) == 3 + 1
     monkeypatch.setattr(screen.Screen, "part", plain)
-    run_screen(saved, tmp_path / "s", *settings)
+    run_screen(tiny_checkpoint, tmp_path / "s", *settings)
     after = contents(tmp_path / "s")
     assert after == contents(tmp_path / "whole")
     assert before.items() <= after.items()
 
 
 def test_another_screen_is_not_continued(
-    saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_screen(saved, tmp_path / "s", "--order", "2")
+    run_screen(tiny_checkpoint, tmp_path / "s", "--order", "2")
     with pytest.raises(SystemExit):
-        run_screen(saved, tmp_path / "s", "--order", "3")
+        run_screen(tiny_checkpoint, tmp_path / "s", "--order", "3")
     assert "holds a screen with order=2, now it is 3" in capsys.readouterr().err
 
 
-def test_threshold_and_top(saved: Path, tmp_path: Path) -> None:
-    run_screen(saved, tmp_path / "all", "--order", "2", "--top", "4", "--part-rows", "6")
+def test_threshold_and_top(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    run_screen(tiny_checkpoint, tmp_path / "all", "--order", "2", "--top", "4", "--part-rows", "6")
     values = np.abs(pq.read_table(tmp_path / "all" / "genotypes.parquet")["interaction"])
     limit = float(np.sort(values)[-6])
     top = pq.read_table(tmp_path / "all" / "top.parquet")
     assert np.abs(top["interaction"].to_numpy()).tolist() == np.sort(values)[::-1][:4].tolist()
     assert top["name_1"].to_pylist() == [f"N{gene}" for gene in top["gene_1"].to_pylist()]
     more = ("--order", "2", "--part-rows", "6", "--threshold", repr(limit), "--top", "4")
-    run_screen(saved, tmp_path / "some", *more)
+    run_screen(tiny_checkpoint, tmp_path / "some", *more)
     kept = pq.read_table(tmp_path / "some" / "genotypes.parquet")
     assert (np.abs(kept["interaction"]) >= limit - 1e-9).all()
     assert kept.num_rows in (5, 6)  # in float32 the least may be below the limit
@@ -166,11 +130,11 @@ def test_threshold_and_top(saved: Path, tmp_path: Path) -> None:
 
 
 def test_around_genes_by_name(
-    saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "genes.txt").write_text("YAL003W NYAL004W\nYAL006W\nnobody\n")
     run_screen(
-        saved, tmp_path / "s", "--order", "3", "--with", "YAL001C|YAL002W", "NYAL003W",
+        tiny_checkpoint, tmp_path / "s", "--order", "3", "--with", "YAL001C|YAL002W", "NYAL003W",
         "--genes", str(tmp_path / "genes.txt"), "--phenotype", "size", "--score", "additive",
     )  # fmt: skip
     table = pq.read_table(tmp_path / "s" / "genotypes.parquet")
@@ -197,24 +161,24 @@ def test_around_genes_by_name(
     ],
 )
 def test_what_is_refused(
-    saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str],
+    tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str],
     message: str,
 ) -> None:  # fmt: skip
     with pytest.raises(SystemExit):
-        run_screen(saved, tmp_path / "s", *arguments)
+        run_screen(tiny_checkpoint, tmp_path / "s", *arguments)
     assert message in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
 
 
-def test_predict_equals_screen(saved: Path, tmp_path: Path) -> None:
-    run_screen(saved, tmp_path / "s", "--order", "2")
+def test_predict_equals_screen(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    run_screen(tiny_checkpoint, tmp_path / "s", "--order", "2")
     screened = pq.read_table(tmp_path / "s" / "genotypes.parquet")
     pairs = zip(screened["gene_1"].to_pylist(), screened["gene_2"].to_pylist(), strict=True)
     (tmp_path / "g.txt").write_text("\n".join("|".join(pair) for pair in pairs))
     for suffix in ("parquet", "csv", "tsv"):
         out = tmp_path / f"p.{suffix}"
-        main(["predict", "--checkpoint", str(saved), "--genotypes", str(tmp_path / "g.txt"),
-              "--out", str(out)])  # fmt: skip
+        given = ("--checkpoint", str(tiny_checkpoint), "--genotypes", str(tmp_path / "g.txt"))
+        main(["predict", *given, "--out", str(out)])
         delimiter = pa_csv.ParseOptions(delimiter="\t" if suffix == "tsv" else ",")
         table = (
             pq.read_table(out)
@@ -225,55 +189,3 @@ def test_predict_equals_screen(saved: Path, tmp_path: Path) -> None:
             "genotype", "given", "genes", "known", "unknown", "fitness_predicted", "size_predicted",
         ]  # fmt: skip
         np.testing.assert_allclose(table["fitness_predicted"], screened["prediction"], rtol=1e-5)
-
-
-def test_subsystems(saved: Path, tmp_path: Path) -> None:
-    model = checkpoint.restore(checkpoint.load(saved), None, saved)
-    ids, names = model.graph.gene_ids, ["wild type", ids_of(model)[0], "|".join(ids_of(model)[:3])]
-    (tmp_path / "g.csv").write_text("genes\n\n" + names[1] + "\n" + names[2] + "\n")
-    out = tmp_path / "p.parquet"
-    main(["predict", "--checkpoint", str(saved), "--genotypes", f"{names[1]};{names[2]}",
-          "--subsystems", "--out", str(out)])  # fmt: skip
-    states = pq.read_table(tmp_path / "p.subsystems.parquet").to_pylist()
-    genotypes: list[list[int]] = [[], [0], [0, 1, 2]]
-    assert [ids[g] for g in genotypes[2]] == names[2].split("|")
-    with torch.no_grad():
-        outputs, heads = outputs_and_heads(model, encode_genotypes(model.graph, genotypes))
-    given = {(own["genotype"], own["term"]): own for own in states}
-    for term, term_id in enumerate(model.graph.term_ids):
-        head = heads[term].double() * SCALE[1].double() + SCALE[0].double()
-        assert given[None, term_id]["fitness_predicted"] == pytest.approx(float(head[0, 0]))
-        for row in (0, 1):
-            away = float((outputs[term][row + 1] - outputs[term][0]).square().mean().sqrt())
-            own = given.get((row, term_id))
-            if own is None:  # not reached: exactly the wild type
-                assert away == 0
-                continue
-            assert own["state_change"] == pytest.approx(away, abs=1e-5)
-            assert own["size_predicted"] == pytest.approx(float(head[row + 1, 1]), abs=1e-5)
-            change = float(head[row + 1, 1] - head[0, 1])
-            assert own["size_change"] == pytest.approx(change, abs=1e-5)
-            assert own["stratum"] == model.graph.strata[term]
-
-
-def ids_of(model: DCell) -> list[str]:
-    return list(model.graph.gene_ids)
-
-
-def test_on_the_terminal(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["predict", "--checkpoint", str(saved), "--subsystems", "--genotypes",
-          "NYAL001C,YAL002W; nyal003w|YAL0O5C"])  # fmt: skip
-    captured = capsys.readouterr()
-    assert "YAL001C YAL002W" in captured.out
-    assert "subsystems reached" in captured.out
-    assert "YAL0O5C is no name of a gene here; near: YAL005C" in captured.err
-    assert max(map(len, captured.out.splitlines())) <= 80
-
-
-def test_a_checkpoint_is_all_that_is_needed(saved: Path, tmp_path: Path) -> None:
-    shutil.copy(saved, tmp_path / "moved.pt")
-    main(["predict", "--checkpoint", str(tmp_path / "moved.pt"), "--genotypes", "YAL001C",
-          "--out", str(tmp_path / "p.csv")])  # fmt: skip
-    with pytest.raises(SystemExit):
-        main(["predict", "--checkpoint", str(tmp_path / "moved.pt"), "--genotypes", "YAL001C",
-              "--out", str(tmp_path / "p.xlsx")])  # fmt: skip

@@ -1,11 +1,7 @@
 """Training: it learns, it resumes exactly, it refuses what does not fit."""
 
-import dataclasses
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +16,7 @@ from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters, resolve
 from dcell_model import checkpoint, cli, train
 from dcell_model.dataset import MutantStateBatch, MutantStateDataset
-from tests.conftest import CHECKOUT
+from tests.two_processes import train_on_two
 
 
 def settings(**changes: Any) -> Parameters:
@@ -274,18 +270,7 @@ def test_two_processes_train_as_one_with_batches_twice_as_large(
     # 34 training samples: the last batch has two, one for each process.
     two = settings(epochs=4, batch_size=8, engine=engine, checkpoint_steps=1)
     one = settings(epochs=4, batch_size=16, engine=engine)
-    (tmp_path / "params.json").write_text(json.dumps({
-        "model": dataclasses.asdict(two.model), "train": dataclasses.asdict(two.train),
-    }))  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-         "-m", "dcell_model.train", "--data", str(tiny_build), "--out", str(tmp_path / "two"),
-         "--params", str(tmp_path / "params.json")],
-        cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=240,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    record = json.loads((tmp_path / "two" / "train.json").read_text())
+    record = train_on_two(tiny_build, tmp_path / "two", two)
     expected = train.run(tiny_build, tmp_path / "one", one)
     assert len(record["history"]) == 4
     for key in ("train_loss", "val_loss", "val_pearson", "lr"):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from data_specs.store import StoreReader
 from pipeline import cli
 from tests.conftest import TINY
 
@@ -38,6 +39,29 @@ def test_build_verify_show(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     shown = run(capsys, "show", out, "--genotype", "YAL001C|YAL002W")
     assert "GO:0000003 export" in shown
     assert max(len(line) for line in shown.splitlines() if "input" not in line) <= 100
+
+
+def test_show_takes_any_name(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Systematic, standard, synonym, in any case; a gene that is named twice is deleted once."""
+    text = (TINY / "tiny.gaf").read_text().replace("alias of ", "alias-of-")
+    (tmp_path / "tiny.gaf").write_text(text)
+    given = [str(tmp_path / "tiny.gaf") if part.endswith(".gaf") else part for part in BUILD]
+    out = str(tmp_path / "build")
+    run(capsys, *given, "--out", out)
+    for genotype in ("YAL001C|YAL002W", "NYAL001C, nyal002w", "alias-of-YAL001C YAL002W YAL001C"):
+        shown = run(capsys, "show", out, "--genotype", genotype)
+        assert "deleting YAL001C (NYAL001C), YAL002W (NYAL002W) changes" in shown
+        assert "GO:0000003 export" in shown
+
+
+def test_show_knows_genes_without_annotation(
+    capsys: pytest.CaptureFixture[str], tiny_build: Path
+) -> None:
+    other = StoreReader(tiny_build / "store").meta.other_genes[0]
+    shown = run(capsys, "show", str(tiny_build), "--genotype", other.lower())
+    assert f"deleting {other} (N{other}) changes 0 rows" in shown
+    assert f"near: {other}" in fail(capsys, "show", str(tiny_build), "--genotype", f"{other}X")
+    assert "names no gene" in fail(capsys, "show", str(tiny_build), "--genotype", " ")
 
 
 def test_show_names_near_genes(capsys: pytest.CaptureFixture[str], tiny_build: Path) -> None:

@@ -1,12 +1,15 @@
 """The stage `networks`: each edge once, on the genes of the store, and nothing lost uncounted."""
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from data_specs.errors import ArtefactError, InputError
 from data_specs.gene_networks import read_networks
@@ -14,6 +17,7 @@ from data_specs.layout import DataLayout
 from data_specs.parameters import Networks, resolve
 from dcell_model.dataset import MutantStateDataset
 from pipeline.build import build
+from pipeline.network_formats import read_networks as read_string
 from pipeline.networks import clean, name_of
 from pipeline.verify import verify
 from tests.conftest import tiny_parameters
@@ -53,10 +57,15 @@ def test_every_row_is_counted() -> None:
 @pytest.mark.parametrize(
     ("path", "name"),
     [("a/string-v9.1_yeast_fusion_adjacency.txt.gz", "string-v9.1_yeast_fusion"),
-     ("complexes.tsv", "complexes"), ("x.parquet", "x")],
+     ("complexes.tsv", "complexes"), ("x.parquet", "x"),
+     ("4932.protein.links.v12.0.txt.gz", "4932.v12.0"),
+     ("4932.protein.links.full.v12.0.txt", "4932.v12.0"),
+     ("4932.protein.physical.links.v12.0.txt", "4932.physical.v12.0"),
+     ("4932.protein.linkss.txt", "4932.protein.linkss")],
 )  # fmt: skip
 def test_names(path: str, name: str) -> None:
     assert name_of(Path(path)) == name
+    assert name_of(Path(path), "fusion") == f"{name}.fusion"
 
 
 def built(tmp_path: Path, **files: str) -> DataLayout:
@@ -89,6 +98,49 @@ def test_a_build_with_networks(tmp_path: Path) -> None:
         read_networks(layout, genes)
 
 
+def test_a_build_with_channels_of_string(tmp_path: Path) -> None:
+    links = ["4932.YAL001C 4932.YAL002W 700 0 710", "4932.YAL002W 4932.YAL001C 700 0 710",
+             "4932.YAL001C 4932.YZZ999C 0 300 300", "4932.YZZ999C 4932.YAL001C 0 300 300",
+             "4932.YAL003W 4932.YAL003W 900 900 900"]  # fmt: skip
+    header = "protein1 protein2 coexpression database combined_score"
+    layout = built(tmp_path, string="\n".join([header, *links, ""]))
+    ledger = json.loads(layout.ledger.read_text())["networks"]
+    assert ledger["string.coexpression"] == {
+        "rows": 5, "dropped": {"self": 1, "unknown_gene": 2, "weight": 0}, "merged": 1,
+        "edges": 1, "genes": 2,
+    }  # fmt: skip
+    assert ledger["string.database"]["dropped"] == {"self": 1, "unknown_gene": 2, "weight": 2}
+    genes = MutantStateDataset(layout.store).gene_ids
+    networks = read_networks(layout, genes, ["string.coexpression"])
+    assert networks.weights["string.coexpression"].tolist() == [np.float32(0.7)]
+    assert all(check.passed for check in verify(layout))
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from("ABCDX"), st.sampled_from("ABCDX")), st.integers(0, 1000)
+    )
+)
+@settings(max_examples=40, deadline=None)
+def test_both_directions_are_one_edge(scores: dict[tuple[str, str], int]) -> None:
+    """A file that lists each pair twice, as STRING's do, gives what one of both would."""
+    pairs = {pair: score for pair, score in scores.items() if pair <= pair[::-1]}
+    rows = [(f"4.{a}", f"4.{b}", score) for (a, b), score in pairs.items()]
+    twice = rows + [(b, a, score) for a, b, score in rows]
+
+    def read(lines: list[tuple[str, str, int]]) -> tuple[pl.DataFrame, dict[str, Any]]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "links.txt"
+            texts = ["protein1 protein2 combined_score", *(" ".join(map(str, r)) for r in lines)]
+            path.write_text("\n".join(texts) + "\n")
+            return clean(read_string(path)[""], GENES, Networks())
+
+    (once, single), (table, account) = read(rows), read(twice)
+    assert table.equals(once)
+    assert account["merged"] == account["edges"] == single["edges"]
+    assert account["dropped"] == {name: 2 * n for name, n in single["dropped"].items()}
+
+
 def test_a_build_without(tiny_build: Path) -> None:
     with pytest.raises(InputError, match=r"no networks; build the data with sources\.networks"):
         read_networks(DataLayout(tiny_build), ["A"])
@@ -111,12 +163,13 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.real
 def test_string_channels(real_data: Path, real_build: Path, tmp_path: Path) -> None:
     """Indices count from 1: then genes of one complex or pathway are linked."""
-    from pipeline.network_formats import read_gene_list, read_network
+    from pipeline.network_formats import read_gene_list, read_networks
 
     folder = real_data / "networks"
     genes = read_gene_list(folder / "string-v9.1_yeast_genes.txt.gz")
     assert len(genes) == 6400
-    edges = read_network(folder / "string-v9.1_yeast_database_adjacency.txt.gz", genes)
+    path = folder / "string-v9.1_yeast_database_adjacency.txt.gz"
+    (edges,) = read_networks(path, genes).values()
     weight = {(a, b): w for a, b, w in edges.iter_rows()}
     for pair in (("YER012W", "YPR103W"), ("YDL140C", "YOR151C"), ("YBL084C", "YKL022C")):
         assert weight[pair] == weight[pair[::-1]] > 0.9  # proteasome, RNA polymerase II, APC

@@ -103,6 +103,13 @@ def test_what_does_not_fit_is_named(nodes: object, edges: object, message: str) 
         read(text, PATH)
 
 
+@pytest.mark.parametrize("named", ["x", ["x alias y"], [3], {"x": "y"}])
+def test_names_of_genes_that_do_not_fit(named: object) -> None:
+    text = json.dumps([{"CXVersion": "2.0"}, {"networkAttributes": [{"dcell_gene_names": named}]}])
+    with pytest.raises(InputError, match=r"dcell_gene_names holds .*; expected a list of 'GENE"):
+        read(text, PATH)
+
+
 # cellmaps_vnn's reader on an export, in a process of its own: its imports warn.
 READER = """
 import json, sys, types

@@ -29,6 +29,9 @@ NAMES = st.text(
 ).filter(lambda name: name == name.strip())
 
 
+KINDS = st.sampled_from(["symbol", "synonym"])
+
+
 @st.composite
 def hierarchies(draw: st.DrawFn) -> Topology:
     """Random hierarchies under the virtual root, with names and namespaces."""
@@ -39,6 +42,16 @@ def hierarchies(draw: st.DrawFn) -> Topology:
         term_ids=[ROOT, *graph.term_ids[1:]],
         term_names=["root", *(draw(NAMES) for _ in range(terms - 1))],
     )
+    called = draw(
+        st.lists(st.tuples(NAMES, st.sampled_from(graph.gene_ids), KINDS), min_size=1, max_size=9)
+    )
+    kinds = {(name.replace("|", "/"), gene): kind for name, gene, kind in called}
+    annotated = graph.gene_ids[graph.annotations[0, 1]]
+    names = (
+        *((name, gene, kind) for (name, gene), kind in kinds.items()),
+        ("A 1", annotated, "symbol"),
+    )
+    graph = dataclasses.replace(graph, gene_names=names)
     return of_cell_graph(graph, {term: draw(NAMES) for term in graph.term_ids[1:]})
 
 
@@ -47,18 +60,19 @@ def read_back(folder: Path, kind: str) -> dict[str, object]:
     path = folder / FORMATS[kind].files[0]
     ontology = read_ontology(path)
     if kind == "obo":
-        pairs = read_annotations(
+        found = read_annotations(
             folder / "annotations.gaf", ontology.terms, ontology.aliases, Annotations()
-        ).pairs
+        )
     else:
-        pairs = from_topology(path).pairs
+        found = from_topology(path)
     named = ontology.terms.filter(pl.col("term") != ROOT)
     return {
         "terms": set(ontology.terms["term"]),
         "edges": set(ontology.edges.select("child", "parent").iter_rows()),
-        "annotations": set(pairs.iter_rows()),
+        "annotations": set(found.pairs.iter_rows()),
         "names": dict(named.select("term", "name").iter_rows()),
         "namespaces": dict(named.select("term", "namespace").iter_rows()),
+        "gene names": found.names.rows(),
     }
 
 
@@ -70,6 +84,7 @@ def fields_of(hierarchy: Topology) -> dict[str, object]:
         "annotations": set(hierarchy.annotations),
         "names": {term: hierarchy.names[term] for term in terms},
         "namespaces": {term: hierarchy.namespaces[term] for term in terms},
+        "gene names": list(hierarchy.gene_names),
     }
 
 
@@ -118,6 +133,9 @@ def test_a_build_from_the_export_is_the_same_cell_graph(
             pl.read_parquet(layout.hierarchy / "terms.parquet", columns=columns).rows()
             == pl.read_parquet(tiny_build / "hierarchy" / "terms.parquet", columns=columns).rows()
         )
+        own = [row for row in graph.gene_names if row[1] in graph.gene_ids]
+        assert {kind for _, _, kind in own} == {"symbol", "synonym"}
+        assert list(again.gene_names) == own
     assert render(load(tmp_path / "again"), kind) == {
         name: read_text(folder / name) for name in FORMATS[kind].files
     }
@@ -155,7 +173,7 @@ def test_from_file_to_file(kind: str, other: str, tiny_build: Path, tmp_path: Pa
     export(tiny_build, kind, tmp_path / "first")
     file = tmp_path / "first" / FORMATS[kind].files[0]
     export(file, other, tmp_path / "second")
-    bare = dataclasses.replace(load(tiny_build), names={}, namespaces={})
+    bare = dataclasses.replace(load(tiny_build), names={}, namespaces={}, gene_names=())
     through = load(file)
     expected = load(tiny_build) if "names" in FORMATS[kind].keeps else bare
     assert dataclasses.replace(through, lines=0) == dataclasses.replace(expected, lines=0)
@@ -191,6 +209,14 @@ def test_separators_are_no_matter_where_ids_stand_alone(kind: str) -> None:
 def test_control_characters_in_names_are_refused() -> None:
     with pytest.raises(InputError, match="term 't': the name 'a\\\\nb' cannot be exported"):
         render(Topology.of("t", [], [("t", "g")], {"t": "a\nb"}), "obo")
+
+
+@pytest.mark.parametrize("odd", ["a|b", "a\tb", " a"])
+def test_names_of_genes_that_would_be_cut_are_refused(odd: str) -> None:
+    named = Topology.of("t", [], [("t", "g")], gene_names=[(odd, "g", "symbol")])
+    with pytest.raises(InputError, match=r"gene .g.: the name .* cannot be exported as obo"):
+        render(named, "obo")
+    assert "g" in render(named, "drugcell")["drugcell_ont.txt"]  # it has no names at all
 
 
 def test_no_folder_is_written_over(tiny_build: Path, tmp_path: Path) -> None:

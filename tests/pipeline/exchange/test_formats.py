@@ -28,4 +28,4 @@ def test_help_says_what_is_lost(capsys: pytest.CaptureFixture[str]) -> None:
     for name, own in FORMATS.items():
         assert f"  {name} " in shown
         assert own.remark in shown
-    assert "loses names, namespaces; a term's name is its id" in shown
+    assert "loses names, namespaces, gene names; a term's name is its id" in shown

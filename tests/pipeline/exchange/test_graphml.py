@@ -13,6 +13,7 @@ PATH = Path("hierarchy.graphml")
 SMALL = Topology.of(
     ["T:1", "T:2"], [("T:2", "T:1")], [("T:1", "x"), ("T:2", "y")],
     {"T:1": "<all> & 'more'"}, {"T:2": "process"},
+    [("ABC1", "y", "symbol"), ("B <2>", "y", "synonym"), ("C3", "y", "synonym")],
 )  # fmt: skip
 
 
@@ -25,6 +26,7 @@ def test_round_trip() -> None:
 def test_networkx_reads_it() -> None:
     graph = nx.parse_graphml(write(SMALL))
     assert graph.nodes["T:1"] == {"kind": "term", "name": "<all> & 'more'"}
+    assert graph.nodes["y"] == {"kind": "gene", "symbol": "ABC1", "synonyms": "B <2>|C3"}
     assert dict(graph.adjacency())["y"] == {"T:2": {"kind": "has_annotation"}}
     assert nx.is_directed_acyclic_graph(graph)
 

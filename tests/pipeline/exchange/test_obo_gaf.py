@@ -21,4 +21,8 @@ def test_goatools_reads_both(tiny_build: Path, tmp_path: Path) -> None:
     assert found == set(hierarchy.edges)
     assert {term: own.name for term, own in dag.items()} == hierarchy.names
     assert {(line.GO_ID, line.DB_ID) for line in lines} == set(hierarchy.annotations)
+    symbols = hierarchy.called("symbol")
+    assert {line.DB_ID: line.DB_Symbol for line in lines} == symbols
+    assert symbols["YAL001C"] == "NYAL001C"
+    assert {"YAL001C", "alias of YAL001C"} in [set(line.DB_Synonym) for line in lines]
     assert {line.GO_ID: line.NS for line in lines}["GO:0000003"] == "BP"
