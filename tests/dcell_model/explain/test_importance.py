@@ -1,6 +1,5 @@
 """Scores of terms: by hand from the reference engine's outputs, and where the truth is known."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 
 from data_specs.parameters import resolve
 from dcell_model import train
+from dcell_model.bench.explain import planted_terms, recovery
 from dcell_model.dataset import encode_genotypes
 from dcell_model.engines import reference
 from dcell_model.explain import run as explain
@@ -104,22 +104,9 @@ def test_planted_subsystems_come_out_on_top(tmp_path: Path) -> None:
     train.run(data, tmp_path / "run", parameters)
     explain.run(tmp_path / "run" / "checkpoint.pt", data, tmp_path / "explained",
                 settings=Settings(permutations=100))  # fmt: skip
-    truth = json.loads((data / "simulated" / "truth.json").read_text())
-    planted = {own["term"] for own in truth["planted"]}
-    rows = pq.read_table(tmp_path / "explained" / "importance.parquet").to_pylist()[1:]
-
-    def auc(score: str) -> float:
-        """Chance that a planted term scores higher than another."""
-        of_planted, others = (
-            np.array([row[score] for row in rows if (row["term"] in planted) == inside])
-            for inside in (True, False)
-        )
-        above = np.subtract.outer(of_planted, others)
-        return float(np.mean((above > 0) + 0.5 * (above == 0)))
-
-    found = {score: auc(score) for score in ("ablation", "gradient_input", "samples")}
-    assert found["ablation"] > 0.7
-    assert found["gradient_input"] > 0.7
-    assert found["samples"] < 0.6  # not because their genes are deleted more often
-    own = [row["ablation_fdr"] for row in rows if row["term"] in planted]
-    assert max(own) <= 0.05
+    table = pq.read_table(tmp_path / "explained" / "importance.parquet")
+    found = recovery(table, planted_terms(data))
+    assert found["auc"]["ablation"] > 0.7
+    assert found["auc"]["gradient_input"] > 0.7
+    assert found["auc"]["samples"] < 0.6  # not because their genes are deleted more often
+    assert found["significant"]["ablation"][0] == found["planted"]

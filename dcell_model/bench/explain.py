@@ -1,0 +1,117 @@
+"""Measures whether `dcell explain` finds the subsystems that the simulator has planted.
+
+For each simulated build and the run on it: how often a planted term scores higher than another (the
+area under the ROC curve), and how many terms of each kind pass a false discovery rate of 5 %. The
+root is left out. `samples`, how many genotypes touch a term, stands beside the scores: a score that
+did no better would find only what a screen deletes often.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data_specs.errors import InputError, exit_with_message
+from data_specs.layout import DataLayout, read_json, write_json
+from dcell_model.bench.run import provenance
+from dcell_model.explain.importance import TESTED, Settings
+from dcell_model.explain.ranking import SIGNIFICANT
+from dcell_model.explain.run import TABLE, run
+from dcell_model.run_folder import BEST, trained_folder
+
+SCORES = ("ablation", "gradient_input", "head_pearson", "rlipp", "rlipp_gain", "samples")
+
+
+def planted_terms(data: Path) -> set[str]:
+    """Ids of the terms that the phenotype of a simulated build depends on."""
+    path = DataLayout(data).simulated / "truth.json"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; only what is simulated has a known truth")
+    return {own["term"] for own in read_json(path)["planted"]}
+
+
+def recovery(table: pa.Table, planted: set[str]) -> dict[str, Any]:
+    """How well each score of `explain.importance` tells planted terms from others.
+
+    Returns:
+        `planted` and `others` (numbers of judged terms), `auc` by score (0.5 is chance), and
+        `significant` by score: how many planted ones and others have an FDR of at most 5 %.
+    """
+    rows = [row for row in table.to_pylist() if row["stratum"] > 0 and row["reason"] is None]
+    inside, outside = ([row for row in rows if (row["term"] in planted) == own]
+                       for own in (True, False))  # fmt: skip
+    return {
+        "planted": len(inside),
+        "others": len(outside),
+        "auc": {score: _auc(inside, outside, score) for score in SCORES},
+        "significant": {
+            score: [sum((row[f"{score}_fdr"] or 1) <= SIGNIFICANT for row in own)
+                    for own in (inside, outside)]
+            for score in TESTED
+        },
+    }  # fmt: skip
+
+
+def _auc(inside: Sequence[Mapping[str, Any]], outside: Sequence[Mapping[str, Any]],
+         score: str) -> float | None:  # fmt: skip
+    values = [[row[score] for row in own if row[score] is not None] for own in (inside, outside)]
+    if not all(values):
+        return None
+    above = np.subtract.outer(*map(np.array, values))
+    return round(float(np.mean((above > 0) + 0.5 * (above == 0))), 3)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Explain runs on simulated builds and write a record."""
+    name = "dcell_model.bench.explain"
+    parser = argparse.ArgumentParser(prog=f"python -m {name}", description=__doc__)
+    parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR",
+                        help="folders of simulated builds")  # fmt: skip
+    parser.add_argument("--run", type=Path, nargs="+", required=True, metavar="DIR",
+                        help="folders of the runs on them, in the same order")  # fmt: skip
+    parser.add_argument("--permutations", type=int, default=200, metavar="N")
+    parser.add_argument("--out", type=Path, required=True, metavar="F", help="record to write")
+    options = parser.parse_args(arguments)
+    with exit_with_message():
+        if len(options.data) != len(options.run):
+            raise InputError(f"{len(options.data)} builds and {len(options.run)} runs; expected "
+                             "a run for each build")  # fmt: skip
+        record = provenance(["python", "-m", name, *sys.argv[1:]])
+        record["runs"] = [
+            _one(data, folder, options.permutations)
+            for data, folder in zip(options.data, options.run, strict=True)
+        ]
+        record["mean_auc"] = {score: _mean(score, record["runs"]) for score in SCORES}
+        write_json(options.out, record)
+        for score, auc in record["mean_auc"].items():
+            print(f"{score:<16} {'–' if auc is None else f'{auc:.3f}'}")
+
+
+def _mean(score: str, runs: Sequence[Mapping[str, Any]]) -> float | None:
+    values = [own["auc"][score] for own in runs if own["auc"][score] is not None]
+    return round(statistics.mean(values), 3) if values else None
+
+
+def _one(data: Path, folder: Path, count: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as out:
+        settings = Settings(permutations=count)
+        described = run(trained_folder(folder) / BEST, data, Path(out), settings=settings)
+        table = pq.read_table(Path(out) / TABLE)
+    metrics = read_json(folder / "metrics.json")
+    return {
+        "data": str(data),
+        "test_pearson": metrics["test"]["pearson"],
+        "genotypes": described["samples"],
+        **recovery(table, planted_terms(data)),
+    }
+
+
+if __name__ == "__main__":
+    main()
