@@ -47,7 +47,7 @@ def print_report(out: Path, summary: Mapping[str, Any]) -> None:
     for row in rows:
         numbers = range(1, screen["order"] + 1)
         names = (" ".join(row[f"{kind}_{n}"] for n in numbers) for kind in ("name", "gene"))
-        values = f"{row['prediction']:.4f}", f"{row['interaction']:+.3g}"
+        values = f"{row['prediction']:.4f}", f"{row['interaction']:+.4f}"
         table.add_row(*map(Text, (*names, *values)))
     if rows:
         console.print(table)

@@ -45,7 +45,11 @@ def top_subsystems(table: pa.Table, path: Path, *, phenotype: str, samples: int)
         if rows:
             handles = [Patch(color=BLUE, label=f"FDR ≤ {SIGNIFICANT:g}"),
                        Patch(color=GREY, label=f"FDR > {SIGNIFICANT:g}")]  # fmt: skip
-            shown = [h for h, on in zip(handles, (True, not all(significant)), strict=True) if on]
+            shown = [
+                h
+                for h, on in zip(handles, (any(significant), not all(significant)), strict=True)
+                if on
+            ]
             axes.legend(handles=shown, loc="lower right", frameon=False)
         else:
             axes.set_yticks([])

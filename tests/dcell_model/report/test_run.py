@@ -9,8 +9,11 @@ import pytest
 
 from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import read_json
+from data_specs.parameters import resolve
 from dcell_model.cli import main
 from dcell_model.report.run import run
+from pipeline.build import build
+from tests.conftest import tiny_parameters
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +100,24 @@ def test_dango(simulated_build: Path, tmp_path: Path) -> None:
     assert "DANGO trained to predict interaction" in text
     assert "Subsystems" not in text
     assert "invented" in text
+
+
+def test_several_phenotypes(simulated_build: Path, tmp_path: Path) -> None:
+    main(["train", "--data", str(simulated_build), "--out", str(tmp_path / "run"), "--set",
+          "train.epochs=1", "train.phenotypes=[fitness,interaction]"])  # fmt: skip
+    text = Page((tmp_path / "run" / "report.html").read_text(encoding="utf-8")).text
+    assert "DCell trained to predict fitness" in text
+    assert "predicts fitness, interaction; this page is of the first" in text
+
+
+def test_nothing_held_out(tmp_path: Path) -> None:
+    given = tiny_parameters(split={"val": 0, "test": 0}, train={"epochs": 1, "batch_size": 16})
+    data = build(resolve(given), tmp_path / "data").root
+    main(["train", "--data", str(data), "--out", str(tmp_path / "run"), "--set",
+          "train.epochs=1", "train.batch_size=16", "baselines.mlp_epochs=2"])  # fmt: skip
+    text = Page((tmp_path / "run" / "report.html").read_text(encoding="utf-8")).text
+    assert "of the training part" in text
+    assert "which is what it was trained on" in text
 
 
 def test_what_is_refused(trained: Path, tiny_build: Path, tmp_path: Path) -> None:
