@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import re
+import select
 import sys
 from collections.abc import Iterator
 
@@ -40,15 +41,30 @@ _FAULTS_OF_THE_DISK = (
 )  # fmt: skip
 
 
+def _nobody_reads() -> bool:
+    """Whether whoever read the standard output has gone (`dcell summary … | head`)."""
+    try:
+        output = sys.stdout.fileno()
+    except OSError:  # it is no file
+        return False
+    poll = select.poll()
+    poll.register(output, select.POLLOUT)
+    if not any(event & select.POLLERR for _, event in poll.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output)  # Python flushes once more at its end
+    return True
+
+
 @contextlib.contextmanager
 def exit_with_message() -> Iterator[None]:
     """Let a console command end with one line and status 1 instead of a traceback."""
     try:
         yield
         sys.stdout.flush()  # here, where it can still be seen that nobody reads on
-    except BrokenPipeError:  # `dcell summary … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+    except BrokenPipeError:
+        if not _nobody_reads():  # a pipe to somebody else broke
+            raise
+        raise SystemExit(1) from None
     except OSError as error:
         reason = fault_of_the_disk(error)
         if reason is None:

@@ -168,7 +168,7 @@ class Train:
     patience: int | None = None
     accumulate: int = 1
     sync_batchnorm: bool = True  # statistics over the batches of all processes
-    norm_samples: int = 16384  # whose statistics evaluation normalises with; 0: running averages
+    norm_samples: int = 8192  # whose statistics evaluation normalises with; 0: running averages
     checkpoint_steps: int | None = None  # also within an epoch, after so many steps
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -3,9 +3,9 @@
 Running averages follow the batches. Most terms are touched by few samples, so that what they
 remember of a term is that of the last batches, or of a time when the weights were others, and what
 a term makes of it shifts all of its ancestors: evaluation may then be far off where training is
-not. Here the statistics are taken anew, of one large batch with the weights as they are, as Wu and
-Johnson (2021, arXiv:2105.07576) do; in one batch, so that those of a term fit what its children
-give in evaluation. Training does not read them.
+not. Here the statistics are taken anew, with the weights as they are, after Wu and Johnson (2021,
+arXiv:2105.07576). They average over many batches; here it is one large batch, so that the
+statistics of a term fit what its children give in evaluation. Training does not read them.
 """
 
 import torch
@@ -19,8 +19,10 @@ from dcell_model.subsystems import NORM_MOMENTUM
 def take_statistics(model: DCell, batch: MutantStateBatch) -> None:
     """Put the statistics of a batch in place of the running averages.
 
-    A neuron that is the same in all its samples, as those of untouched terms are, keeps the
-    variance that it had; its mean is that one value.
+    A neuron that is the same in all samples, as those of untouched terms are, gets that value as
+    its mean, and the variance 1, with which it began: what a term that nobody trained makes of a
+    deletion is passed on as it is. Divided by what is left of a running average it would be up to
+    300 times as much.
 
     Args:
         model: on the batch's device; without batch norm it stays as it is.
@@ -28,15 +30,22 @@ def take_statistics(model: DCell, batch: MutantStateBatch) -> None:
     """
     if model.config.norm != "batch":
         return
-    mean, variance, before = model.running_mean, model.running_var, model.running_var.clone()
+    averages = model.running_mean, model.running_var
+    before = [average.clone() for average in averages]
     training, engine = model.training, model.engine
-    mean.zero_()
-    variance.zero_()
-    model.train()
-    model.engine = "incremental"  # what the samples have in common is computed once
-    model(batch, dense=False)
-    model.engine = engine
-    model.train(training)
-    mean.div_(NORM_MOMENTUM)
-    variance.div_(NORM_MOMENTUM)
-    variance.copy_(torch.where(variance > 0, variance, before))
+    for average in averages:
+        average.zero_()
+    try:
+        model.train()
+        model.engine = "incremental"  # what the samples have in common is computed once
+        model(batch, dense=False)
+    except BaseException:
+        for average, value in zip(averages, before, strict=True):
+            average.copy_(value)
+        raise
+    finally:
+        model.engine = engine
+        model.train(training)
+    for average in averages:
+        average.div_(NORM_MOMENTUM)
+    model.running_var[model.running_var == 0] = 1

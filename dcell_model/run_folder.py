@@ -11,7 +11,7 @@ from data_specs.parameters import Parameters, resolve
 
 MARKER = "dcell-run.json"
 RUN = {"format": "dcell-run", "version": 1}
-LAST, BEST, RECORD = "last.pt", "checkpoint.pt", "train.json"
+LAST, BEST, RECORD, REPORT = "last.pt", "checkpoint.pt", "train.json", "report.html"
 # What may change between a stop and its resumption without changing what is computed; the epochs
 # too where the learning rate does not depend on how many there are.
 FREE = {"train.patience", "train.device", "train.num_workers", "train.checkpoint_steps"}
@@ -44,7 +44,9 @@ def refuse_changes(trained_with: str, parameters: Parameters, path: Path) -> Non
         InputError: names the first parameter that differs.
     """
     # Keys that came later have the value that was the only one.
-    before = _flat(trained_sections(resolve(json.loads(trained_with), where=str(path))))
+    given = json.loads(trained_with)
+    given["train"] = {"norm_samples": 0} | given["train"]
+    before = _flat(trained_sections(resolve(given, where=str(path))))
     now = _flat(trained_sections(parameters))
     free = FREE | ({"train.epochs"} if parameters.train.schedule == "constant" else set())
     for key in sorted((before.keys() | now.keys()) - free):
@@ -71,6 +73,20 @@ def trained_folder(run: Path) -> Path:
     """Where a run has its checkpoint and record: in itself, or in `train/` as DVC's stages do."""
     below = run / "train"
     return below if (below / RECORD).is_file() else run
+
+
+def ledger_of(data: Path, run: Path) -> Path:
+    """The ledger of a run's build: in the build, or among the results of DVC's stages.
+
+    Raises:
+        InputError: there is none.
+    """
+    places = (DataLayout(data).ledger, run / "ledger.json",
+              data.resolve().parent / "results" / "ledger.json")  # fmt: skip
+    for place in places:
+        if place.is_file():
+            return place
+    raise InputError(f"{data}: no ledger; looked for {', '.join(map(str, places))}")
 
 
 def build_parameters(data: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from torch import Tensor
 from data_specs.chain import TRAINED_ON, Link, digest_of, refuse_other_data
 from data_specs.errors import InputError, exit_with_message
 from data_specs.layout import DataLayout, write_json
-from data_specs.parameters import Parameters, load
+from data_specs.parameters import Parameters, changed, load
 from dcell_model import checkpoint, provenance
 from dcell_model.batches import EpochBatches, TrainingBatches
 from dcell_model.dataset import MutantStateDataset
@@ -159,9 +159,9 @@ class _Training:
         epoch = len(self.history) + 1
         start = time.perf_counter()
         train_loss = self._train_one_epoch(epoch, advance)
+        self._take_statistics()
         seconds = time.perf_counter() - start
         row = {"epoch": epoch, "train_loss": train_loss, "val_loss": None, "val_pearson": None}
-        self._take_statistics()
         row |= self._validate()
         row |= {"seconds": seconds, "lr": self.optimizer.param_groups[0]["lr"]}
         if not math.isfinite(train_loss):
@@ -316,6 +316,7 @@ class _Training:
             "engine_reason": self.engine_reason,
             "device": str(self.fabric.device),
             "precision": self.config.precision,
+            "settings": changed(self.parameters),
             "commit": provenance.commit(),
             "hardware": provenance.hardware(),
             "versions": provenance.versions(),

@@ -12,6 +12,7 @@
 All may be plain or gzipped.
 """
 
+import re
 from pathlib import Path
 
 import polars as pl
@@ -58,8 +59,8 @@ def read_networks(path: Path, genes: list[str] | None = None) -> dict[str, pl.Da
             raise InputError(f"{path}: not readable as Parquet: {error}") from None
     text = read_text(path)
     first = text.partition("\n")[0].rstrip("\r")
-    of_string = first.split(" ")[:2] == list(PROTEINS)
-    separator = " " if of_string else "\t" if "\t" in first else ","
+    separator = "\t" if "\t" in first else " " if " " in first and "," not in first else ","
+    of_string = first.split(separator)[:2] == list(PROTEINS)
     indexed = [part.isdecimal() for part in first.split(separator)[:2]] == [True, True]
     try:
         frame = pl.read_csv(
@@ -81,6 +82,11 @@ def _channels(frame: pl.DataFrame, path: Path) -> dict[str, pl.DataFrame]:
         raise InputError(
             f"{path}:1: columns {', '.join(frame.columns)}; expected {COMBINED}, or channels of "
             "STRING"
+        )
+    odd = [name for name in scores if not re.fullmatch(r"[a-z_]+", name)]
+    if odd:
+        raise InputError(
+            f"{path}:1: column {odd[0]!r}; expected channels of STRING, each once, in small letters"
         )
     ends = []
     for protein, gene in zip(PROTEINS, COLUMNS[:2], strict=True):

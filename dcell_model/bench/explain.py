@@ -52,7 +52,8 @@ def recovery(table: pa.Table, planted: set[str]) -> dict[str, Any]:
         "others": len(outside),
         "auc": {score: _auc(inside, outside, score) for score in SCORES},
         "significant": {
-            score: [sum((row[f"{score}_fdr"] or 1) <= SIGNIFICANT for row in own)
+            score: [sum(row[f"{score}_fdr"] is not None and row[f"{score}_fdr"] <= SIGNIFICANT
+                        for row in own)
                     for own in (inside, outside)]
             for score in TESTED
         },

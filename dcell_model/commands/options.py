@@ -14,7 +14,7 @@ def add_command(commands: Any, name: str, **texts: str) -> argparse.ArgumentPars
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
-    """The option that most commands begin with."""
+    """The option of commands that ask a trained model."""
     parser.add_argument("--checkpoint", metavar="F", type=Path, required=True,
                         help="checkpoint.pt of a run; nothing else is needed")  # fmt: skip
 

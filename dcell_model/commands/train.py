@@ -31,11 +31,10 @@ def add_to(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from data_specs.layout import DataLayout
     from data_specs.parameters import override, resolve
     from dcell_model import baselines, evaluate, train
     from dcell_model.report import run as report
-    from dcell_model.run_folder import build_parameters
+    from dcell_model.run_folder import REPORT, build_parameters, ledger_of
 
     given = build_parameters(options.data)
     if options.preset:
@@ -46,5 +45,6 @@ def _run(options: argparse.Namespace) -> None:
     train.run(options.data, options.out, parameters, resume=options.resume)
     baselines.run(options.data, options.out / "baselines.json", parameters)
     evaluate.run(options.data, options.out, options.out / "baselines.json", options.out)
-    report.run(options.data, options.out, options.out / report.NAME)
-    print_finished(DataLayout(options.data).ledger, options.out)
+    ledger = ledger_of(options.data, options.out)
+    report.run(options.data, options.out, options.out / REPORT)
+    print_finished(ledger, options.out)

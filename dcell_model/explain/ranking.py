@@ -1,19 +1,22 @@
 """The terms in the order of their ablation, and a table of the first on the terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 SIGNIFICANT = 0.05  # false discovery rate
 SHOWN = 10
 
 
 def strongest(table: pa.Table, count: int) -> list[dict[str, Any]]:
-    """The rows with the largest ablation; the root, which is the whole model, is left out."""
-    rows = [row for row in table.to_pylist() if row["stratum"] > 0 and row["ablation"] is not None]
+    """The rows with the largest ablation above 0; the root, the whole model, is left out."""
+    rows = [row for row in table.to_pylist() if row["stratum"] > 0 and (row["ablation"] or 0) > 0]
     return sorted(rows, key=lambda row: (-row["ablation"], row["term"]))[:count]
 
 
@@ -38,6 +41,7 @@ def print_report(table: Path, description: Mapping[str, Any], out: Path) -> None
     )
     for reason, count in description["not_judged"].items():
         console.print(f"  {count:,} left out: {reason}")
+    _warn(pq.read_table(table)["ablation_p"].to_pylist(), description["permutations"], console)
     if description["samples_that_touch_no_term"]:
         console.print(f"  {description['samples_that_touch_no_term']:,} genotypes touch no term")
     shown = Table(
@@ -59,3 +63,16 @@ def print_report(table: Path, description: Mapping[str, Any], out: Path) -> None
     if rows:
         console.print(shown)
     console.print(str(out))
+
+
+def _warn(p_values: Sequence[float | None], permutations: int, console: "Console") -> None:
+    """Say so where no term can pass, however small the chance: the smallest p-values are tied."""
+    known = [p for p in p_values if p is not None]
+    least = 1 / (permutations + 1)
+    lowest = sum(p <= least * 1.01 for p in known)
+    if lowest and least * len(known) / lowest > SIGNIFICANT:
+        needed = int(len(known) / lowest / SIGNIFICANT)
+        console.print(
+            f"  {permutations:,} permutations are too few for a false discovery rate of "
+            f"{SIGNIFICANT:g} here; {needed:,} would do"
+        )

@@ -5,10 +5,11 @@ import re
 from importlib import resources
 from typing import Any
 
+from data_specs.presets import PROFILES
 from dcell_model.report.account import words
 
 _GO = re.compile(r"GO:\d{7}")
-_YEAST = re.compile(r"Y[A-P][LR]\d{3}[WC](-[A-Z])?|Q\d{4}|R\d{4}[WC]")
+_YEAST = re.compile(str(PROFILES["yeast"]["annotations"]["gene_id_pattern"]))
 
 
 def render(**parts: Any) -> str:

@@ -1,4 +1,8 @@
-"""How to make a run again: its commands, and the parameters that are not the defaults."""
+"""How to make a run again: its commands, and the parameters that are not the defaults.
+
+A build without DVC says what it was made with, and so does a run of `dcell train`. What DVC's
+stages made, `dvc repro` makes again.
+"""
 
 import dataclasses
 import json
@@ -9,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from data_specs.layout import DataLayout
-from data_specs.parameters import Parameters, Values, changed, load, resolve
+from data_specs.parameters import Parameters, Values, changed, resolve
 from dcell_model.run_folder import build_parameters
 
 _TRAINING = ("model", "dango", "train", "baselines")
@@ -22,7 +26,7 @@ class Repetition:
     """What a reader needs to repeat a run.
 
     Attributes:
-        commands: to be run one after the other.
+        commands: to be run one after the other; none if the build does not say how it was made.
         parameters: `section.key` and value of all that are not the defaults, presets resolved.
     """
 
@@ -30,33 +34,25 @@ class Repetition:
     parameters: tuple[tuple[str, str], ...]
 
 
-def repetition(data: Path, run: Path, trained_with: str, commit: str) -> Repetition:
-    """Read what a build was made with, and add what its model was trained with.
+def repetition(data: Path, run: Path, trained_with: Values, commit: str) -> Repetition:
+    """The commands of a build and of a run on it.
 
     Args:
         data: folder of the build.
         run: folder of the run.
-        trained_with: the sections that a checkpoint holds, in JSON.
+        trained_with: the parameters that training was given, as its record holds them.
         commit: the code's, as the run recorded it.
     """
-    given = _given(data)
-    values = {**given, **json.loads(trained_with)}
-    parameters = resolve(values, where=str(data))
+    parameters = resolve(trained_with, where=str(run))
     plain = changed(dataclasses.replace(parameters, preset=None))
     listed = tuple((key, _text(value)) for key, value in _flat(plain))
-    if _by_dvc(data):
-        return Repetition((f"git checkout {commit.rstrip('+')}", "dvc repro"), listed)
-    return Repetition(tuple(_commands(data, run, given, parameters)), listed)
-
-
-def _by_dvc(data: Path) -> bool:
-    return not DataLayout(data).parameters.is_file() and (data.parent / "params.yaml").is_file()
-
-
-def _given(data: Path) -> Values:
-    if _by_dvc(data):
-        return changed(load(data.parent / "params.yaml"))
-    return build_parameters(data)
+    if DataLayout(data).parameters.is_file():
+        return Repetition(tuple(_commands(data, run, build_parameters(data), parameters)), listed)
+    checkout = data.resolve().parent
+    if run.resolve() == checkout / "results" and (checkout / "dvc.yaml").is_file():
+        known = "" if commit.startswith("unknown") else f"git checkout {commit.rstrip('+')}"
+        return Repetition((*filter(None, [known]), "dvc repro"), listed)
+    return Repetition((), listed)
 
 
 def _commands(data: Path, run: Path, given: Mapping[str, Any], now: Parameters) -> list[str]:

@@ -26,12 +26,12 @@ from dcell_model.report.account import strata, waterfalls
 from dcell_model.report.examples import examples, pick
 from dcell_model.report.page import render
 from dcell_model.report.repeat import repetition
-from dcell_model.run_folder import BEST, RECORD, trained_folder
+from dcell_model.run_folder import BEST, RECORD, REPORT, ledger_of, trained_folder
 from dcell_model.scores import MODEL_NAMES, PART_NAMES
 from dcell_model.trained import FloatArray, IntArray
 
-TERMS, MOST = 20, 5000  # subsystems shown, and samples that they are judged on
-NAME = "report.html"
+TERMS, MOST = 20, 2000  # subsystems shown, and samples that they are judged on
+PERMUTATIONS = 1000
 
 
 def run(data: Path, folder: Path, out: Path) -> None:
@@ -48,10 +48,12 @@ def run(data: Path, folder: Path, out: Path) -> None:
         InputError: `out` is a folder.
     """
     if out.is_dir():
-        raise InputError(f"{out}: is a folder; expected a file to write, such as {out / NAME}")
+        raise InputError(f"{out}: is a folder; expected a file to write, such as {out / REPORT}")
     layout, trained = DataLayout(data), trained_folder(folder)
     metrics, record = read_json(folder / "metrics.json"), read_json(trained / RECORD)
-    ledger = read_json(layout.ledger if layout.ledger.is_file() else folder / "ledger.json")
+    ledger = read_json(ledger_of(data, folder))
+    if "settings" not in record:
+        raise ArtefactError(f"{trained / RECORD}: written by an earlier version. Train again.")
     state = checkpoint.load(trained / BEST)
     chain.refuse_other_data(layout, state["made_from"], f"the checkpoint {trained / BEST}")
     links = list(chain.chain(layout, folder))
@@ -65,7 +67,7 @@ def run(data: Path, folder: Path, out: Path) -> None:
                         {each: values[rows] for each, values in predicted.items()})
         for title, rows in pick(measured, predicted[name]).items()
     }  # fmt: skip
-    again = repetition(data, folder, state["parameters"], record["commit"])
+    again = repetition(data, folder, record["settings"], record["commit"])
     html = render(
         name=name,
         phenotype=phenotype,
@@ -96,7 +98,7 @@ def _predictions(
     if missing:
         raise ArtefactError(
             f"{folder / 'predictions.parquet'}: no column {min(missing)}; evaluated by an earlier "
-            "version. Evaluate the run again: `dcell train --resume` does that."
+            "version. Train again, or continue the run with --resume."
         )
     predicted = {name: table[column].to_numpy() for name, column in columns.items()}
     measured = table[f"{phenotype}_measured"].to_numpy().astype(np.float64)
@@ -111,14 +113,15 @@ def _sources(layout: DataLayout) -> dict[str, Any]:
         for path in [paths] if isinstance(paths, str) else paths or []:
             if isinstance(path, str):
                 roles.setdefault(path, role.replace("_", " "))
-    public = {source.file: source for source in PROFILES.get(sources["profile"], ())}
-    paths = ((entry, str(entry["path"])) for entry in sources["inputs"])
+    public = {source.sha256: source for source in PROFILES.get(sources["profile"], ())}
+    public.pop(None, None)  # moving releases: any file may be called like them
     files = [
-        {**entry, "role": roles.get(path, ""), "public": public.get(Path(path).name)}
-        for entry, path in paths
+        {**entry, "role": roles.get(entry["path"], ""), "public": public.get(entry["sha256"])}
+        for entry in sources["inputs"]
     ]
     # What is simulated has invented terms under real-looking ids.
-    return {"files": files, "real": sources["profile"] != "demo"}
+    simulated = any(str(entry["version"]).startswith("simulated/") for entry in files)
+    return {"files": files, "real": not simulated}
 
 
 def _figures(
@@ -161,7 +164,7 @@ def _subsystems(
     model.eval()
     states = TouchedStates.of(model, dataset.batch(samples[known]))
     scale = float(state["target_mean"][0]), float(state["target_std"][0])
-    settings = Settings(rlipp=False)
+    settings = Settings(rlipp=False, permutations=PERMUTATIONS)
     terms = range(model.graph.num_terms)
     table = table_of(list(importances(states, measured[known], scale, terms, settings)))
     return {

@@ -197,6 +197,8 @@ def page_files() -> dict[str, tuple[str, bytes]]:
 
     folder = resources.files("dcell_model.serve") / "page"
     files = {
-        each.name: (KINDS[Path(each.name).suffix], each.read_bytes()) for each in folder.iterdir()
+        each.name: (KINDS[Path(each.name).suffix], each.read_bytes())
+        for each in folder.iterdir()
+        if Path(each.name).suffix in KINDS
     }
     return files | {"plotly.min.js": (KINDS[".js"], get_plotlyjs().encode())}

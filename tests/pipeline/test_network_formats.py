@@ -100,6 +100,14 @@ def test_gene_list(tmp_path: Path) -> None:
         ("gene_a\tgene_b\tweight\nA\tB\tnan\n", ":2: 'nan'; expected a weight"),
         ("gene_a\tgene_b\tweight\nA\t\t1\n", ":2: None; expected a gene as gene_b"),
         ("protein1 protein2\n4.A 4.B\n", ":1: columns protein1, protein2; expected combined_score"),
+        (
+            "protein1 protein2 fusion fusion\n4.A 4.B 1 1\n",
+            "fusion_duplicated_0",
+        ),
+        (
+            "protein1 protein2 fusion /../x\n4.A 4.B 1 1\n",
+            "column '/../x'; expected channels",
+        ),
         (LINKS + "A 4.B 9\n", ":4: 'A'; expected protein1 as TAXON.NAME (4932.YAL001C)"),
         (LINKS + "4.A 4. 9\n", ":4: '4.'; expected protein2 as TAXON.NAME"),
         (LINKS + "\n", ":4: None; expected protein1"),

@@ -1,7 +1,7 @@
 // Where ids of Gene Ontology and of yeast's genome database are explained. Other ids have no link.
 
 const TERM = /^GO:\d{7}$/;
-const GENE = /^(Y[A-P][LR]\d{3}[WC](-[A-Z])?|Q\d{4}|R\d{4}W)$/;
+const GENE = /^(Y[A-P][LR]\d{3}[WC](-[A-Z])?|Q\d{4}|R\d{4}[WC])$/;
 
 export function termAddress(id) {
   return TERM.test(id) ? `https://amigo.geneontology.org/amigo/term/${id}` : null;

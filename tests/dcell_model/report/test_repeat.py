@@ -33,7 +33,7 @@ def test_commands_lead_to_the_same(
                 "torchcell", "--set", *SETTINGS, "--out", str(data)])  # fmt: skip
     dcell(["train", "--data", str(data), "--out", str(run), "--set", *TRAINING])
     state = checkpoint.load(run / "checkpoint.pt")
-    again = repetition(data, run, state["parameters"], "abc+")
+    again = repetition(data, run, read_json(run / "train.json")["settings"], "abc+")
     assert ("split.seed", "3") in again.parameters
     assert ("model.width_genes", "direct") in again.parameters  # the preset's
     before = read_json(DataLayout(data).parameters), digests(data), state["parameters"]
@@ -51,8 +51,15 @@ def digests(data: Path) -> list[str]:
     return [link.digest for link in chain(DataLayout(data))]
 
 
-def test_a_build_of_dvc(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text("split:\n  seed: 7\n")
-    again = repetition(tmp_path / "data", tmp_path / "results", '{"train": {"epochs": 3}}', "abc+")
+def test_a_build_of_dvc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "dvc.yaml").touch()
+    data, results = tmp_path / "data", tmp_path / "results"
+    settings = {"split": {"seed": 7}, "train": {"epochs": 3}}
+    again = repetition(data, results, settings, "abc+")
     assert again.commands == ("git checkout abc", "dvc repro")
     assert dict(again.parameters) == {"split.seed": "7", "train.epochs": "3"}
+    assert repetition(data, results, {}, "unknown: not a git checkout").commands == ("dvc repro",)
+    assert repetition(data, tmp_path / "runs" / "x", {}, "abc").commands == ()  # not DVC's own run
+    monkeypatch.chdir(data)
+    assert repetition(Path(), Path("../results"), {}, "abc").commands[-1] == "dvc repro"

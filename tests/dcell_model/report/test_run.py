@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_specs.errors import ArtefactError, InputError
-from data_specs.layout import read_json
+from data_specs.layout import read_json, write_json
 from data_specs.parameters import resolve
 from dcell_model.cli import main
 from dcell_model.report.run import run
@@ -125,6 +125,12 @@ def test_what_is_refused(trained: Path, tiny_build: Path, tmp_path: Path) -> Non
         run(tiny_build, trained, tmp_path)
     with pytest.raises(ArtefactError, match=r"metrics\.json: no such file"):
         run(tiny_build, tmp_path, tmp_path / "report.html")
+    shutil.copytree(trained, tmp_path / "old")
+    record = read_json(trained / "train.json")
+    del record["settings"]
+    write_json(tmp_path / "old" / "train.json", record)
+    with pytest.raises(ArtefactError, match=r"train\.json: written by an earlier version"):
+        run(tiny_build, tmp_path / "old", tmp_path / "report.html")
     shutil.copytree(tiny_build, tmp_path / "other")
     link = tmp_path / "other" / "split" / "link.json"
     link.write_text(link.read_text().replace('"digest": "', '"digest": "0'))

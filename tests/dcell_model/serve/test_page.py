@@ -112,7 +112,7 @@ def test_two_genes_and_what_they_change(page: Any, address: str, trained: Traine
     touched = genotype_view(trained, ["YAL005C", "YAL007C"])["terms"]
     expect(page.locator("#note")).to_contain_text(f"touch {len(touched)} terms of 40")
     page.uncheck("#only")
-    page.wait_for_function("location.hash.includes('all=1')")
+    expect(page).to_have_url(re.compile("all=1"))
     assert "rgb(236, 238, 241)" in colours(page).values()
     page.click("#chips li:has-text('ABC5') button")
     page.wait_for_selector("#chips li:has-text('ABC5')", state="detached")
@@ -142,7 +142,7 @@ def test_zoom_path_and_links(page: Any, address: str, trained: Trained) -> None:
         assert each.get_attribute("rel") == "noopener noreferrer"
         assert each.get_attribute("target") == "_blank"
     page.click("#path button")
-    page.wait_for_function("!location.hash.includes('term=')")
+    expect(page).not_to_have_url(re.compile("term="))
     page.go_back()
     page.wait_for_selector(f"#path [aria-current]:has-text('{label}')")
     rows = genotype_view(trained, ["YAL005C", "YAL007C"])["terms"]
@@ -150,11 +150,11 @@ def test_zoom_path_and_links(page: Any, address: str, trained: Trained) -> None:
     expect(page.locator("#changes tbody tr")).to_have_count(len(rows))
     page.locator("#changes tbody button").last.focus()  # by keyboard, and the table stays open
     page.keyboard.press("Enter")
-    page.wait_for_function(f"location.hash.endsWith('{graph.term_ids[rows[-1]['term']]}')")
+    expect(page).to_have_url(re.compile(f"{graph.term_ids[rows[-1]['term']]}$"))
     expect(page.locator("#changes tbody tr")).to_have_count(len(rows))
     assert page.evaluate("document.activeElement.closest('#changes') !== null")
     page.locator("#path button").first.press("Enter")
-    page.wait_for_function("document.activeElement.closest('#details') !== null")
+    expect(page.locator("#details :focus")).to_have_count(1)
 
 
 def test_search_finds_terms_by_id_and_name(page: Any, address: str, trained: Trained) -> None:
