@@ -109,4 +109,5 @@ def test_planted_subsystems_come_out_on_top(tmp_path: Path) -> None:
     assert found["auc"]["ablation"] > 0.7
     assert found["auc"]["gradient_input"] > 0.7
     assert found["auc"]["samples"] < 0.6  # not because their genes are deleted more often
+    assert max(found["auc"]["rlipp"], found["auc"]["head_pearson"]) < 0.6
     assert found["significant"]["ablation"][0] == found["planted"]
