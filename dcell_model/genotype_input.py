@@ -28,7 +28,7 @@ def read_genotypes(given: str) -> list[list[str]]:
         InputError: no such file, no such column, or no genotype at all.
     """
     path = Path(given)
-    if len(given) < 1024 and path.exists():
+    if given.strip() and len(given) < 1024 and path.exists():  # no text is not the folder "."
         genotypes = _read_file(path)
     elif path.suffix in _TABLES or "/" in given:
         raise InputError(f"{given}: no such file")

@@ -41,7 +41,11 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _import(options: argparse.Namespace) -> None:
+    from data_specs.errors import InputError
     from dcell_model import checkpoint, per_term_file
 
+    files = options.out, options.parameters
+    if all(file.exists() for file in files) and files[0].samefile(files[1]):
+        raise InputError(f"{options.out}: is the file that is read; name another one")
     sha256 = checkpoint.save(per_term_file.import_(options.parameters), options.out)
     print(f"{options.out}: a checkpoint with SHA-256 {sha256}")

@@ -27,11 +27,13 @@ def _run(options: argparse.Namespace) -> None:
 
 def print_finished(ledger: Path, folder: Path) -> None:
     """Print the summary of a run whose build has this ledger."""
-    from data_specs.layout import read_json
+    from data_specs.layout import MARKER, read_json
     from dcell_model.run_folder import REPORT
     from dcell_model.summary import print_summary
 
     page = folder / REPORT
-    plots = sorted({*ledger.parent.glob("*plots/*.png"), *folder.glob("plots/*.png")})
+    # The ledger lies in its build, or beside `data_plots/` among the results of DVC's stages.
+    of_data = "plots" if (ledger.parent / MARKER).is_file() else "data_plots"
+    plots = sorted({*ledger.parent.glob(f"{of_data}/*.png"), *folder.glob("plots/*.png")})
     report = page if page.is_file() else None
     print_summary(read_json(ledger), read_json(folder / "metrics.json"), plots, report=report)

@@ -54,3 +54,9 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     ]:
         with pytest.raises(InputError, match=found):
             read_genotypes(given)
+
+
+@pytest.mark.parametrize("nothing", ["", " "])
+def test_no_text_is_not_the_current_folder(nothing: str) -> None:
+    with pytest.raises(InputError, match="no genotype"):
+        read_genotypes(nothing)
