@@ -171,7 +171,7 @@ def _which(folder: Path) -> tuple[int, int] | None:
         found = folder.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns
+    return found.st_ino, found.st_ctime_ns  # a copy may have the number and the mtime of one before
 
 
 class MutantStateDataset(Dataset[MutantState]):
