@@ -187,10 +187,13 @@ def chain(layout: DataLayout, run: Path | None = None) -> Iterator[Link]:
         yield Link(name, found.digest, found.made_from, next(filter(None, faults), ""))
 
 
+def trained_folder(run: Path) -> Path:
+    """Where a run has its checkpoint and record: in itself, or in `train/` as DVC's stages do."""
+    return run if (run / "train.json").is_file() else run / "train"
+
+
 def _read_checkpoint_link(run: Path) -> Link | None:
-    path = run / "train.json"
-    if not path.is_file():
-        path = run / "train" / "train.json"  # where DVC's stages put it
+    path = trained_folder(run) / "train.json"
     values = read_json(path).get("link")
     if not values:
         raise ArtefactError(f"{path}: does not say what data it is from. Train again.")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ def refuse_changes(trained_with: str, parameters: Parameters, path: Path) -> Non
     # Keys that came later have the value that was the only one.
     given = json.loads(trained_with)
     given["train"] = {"norm_samples": 0} | given["train"]
-    before = _flat(trained_sections(resolve(given, where=str(path))))
-    now = _flat(trained_sections(parameters))
+    before = flat(trained_sections(resolve(given, where=str(path))))
+    now = flat(trained_sections(parameters))
     free = FREE | ({"train.epochs"} if parameters.train.schedule == "constant" else set())
     for key in sorted((before.keys() | now.keys()) - free):
         if before.get(key) != now.get(key):
@@ -64,15 +65,14 @@ def trained_sections(parameters: Parameters) -> dict[str, dict[str, Any]]:
     return {name: dataclasses.asdict(getattr(parameters, name)) for name in names}
 
 
-def _flat(sections: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    flat = {f"{s}.{k}": v for s, values in sections.items() for k, v in values.items()}
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in flat.items()}
-
-
-def trained_folder(run: Path) -> Path:
-    """Where a run has its checkpoint and record: in itself, or in `train/` as DVC's stages do."""
-    below = run / "train"
-    return below if (below / RECORD).is_file() else run
+def flat(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by `section.key`, tuples as lists; what is no section is left out."""
+    pairs = (
+        (f"{name}.{key}", value)
+        for name, section in sections.items() if isinstance(section, Mapping)
+        for key, value in section.items()
+    )  # fmt: skip
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in pairs}
 
 
 def ledger_of(data: Path, run: Path) -> Path:

@@ -62,12 +62,9 @@ def _facts(ledger: Mapping[str, Any], metrics: Mapping[str, Any]) -> "Table":
     add("hierarchy", _steps(ledger["steps"]))
     strata, leaves = ledger["strata"], ledger["leaves"]
     add("strata", f"{len(strata)}, the widest of {max(strata):,} terms; {leaves:,} leaves")
-    orders = ", ".join(
-        f"{n:,} {ORDERS.get(o, o + '-fold')}" for o, n in genotypes["orders"].items()
-    )
     add(
         "genotypes",
-        f"{genotypes['rows']:,} rows, {genotypes['genotypes']:,} genotypes ({orders})",
+        f"{genotypes['rows']:,} rows, {genotypes['genotypes']:,} genotypes ({orders(genotypes)})",
         f"{_dropped(genotypes['dropped'])}; {genotypes['merged']:,} rows merged",
     )
     add(
@@ -110,11 +107,18 @@ def _named_lines() -> "Table":
 
 
 def _dropped(reasons: Mapping[str, int]) -> str:
-    counts = [f"{count:,} {_words(reason)}" for reason, count in reasons.items() if count]
+    counts = [f"{count:,} {words(reason)}" for reason, count in reasons.items() if count]
     return "dropped: " + (", ".join(counts) or "none")
 
 
-def _words(name: str) -> str:
+def orders(genotypes: Mapping[str, Any]) -> str:
+    """How many genotypes of how many deletions, as the ledger counts them."""
+    counts = genotypes["orders"].items()
+    return ", ".join(f"{count:,} {ORDERS.get(order, order + '-fold')}" for order, count in counts)
+
+
+def words(name: str) -> str:
+    """A key of the ledger as it is read."""
     return name.replace("_", " ")
 
 
@@ -129,7 +133,7 @@ def _steps(steps: Iterable[Mapping[str, Any]]) -> "Table":
     keys = ("terms", "edges", "annotations", "genes")
     table.add_row("after step", *keys, style="dim")
     for step in steps:
-        table.add_row(_words(step["step"]), *(f"{step[key]:,}" for key in keys))
+        table.add_row(words(step["step"]), *(f"{step[key]:,}" for key in keys))
     return table
 
 

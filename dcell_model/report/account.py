@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-ORDERS = {"1": "single", "2": "double", "3": "triple"}
+from dcell_model.summary import orders, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,9 @@ def waterfalls(ledger: Mapping[str, Any]) -> list[Waterfall]:
     annotations = _waterfall("annotation lines", ledger["lines"], [
         (ledger["dropped"], "lines kept"),
     ])  # fmt: skip
-    orders = ", ".join(
-        f"{count:,} {ORDERS.get(order, order + '-fold')}"
-        for order, count in genotypes["orders"].items()
-    )
     merged = {"repeated, merged with the first": genotypes["merged"]}
     samples = _waterfall("rows of genotypes", genotypes["rows"], [
-        (genotypes["dropped"] | merged, f"genotypes ({orders})"),
+        (genotypes["dropped"] | merged, f"genotypes ({orders(genotypes)})"),
         (store["dropped"], "samples in the store"),
     ])  # fmt: skip
     names = {"train": "training", "val": "validation", "test": "test", "excluded": "excluded"}
@@ -70,11 +66,6 @@ def strata(ledger: Mapping[str, Any]) -> tuple[Bar, ...]:
         Bar(f"stratum {number}", count, 0.0, count / most, "part")
         for number, count in enumerate(counts)
     )
-
-
-def words(name: str) -> str:
-    """A key of the ledger as it is read."""
-    return name.replace("_", " ")
 
 
 def _waterfall(

@@ -6,7 +6,7 @@ from importlib import resources
 from typing import Any
 
 from data_specs.presets import PROFILES
-from dcell_model.report.account import words
+from dcell_model.summary import words
 
 _GO = re.compile(r"GO:\d{7}")
 _YEAST = re.compile(str(PROFILES["yeast"]["annotations"]["gene_id_pattern"]))

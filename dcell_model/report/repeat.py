@@ -14,7 +14,7 @@ from typing import Any
 
 from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters, Values, changed, resolve
-from dcell_model.run_folder import build_parameters
+from dcell_model.run_folder import build_parameters, flat
 
 _TRAINING = ("model", "dango", "train", "baselines")
 _FLAGS = {"ontology": "--ontology", "annotations": "--annotations", "genotypes": "--genotypes",
@@ -45,7 +45,7 @@ def repetition(data: Path, run: Path, trained_with: Values, commit: str) -> Repe
     """
     parameters = resolve(trained_with, where=str(run))
     plain = changed(dataclasses.replace(parameters, preset=None))
-    listed = tuple((key, _text(value)) for key, value in _flat(plain))
+    listed = tuple((key, _text(value)) for key, value in flat(plain).items())
     if DataLayout(data).parameters.is_file():
         return Repetition(tuple(_commands(data, run, build_parameters(data), parameters)), listed)
     checkout = data.resolve().parent
@@ -65,12 +65,12 @@ def _commands(data: Path, run: Path, given: Mapping[str, Any], now: Parameters) 
     if given.get("preset"):
         build += ["--preset", str(given["preset"])]
     rest = {**given, "sources": sources}
-    build += _set(_flat(rest))
+    build += _set(flat(rest).items())
     # What the build was told, training takes from it.
-    before = dict(_flat(resolve(given, where=str(data)).to_dict()))
+    before = flat(resolve(given, where=str(data)).to_dict())
     train += _set(
         (key, value)
-        for key, value in _flat(now.to_dict())
+        for key, value in flat(now.to_dict()).items()
         if key.startswith(_TRAINING) and before[key] != value
     )
     return [_lines([*words, "--out", str(out)]) for words, out in ((build, data), (train, run))]
@@ -85,11 +85,6 @@ def _lines(words: list[str]) -> str:
 def _set(pairs: Any) -> list[str]:
     words = [f"{key}={_text(value)}" for key, value in pairs]
     return ["--set", *words] if words else []
-
-
-def _flat(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    sections = ((name, own) for name, own in values.items() if isinstance(own, Mapping))
-    return [(f"{name}.{key}", value) for name, own in sections for key, value in own.items()]
 
 
 def _text(value: Any) -> str:

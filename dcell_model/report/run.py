@@ -26,7 +26,7 @@ from dcell_model.report.account import strata, waterfalls
 from dcell_model.report.examples import examples, pick
 from dcell_model.report.page import render
 from dcell_model.report.repeat import repetition
-from dcell_model.run_folder import BEST, RECORD, REPORT, ledger_of, trained_folder
+from dcell_model.run_folder import BEST, RECORD, REPORT, ledger_of
 from dcell_model.scores import MODEL_NAMES, PART_NAMES
 from dcell_model.trained import FloatArray, IntArray
 
@@ -49,7 +49,7 @@ def run(data: Path, folder: Path, out: Path) -> None:
     """
     if out.is_dir():
         raise InputError(f"{out}: is a folder; expected a file to write, such as {out / REPORT}")
-    layout, trained = DataLayout(data), trained_folder(folder)
+    layout, trained = DataLayout(data), chain.trained_folder(folder)
     metrics, record = read_json(folder / "metrics.json"), read_json(trained / RECORD)
     ledger = read_json(ledger_of(data, folder))
     if "settings" not in record:

@@ -1,9 +1,6 @@
 """Genotypes as tables for cellmaps_vnn: what is in them, what is left out, and its own reading."""
 
-import importlib.util
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +14,7 @@ from pipeline.build import build
 from pipeline.exchange import cellmaps_tables
 from pipeline.exchange.export import export
 from tests.conftest import TINY, tiny_parameters
+from tests.pipeline.exchange.cellmaps import needs_cellmaps, read_by_cellmaps
 
 MATRICES = ("cell2mutation.txt", "cell2cndeletion.txt", "cell2cnamplification.txt")
 
@@ -114,19 +112,11 @@ print(json.dumps({"shape": features.shape, "seen": seen}))
 """
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("cellmaps_vnn") is None, reason="cellmaps_vnn is not installed"
-)
+@needs_cellmaps
 def test_cellmaps_reads_them(tiny_build: Path, tmp_path: Path) -> None:
-    """In a process of its own: its imports warn."""
     folder = tmp_path / "out"
     export(tiny_build, "cx2", folder, "fitness")
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", READER, str(folder), str(tmp_path)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = read_by_cellmaps(READER, folder, tmp_path)
     genes = numbered(folder / "gene2ind.txt")
     assert found["shape"] == [45, len(genes), 3]
     expected = []

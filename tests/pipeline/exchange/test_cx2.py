@@ -1,9 +1,6 @@
 """CX2, and cellmaps_vnn's own reading of it."""
 
-import importlib.util
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +14,9 @@ from pipeline.exchange.cx2 import MEMBERS, is_cx2, read, write, write_parent
 from pipeline.exchange.export import export, load, of_cell_graph
 from pipeline.topology import Topology
 from tests.hierarchies import random_cell_graph
+from tests.pipeline.exchange.cellmaps import needs_cellmaps, read_by_cellmaps
 
 PATH = Path("hierarchy.cx2")
-needs_cellmaps = pytest.mark.skipif(
-    importlib.util.find_spec("cellmaps_vnn") is None, reason="cellmaps_vnn is not installed"
-)
 
 
 def aspect(text: str, name: str) -> list[Any]:
@@ -134,12 +129,7 @@ def test_cellmaps_reads_the_same_hierarchy(tiny_build: Path, tmp_path: Path) -> 
     folder = tmp_path / "out"
     export(tiny_build, "cx2", folder)
     hierarchy = load(tiny_build)
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", READER, str(folder), str(tmp_path)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = read_by_cellmaps(READER, folder, tmp_path)
     terms = hierarchy.downwards()  # a node's number is the place of its term
     assert terms[int(found["root"])] == ROOT
     edges = {(terms[int(child)], terms[int(parent)]) for parent, child in found["edges"]}
