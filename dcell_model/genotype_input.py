@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_specs.errors import InputError
-from data_specs.files import read_text
+from data_specs.raw_files import read_text
 from data_specs.gene_names import split_names
 
 COLUMN = "genes"

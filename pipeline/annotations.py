@@ -10,7 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from data_specs.errors import InputError, ParameterError
-from data_specs.files import read_text, replacing
+from data_specs.files import replacing
+from data_specs.raw_files import read_text
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Annotations as AnnotationsConfig
 from data_specs.parameters import Parameters

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_specs.errors import InputError
-from data_specs.files import ALWAYS_ALLOWED, LARGEST_RATIO, check_text, check_workbook, unpacked
+from data_specs.raw_files import ALWAYS_ALLOWED, LARGEST_RATIO, check_text, check_workbook, unpacked
 
 MISSING = ("", "nan", "na", "n/a", "null", "none")
 # What damaged or malicious Parquet files and workbooks make their readers raise.

@@ -18,7 +18,7 @@ from pathlib import Path
 import polars as pl
 
 from data_specs.errors import InputError
-from data_specs.files import read_text
+from data_specs.raw_files import read_text
 
 COLUMNS = ("gene_a", "gene_b", "weight")
 PROTEINS, COMBINED, FULL_SCORE = ("protein1", "protein2"), "combined_score", 1000

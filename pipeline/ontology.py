@@ -14,7 +14,8 @@ import polars as pl
 from goatools.obo_parser import OBOReader
 
 from data_specs.errors import InputError
-from data_specs.files import read_text, replacing, write_text
+from data_specs.files import replacing, write_text
+from data_specs.raw_files import read_text
 from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters
 from data_specs.tables import ALIASES, EDGES, ROOT, TERMS, write_table

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 import xlsxwriter
 
-from data_specs import files
+from data_specs import raw_files
 from data_specs.errors import InputError
 from pipeline import genotype_cells
 from pipeline.genotype_headers import FORMS, PHENOTYPES
@@ -431,7 +431,7 @@ SHEET = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006
 def test_a_zip_bomb_is_not_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lies: dict[str, int]
 ) -> None:
-    monkeypatch.setattr(files, "ALWAYS_ALLOWED", 2**20)
+    monkeypatch.setattr(raw_files, "ALWAYS_ALLOWED", 2**20)
     zipped(tmp_path / "t.xlsx", SHEET + bytes(2**23), **lies)
     with pytest.raises(InputError, match=r"t\.xlsx: unpacks to more than 200 times its size"):
         read(tmp_path / "t.xlsx")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
-from data_specs.files import read_text
+from data_specs.raw_files import read_text
 from data_specs.layout import DataLayout
 from data_specs.parameters import Annotations, resolve
 from data_specs.tables import ROOT
