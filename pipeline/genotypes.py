@@ -19,14 +19,12 @@ import polars as pl
 
 from data_specs.errors import InputError
 from data_specs.files import replacing
+from data_specs.genotype_tables import Form, GenotypeFile, Piece, open_file, read_piece
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Genotypes as GenotypesConfig
 from data_specs.parameters import Parameters
 from data_specs.tables import part_name, write_table
 from pipeline.dask import Each, workers
-from pipeline.genotype_cells import Piece
-from pipeline.genotype_formats import GenotypeFile, open_file, read_piece
-from pipeline.genotype_headers import Form
 from pipeline.genotype_merging import Given, added, merge, usable
 from pipeline.sources import input_files
 from pipeline.stage import run_stage

@@ -9,11 +9,10 @@ from typing import Any
 import polars as pl
 
 from data_specs.errors import InputError
+from data_specs.genotype_tables import Form, GenotypeFile, open_file, read_piece
 from data_specs.parameters import Dask, Genotypes
 from pipeline import genotype_merging, genotypes
 from pipeline.dask import workers
-from pipeline.genotype_formats import GenotypeFile, open_file, read_piece
-from pipeline.genotype_headers import Form
 
 
 @dataclass

@@ -8,8 +8,15 @@ from pathlib import Path
 import polars as pl
 
 from data_specs.errors import InputError
+from data_specs.genotype_tables.cells import (
+    cell,
+    cells_of,
+    first_cells,
+    is_missing,
+    number,
+    separator_in,
+)
 from data_specs.tables import GENOTYPE_KEYS
-from pipeline.genotype_cells import cell, cells_of, first_cells, is_missing, number, separator_in
 
 _KUZMIN = {
     "Query strain ID": "query_strain",
@@ -95,7 +102,7 @@ def known_forms() -> str:
 
 
 def recognise(path: Path, rows: pl.DataFrame) -> Form:
-    """Find the form of a file by its first rows (`genotype_cells.read_head`, not empty).
+    """Find the form of a file by its first rows (`cells.read_head`, not empty).
 
     The phenotypes of a plain table are told by all its rows (`numeric_columns`) and still missing.
 

@@ -6,7 +6,7 @@ those of its query strain and that of its array strain. All rows are parsed at o
 
 import functools
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from data_specs.errors import InputError
-from pipeline.dask import Each
-from pipeline.genotype_cells import (
+from data_specs.genotype_tables.cells import (
     MISSING,
     Piece,
     below,
@@ -30,7 +29,7 @@ from pipeline.genotype_cells import (
     read_rows,
     row_in_file,
 )
-from pipeline.genotype_headers import (
+from data_specs.genotype_tables.headers import (
     Form,
     count_numbers,
     folded,
@@ -39,6 +38,8 @@ from pipeline.genotype_headers import (
     recognise,
 )
 
+# Calls a function with every tuple of arguments; results come in the order of these.
+Each = Callable[[Callable[..., Any], Sequence[Any]], list[Any]]
 # What can be wrong with a row, the first that holds, and the reason that it is counted under.
 PROBLEMS = {
     "columns": "malformed",

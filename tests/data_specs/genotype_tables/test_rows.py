@@ -11,8 +11,7 @@ import xlsxwriter
 
 from data_specs import raw_files
 from data_specs.errors import InputError
-from pipeline import genotype_cells
-from pipeline.genotype_headers import FORMS, PHENOTYPES
+from data_specs.genotype_tables import FORMS, PHENOTYPES, cells
 from tests.genotype_tables import GenotypeTable, read
 
 HO = "YDL227C"
@@ -467,7 +466,7 @@ def test_a_parquet_table_of_absurdly_many_rows(
     pl.DataFrame({"genes": ["A"], "score": [1.0]}).select(
         pl.all().repeat_by(2_000_000).explode()
     ).write_parquet(path)
-    monkeypatch.setattr(genotype_cells, "ALWAYS_ALLOWED", 2**20)
-    monkeypatch.setattr(genotype_cells, "LARGEST_RATIO", 100)
+    monkeypatch.setattr(cells, "ALWAYS_ALLOWED", 2**20)
+    monkeypatch.setattr(cells, "LARGEST_RATIO", 100)
     with pytest.raises(InputError, match=r"2,000,000 rows in [0-9,]+ bytes; no genotype table"):
         read(path)
