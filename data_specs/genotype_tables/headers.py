@@ -1,22 +1,14 @@
 """Which published form a genotype table has, by its header, and where its fields then stand."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
 
 from data_specs.errors import InputError
-from data_specs.genotype_tables.cells import (
-    cell,
-    cells_of,
-    first_cells,
-    is_missing,
-    number,
-    separator_in,
-)
-from data_specs.tables import GENOTYPE_KEYS
+from data_specs.genotype_tables.cells import cells_of, first_cells, separator_in
 
 _KUZMIN = {
     "Query strain ID": "query_strain",
@@ -68,8 +60,7 @@ PHENOTYPES = (
     "interaction", "raw_interaction", "p_value", "query_fitness", "array_fitness", "fitness",
     "fitness_sd",
 )  # fmt: skip
-_RESERVED = {"row", "cells", "problem", "query", *GENOTYPE_KEYS}
-_TITLE_ROWS = 5  # a header may stand below a title, within so many first rows
+_TITLE_ROWS = 20  # a header may stand below a title and notes, within so many first rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +77,9 @@ class Form:
     phenotypes: Mapping[str, int] = field(default_factory=lambda: {"interaction": -1})
 
     @property
-    def primary(self) -> int:
-        """Position of the primary phenotype."""
-        return next(iter(self.phenotypes.values()))
+    def is_list(self) -> bool:
+        """Whether one cell has all genes of a genotype."""
+        return len(self.genes) == 1 and folded(self.header[self.genes[0]]) == "genes"
 
 
 def known_forms() -> str:
@@ -104,23 +95,35 @@ def known_forms() -> str:
 def recognise(path: Path, rows: pl.DataFrame) -> Form:
     """Find the form of a file by its first rows (`cells.read_head`, not empty).
 
-    The phenotypes of a plain table are told by all its rows (`numeric_columns`) and still missing.
+    The phenotypes of a plain table are told by all its rows (`columns.choose`) and still missing.
 
     Raises:
-        InputError: none of the known forms; names them all.
+        InputError: none of the known forms, names them all; or rows above the header.
     """
     first = first_cells(rows, _TITLE_ROWS)
     for at, header in enumerate(first):
         separator = separator_in(rows["line"][at]) if "line" in rows.columns else None
-        form = _form_of(tuple(header))
+        form = _form_of(path, tuple(header))
         if form is not None:
+            _refuse_rows_above(path, rows.head(at), len([*filter(None, header)]), separator)
             return replace(form, header_row=rows["row"][at], separator=separator)
     if len(first[0]) > 2 and first[0][0].isdecimal():
         return Form("dcell")
     raise InputError(f"{path}:{rows['row'][0] + 1}: unknown header {first[0]}. {known_forms()}")
 
 
-def _form_of(header: tuple[str, ...]) -> Form | None:
+def _refuse_rows_above(path: Path, rows: pl.DataFrame, width: int, separator: str | None) -> None:
+    """A title above the header fills fewer cells than the header; a row of the table does not."""
+    for at, cells in enumerate(cells_of(rows, separator).to_list() if rows.height else ()):
+        if len([cell for cell in cells if cell and cell.strip()]) >= max(width, 2):
+            raise InputError(
+                f"{path}:{rows['row'][at] + 1}: found a row of {width} or more cells above the "
+                "header; expected the header before all rows. Is the table sorted? Move the header "
+                "to the top."
+            )
+
+
+def _form_of(path: Path, header: tuple[str, ...]) -> Form | None:
     cells = [folded(cell) for cell in header]
     for name, columns in FORMS.items():
         fields = {folded(cell): meaning for cell, meaning in columns.items()}
@@ -133,64 +136,17 @@ def _form_of(header: tuple[str, ...]) -> Form | None:
                 phenotypes={name: at[name] for name in PHENOTYPES if name in at},
             )
     query = cells.index("query") if "query" in cells else None
+    genes = [at for at, cell in enumerate(cells) if re.fullmatch(r"gene_\d+", cell)]
     if "genes" in cells:
-        return Form("plain", header, genes=(cells.index("genes"),), query=query, phenotypes={})
-    if "gene_1" in cells:
-        genes = [at for at, cell in enumerate(cells) if re.fullmatch(r"gene_\d+", cell)]
-        return Form("plain", header, genes=tuple(genes), query=query, phenotypes={})
-    return None
+        genes = [cells.index("genes")]
+    elif "gene_1" not in cells:
+        return None
+    for at in (*genes, *([] if query is None else [query])):
+        if cells.count(cells[at]) > 1:
+            raise InputError(f"{path}: column '{header[at]}' occurs twice; delete or rename one")
+    return Form("plain", header, genes=tuple(genes), query=query, phenotypes={})
 
 
 def folded(cell: str) -> str:
     """Fold the differences away in which headers of one meaning may differ."""
     return " ".join(cell.split()).casefold().replace("ε", "epsilon")
-
-
-def count_numbers(rows: pl.DataFrame, form: Form) -> dict[int, tuple[int, int]]:
-    """Count, by column that may be a phenotype of a plain table, filled cells and numbers."""
-    rows = rows.select(cells_of(rows, form.separator))
-    columns = [
-        at
-        for at, name in enumerate(form.header)
-        if name and at not in form.genes and at != form.query
-    ]
-    return {
-        at: rows.select(
-            (~is_missing(cell(at))).sum(), numbers=number(cell(at)).is_not_null().sum()
-        ).row(0)
-        for at in columns
-    }
-
-
-def numeric_columns(
-    path: Path, form: Form, counts: Sequence[Mapping[int, tuple[int, int]]]
-) -> dict[str, int]:
-    """Find the phenotypes of a plain table: named columns whose filled cells are mostly numbers.
-
-    Mostly, so that one odd cell is an error and not a column left out in silence. A column without
-    a name (a row index) is no phenotype.
-
-    Args:
-        path: for messages.
-        form: of the table.
-        counts: `count_numbers` of each of its pieces.
-
-    Raises:
-        InputError: no such column, or two of one name.
-    """
-    found: dict[str, int] = {}
-    for at in counts[0] if counts else ():
-        name = form.header[at]
-        filled, numbers = (sum(count[at][i] for count in counts) for i in range(2))
-        if numbers and 2 * numbers >= filled:
-            if name in found or name in _RESERVED:
-                raise InputError(
-                    f"{path}: column '{name}' occurs twice or has a name that the genotype table "
-                    "needs itself; rename it"
-                )
-            found[name] = at
-    if counts and not found:
-        raise InputError(
-            f"{path}: no column of numbers among {list(form.header)}; expected a phenotype"
-        )
-    return found
