@@ -3,7 +3,7 @@
 from data_specs.genotype_tables.cells import Piece
 from data_specs.genotype_tables.columns import unknown
 from data_specs.genotype_tables.files import GenotypeFile, open_file
-from data_specs.genotype_tables.headers import FORMS, PHENOTYPES, Form, known_forms
+from data_specs.genotype_tables.headers import FORMS, PHENOTYPES, Form, UnknownForm, known_forms
 from data_specs.genotype_tables.rows import Genotypes, read_piece
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "GenotypeFile",
     "Genotypes",
     "Piece",
+    "UnknownForm",
     "known_forms",
     "open_file",
     "read_piece",

@@ -30,6 +30,7 @@ _DAMAGED = (
     zlib.error, zipfile.BadZipFile, pa.ArrowException, fastexcel.FastExcelError,
     pl.exceptions.PolarsError, pl.exceptions.PanicException,
 )  # fmt: skip
+NO_SEPARATOR = "\n"  # a line is one cell
 _HEAD = 2**20  # bytes within which a text's header must end
 _PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"  # an .xlsx workbook is a zip archive
 
@@ -132,7 +133,7 @@ def read_head(piece: Piece) -> pl.DataFrame:
         with pq.ParquetFile(piece.path) as file:
             names = file.schema_arrow.names
         rows = pl.DataFrame({"cells": [names]}, schema={"cells": pl.List(pl.String)})
-        return rows.filter(pl.col("cells").list.len() > 0).with_row_index("row")
+        return rows.filter(pl.col("cells").list.len() > 0).with_row_index("row", offset=1)
     with piece.path.open("rb") as stream:
         head = stream.read(_HEAD)
         whole = not stream.read(1)

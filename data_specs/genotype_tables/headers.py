@@ -1,14 +1,14 @@
 """Which published form a genotype table has, by its header, and where its fields then stand."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
 
 from data_specs.errors import InputError
-from data_specs.genotype_tables.cells import cells_of, first_cells, separator_in
+from data_specs.genotype_tables.cells import NO_SEPARATOR, cells_of, first_cells, separator_in
 
 _KUZMIN = {
     "Query strain ID": "query_strain",
@@ -63,6 +63,10 @@ PHENOTYPES = (
 _TITLE_ROWS = 20  # a header may stand below a title and notes, within so many first rows
 
 
+class UnknownForm(InputError):  # noqa: N818
+    """A text that is no genotype table of a known form."""
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """Where the fields of one file stand; positions count cells from 0."""
@@ -98,26 +102,44 @@ def recognise(path: Path, rows: pl.DataFrame) -> Form:
     The phenotypes of a plain table are told by all its rows (`columns.choose`) and still missing.
 
     Raises:
-        InputError: none of the known forms, names them all; or rows above the header.
+        UnknownForm: none of the known forms; names them all.
+        InputError: likewise, of what is no text; or rows above the header.
     """
     first = first_cells(rows, _TITLE_ROWS)
+    text = "line" in rows.columns
     for at, header in enumerate(first):
-        separator = separator_in(rows["line"][at]) if "line" in rows.columns else None
+        separator = separator_in(rows["line"][at]) if text else None
         form = _form_of(path, tuple(header))
-        if form is not None:
-            _refuse_rows_above(path, rows.head(at), len([*filter(None, header)]), separator)
-            return replace(form, header_row=rows["row"][at], separator=separator)
-    if len(first[0]) > 2 and first[0][0].isdecimal():
+        if form is None or header[0].startswith("#"):
+            continue
+        if text and separator is None:  # or it is a title with the word in it
+            if len(header) == 1:
+                separator = NO_SEPARATOR
+            elif at + 1 < len(first) and len(first[at + 1]) != len(header):
+                continue
+        _refuse_rows_above(path, rows.head(at), len([*filter(None, header)]), separator)
+        return replace(form, header_row=rows["row"][at], separator=separator)
+    if _is_dcell(first[0]):
         return Form("dcell")
-    raise InputError(f"{path}:{rows['row'][0] + 1}: unknown header {first[0]}. {known_forms()}")
+    row = rows["row"][0] + text  # lines count from 0 there, rows of a sheet from 1
+    kind = UnknownForm if text else InputError
+    raise kind(f"{path}:{row}: unknown header {first[0]}. {known_forms()}")
+
+
+def _is_dcell(cells: Sequence[str]) -> bool:
+    """Whether a row is DCell's, or meant to be: a list of genes may begin with a number, too."""
+    if len(cells) < 3 or not re.fullmatch(r"[0-9]{1,9}", cells[0]):
+        return False
+    return int(cells[0]) == len(cells) - 2 or not cells[-1].isdecimal()
 
 
 def _refuse_rows_above(path: Path, rows: pl.DataFrame, width: int, separator: str | None) -> None:
     """A title above the header fills fewer cells than the header; a row of the table does not."""
     for at, cells in enumerate(cells_of(rows, separator).to_list() if rows.height else ()):
         if len([cell for cell in cells if cell and cell.strip()]) >= max(width, 2):
+            line = rows["row"][at] + ("line" in rows.columns)
             raise InputError(
-                f"{path}:{rows['row'][at] + 1}: found a row of {width} or more cells above the "
+                f"{path}:{line}: found a row of {width} or more cells above the "
                 "header; expected the header before all rows. Is the table sorted? Move the header "
                 "to the top."
             )

@@ -48,6 +48,8 @@ def read_piece(
     form: Form,
     control_gene: str | None = None,
     whole: frozenset[str] = frozenset(),
+    *,
+    as_written: bool = False,
 ) -> Genotypes:
     """Read the genotypes of a piece of a file; rows that cannot be read are counted by reason.
 
@@ -56,12 +58,13 @@ def read_piece(
         form: of the file.
         control_gene: a deletion of it in a query strain is no deletion.
         whole: names of genes that hold a separator, as `genotype_text.whole_names` gives them.
+        as_written: the genes in the order in which they are written, not sorted.
 
     Raises:
         InputError: the piece is damaged.
     """
     rows = read_rows(piece)
-    parsed, not_measured = _parse(rows, form, control_gene, whole)
+    parsed, not_measured = _parse(rows, form, control_gene, whole, as_written)
     dropped = dict.fromkeys(PROBLEMS.values(), 0)
     for problem, count in parsed["problem"].drop_nulls().value_counts().iter_rows():
         dropped[PROBLEMS[problem]] += count
@@ -79,7 +82,11 @@ def read_piece(
 
 
 def _parse(
-    chunk: pl.DataFrame, form: Form, control_gene: str | None, whole: frozenset[str]
+    chunk: pl.DataFrame,
+    form: Form,
+    control_gene: str | None,
+    whole: frozenset[str],
+    as_written: bool,
 ) -> tuple[pl.DataFrame, dict[str, dict[str, int]]]:
     """Parse rows `[N]` to `row`, `cells`, `genes`, `query`, phenotypes, `problem` (or null).
 
@@ -91,6 +98,11 @@ def _parse(
         columns = cell(0).cast(pl.Int64, strict=False) + 2
     names, query = names_of_rows(rows, form, control_gene, whole)
     genes, repeated, unfit = in_order(names, is_no_name(form, whole))
+    if as_written:
+        empty = pl.lit([], pl.List(pl.String))
+        genes = pl.select(
+            pl.concat_list([pl.lit(part).fill_null(empty) for part in names])
+        ).to_series()
     texts = rows.select(cell(at).alias(name) for name, at in form.phenotypes.items())
     phenotypes = texts.select(number(pl.all()))
     blank = phenotypes.select(pl.all().is_null())  # few, and only they are looked at again
