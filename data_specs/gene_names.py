@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
+from data_specs.genotype_text import whole_names
 
 _KINDS = ("systematic", "symbol", "synonym")
 
@@ -72,6 +73,11 @@ class GeneNames:
         matches = difflib.get_close_matches(name.casefold(), known, n=count, cutoff=0.7)
         return [known[match] for match in matches]
 
+    @property
+    def whole(self) -> frozenset[str]:
+        """The names that a split would tear apart, as `genotype_text.whole_names` gives them."""
+        return whole_names(name for kind in _KINDS for name in self._exact[kind])
+
     def matching(self, text: str, count: int = 8) -> list[tuple[str, str]]:
         """Up to so many (name, gene) with the text in the name, each gene of the cell graph once.
 
@@ -100,9 +106,3 @@ class GeneNames:
             return f"{shown} is annotated to no term of the hierarchy"
         near = self.near(name)
         return f"{name} is no name of a gene here" + (f"; near: {', '.join(near)}" if near else "")
-
-
-def split_names(text: str) -> list[str]:
-    """The names in a genotype's text, separated by `|`, `,` or whitespace, each once, in order."""
-    names: Iterable[str] = text.replace("|", " ").replace(",", " ").split()
-    return list(dict.fromkeys(names))

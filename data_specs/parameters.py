@@ -83,6 +83,7 @@ class Genotypes:
 
     control_gene: str | None = "YDL227C"  # HO: a deletion of it in a query is no deletion
     orders: tuple[int, ...] = ()  # numbers of deleted genes to keep; empty keeps all
+    phenotypes: tuple[str, ...] = ()  # columns to take, the one to predict first; empty takes all
     unannotated: Literal["keep", "drop"] = "keep"
     on_bad_row: Literal["error", "skip"] = "error"
     piece_bytes: int = 64 * 2**20  # of a text file that one task reads

@@ -1,83 +1,154 @@
-"""Genotypes as people write them: on the command line, in a text file, or in a table."""
+"""Genotypes as people write them: on the command line, in a list, or in a table of any form."""
 
-import csv
-from collections.abc import Iterable
+import re
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from data_specs.errors import InputError
-from data_specs.gene_names import split_names
+from data_specs.gene_names import GeneNames
+from data_specs.genotype_text import split_names
+from data_specs.parameters import Genotypes
 from data_specs.raw_files import read_text
+from data_specs.tables import parts_of
 
-COLUMN = "genes"
-_TABLES = (".csv", ".tsv", ".txt", ".parquet", ".gz")
+_FILES = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".gz")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?|[+-]\d+|nan|NaN|NA")
+_LIST = "or a list: a genotype a line, names of genes only, without a header (# begins a comment)"
+# What a checkpoint was built with it does not say; as long as it does not, the default holds.
+CONTROL_GENE = Genotypes().control_gene
 
 
-def read_genotypes(given: str) -> list[list[str]]:
+def read_genotypes(given: str, names: GeneNames) -> list[list[str]]:
     """The names of the genes of every genotype, as written.
 
     Args:
-        given: a file, or genotypes themselves, separated by `;`. Genes of a genotype are separated
-            by `|`, `,` or whitespace. A file has a genotype a line (`#` begins a comment), or is a
-            table (CSV, TSV, Parquet) with a column `genes`, where an empty cell is the wild type.
+        given: a file, or genotypes themselves, separated by `;`, their genes separated as
+            `genotype_text` says. A file is told by its content: a genotype table of any form that
+            the build reads, which needs no phenotype here (an empty cell of `genes` is the wild
+            type, and `CONTROL_GENE` in a query strain is no deletion), a folder of Parquet parts,
+            or a list with a genotype a line (`#` begins a comment).
+        names: those that the model knows.
 
     Raises:
-        InputError: no such file, no such column, or no genotype at all.
+        InputError: no such file, of no known form, a row that cannot be read, no genotype at all,
+            or a file without any name that the model knows.
     """
     path = Path(given)
     if given.strip() and len(given) < 1024 and path.exists():  # no text is not the folder "."
-        genotypes = _read_file(path)
-    elif path.suffix in _TABLES or "/" in given:
+        genotypes = _read_file(path, names)
+        _refuse_strangers(path, genotypes, names)
+    elif path.suffix in _FILES or "/" in given:
         raise InputError(f"{given}: no such file")
     else:
-        genotypes = [split_names(part) for part in given.split(";") if part.strip()]
+        texts = [part for part in given.split(";") if part.strip()]
+        genotypes = [split_names(text, names.whole) for text in texts]
     if not genotypes:
         raise InputError(f"{given or 'the empty text'}: no genotype; expected 'YAL001C,YBR002C'")
     return genotypes
 
 
-def read_gene_names(path: Path) -> list[str]:
+def read_gene_names(path: Path, names: GeneNames) -> list[str]:
     """The names of all genes in a file of `read_genotypes`, each once, in order."""
-    return list(dict.fromkeys(name for names in read_genotypes(str(path)) for name in names))
+    genotypes = read_genotypes(str(path), names)
+    return list(dict.fromkeys(name for own in genotypes for name in own))
 
 
-def _read_file(path: Path) -> list[list[str]]:
-    if path.is_dir() or path.suffix == ".parquet":
-        return [_split_cell(cell) for cell in _parquet_column(path)]
-    lines = [line.strip("\r") for line in read_text(path).split("\n")]
-    header = lines[0] if lines else ""
-    for delimiter in ("\t", ","):
-        rows = csv.reader(lines, delimiter=delimiter)
-        names = [name.strip() for name in next(rows, [])]
-        if COLUMN in names:
-            return [split_names(_cell(row, names, path, rows.line_num)) for row in rows if row]
-    if path.suffix in (".csv", ".tsv") and any(mark in header for mark in ("gene_", "\t")):
-        raise InputError(f"{path}: no column '{COLUMN}'; found {header[:60]!r}")
-    texts = (line.partition("#")[0] for line in lines)
-    return [split_names(text) for text in texts if text.strip()]
+def _read_file(path: Path, names: GeneNames) -> list[list[str]]:
+    from data_specs.genotype_tables import UnknownForm
 
-
-def _cell(row: list[str], names: list[str], path: Path, line: int) -> str:
-    if len(row) != len(names):
-        raise InputError(f"{path}:{line}: {len(row)} columns; expected {len(names)}")
-    return row[names.index(COLUMN)]
-
-
-def _parquet_column(path: Path) -> Iterable[Any]:
+    parts = [path]
+    if path.is_dir():
+        parts = parts_of(path) or sorted(path.glob("*.parquet"))
+        if not parts:
+            raise InputError(f"{path}: a folder without Parquet tables; expected a file or those")
     try:
-        table = pq.read_table(path, columns=[COLUMN])
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: not readable as Parquet: {error}") from None
-    if COLUMN not in table.column_names:
-        raise InputError(f"{path}: no column '{COLUMN}'")
-    cells: list[Any] = table[COLUMN].to_pylist()
-    return cells
+        return [genotype for part in parts for genotype in _read_table(part, names)]
+    except UnknownForm as error:
+        return _read_list(path, names, error)
 
 
-def _split_cell(cell: Any) -> list[str]:
-    if isinstance(cell, list):  # as the genotype tables of a build have them
-        return list(dict.fromkeys(map(str, cell)))
-    return split_names("" if cell is None else str(cell))
+def _here(function: Callable[..., Any], arguments: Sequence[Any]) -> list[Any]:
+    return [function(*given) for given in arguments]
+
+
+def _read_table(path: Path, names: GeneNames) -> list[list[str]]:
+    """The genotypes of a table, in the order of its rows.
+
+    Raises:
+        UnknownForm: it is a text that is no table.
+        InputError: it cannot be read.
+    """
+    from data_specs.genotype_tables import open_file, read_piece
+
+    genotypes: list[list[str]] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        file = open_file(path, Path(scratch), Genotypes().piece_bytes, _here, None)
+        for piece in file.pieces:
+            read = read_piece(piece, file.form, CONTROL_GENE, names.whole, as_written=True)
+            if read.complaint:
+                raise InputError(f"{read.complaint} Correct the row, or leave it out.")
+            genotypes += read.frame["genes"].to_list()
+    return genotypes
+
+
+def _read_list(path: Path, names: GeneNames, unknown_form: InputError) -> list[list[str]]:
+    """The genotypes of a list; what looks like a table of no known form is refused."""
+    lines = re.split(r"\r\n|\r|\n", read_text(path))
+    texts = [(number, line.partition("#")[0].strip()) for number, line in enumerate(lines, 1)]
+    genotypes: list[list[str]] = []
+    for number, text in texts:
+        if not text:
+            continue
+        try:
+            own = split_names(text, names.whole)
+        except InputError as error:
+            raise InputError(f"{path}:{number}: {error}") from None
+        figure = next((w for w in own if _NUMBER.fullmatch(w) and not _is_known(w, names)), None)
+        if figure is not None:
+            raise InputError(
+                f"{path}:{number}: '{figure}' is no name of a gene. {unknown_form} {_LIST}"
+            )
+        if not genotypes and _is_header(own, names):
+            raise InputError(f"{unknown_form} {_LIST}")
+        genotypes.append(own)
+    return genotypes
+
+
+def _is_known(name: str, names: GeneNames) -> bool:
+    try:
+        return names.gene(name) is not None
+    except InputError:  # of several genes
+        return True
+
+
+# A single word at the top of a column of genes; several words are a header if none is a gene.
+_HEADER = re.compile(
+    r"(?i)(systematic|standard|gene|orf|locus|strain|query|array|genotype)?[ _.-]?"
+    r"(genes?|names?|ids?|orfs?|locus|tag|symbols?|genotypes?|strains?)"
+)
+
+
+def _is_header(words: Sequence[str], names: GeneNames) -> bool:
+    """Whether a first line has words that are no genes, and look like none."""
+    shapes = {_shape(gene) for gene in names.index} - {""}
+    if any(_is_known(word, names) or _shape(word) in shapes for word in words):
+        return False
+    return len(words) > 1 or _HEADER.fullmatch(words[0]) is not None
+
+
+def _shape(name: str) -> str:
+    """A name with every letter and every digit alike: YAL001C and YBR123W have one shape."""
+    return re.sub(r"\d", "9", re.sub(r"[^\W\d_]", "A", name)) if re.search(r"\d", name) else ""
+
+
+def _refuse_strangers(path: Path, genotypes: Sequence[Sequence[str]], names: GeneNames) -> None:
+    """Refuse a file whose genotypes would all be predicted as the wild type."""
+    given = list(dict.fromkeys(name for own in genotypes for name in own))
+    if given and not any(_is_known(name, names) for name in given):
+        found, known = ", ".join(map(repr, given[:3])), ", ".join(list(names.index)[:3])
+        raise InputError(
+            f"{path}: the model knows no gene of the {len(given):,} names in it, as {found}; "
+            f"expected names as {known}"
+        )

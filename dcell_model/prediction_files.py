@@ -45,7 +45,7 @@ def run(
     if out is not None and out.suffix not in (".parquet", *DELIMITERS):
         raise InputError(f"{out}: suffix '{out.suffix}'; expected .parquet, .csv or .tsv")
     trained = Trained.read(checkpoint)
-    genotypes = resolve(trained, read_genotypes(given))
+    genotypes = resolve(trained, read_genotypes(given, trained.names))
     tables = predictions(trained, genotypes, subsystems=subsystems)
     if out is None:
         _print(trained, tables, len(genotypes.given))

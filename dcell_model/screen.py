@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from data_specs.chain import made_from_metadata
 from data_specs.errors import InputError
 from data_specs.files import replacing
-from data_specs.gene_names import split_names
+from data_specs.genotype_text import split_names
 from data_specs.layout import read_json, refuse_foreign, write_json
 from data_specs.tables import part_name, parts_of
 from dcell_model.genotype_input import read_gene_names
@@ -269,7 +269,7 @@ def _prepare(out: Path, description: dict[str, Any]) -> None:
 
 
 def _query(trained: Trained, text: str, order: int) -> tuple[int, ...]:
-    names = split_names(text)
+    names = split_names(text, trained.names.whole)
     genes: set[int] = set()
     for name in names:
         gene = trained.names.gene(name)
@@ -285,7 +285,7 @@ def _genes(trained: Trained, path: Path | None) -> tuple[IntArray, list[str]]:
     """Indices of the genes to combine, and the names that the model does not know."""
     if path is None:
         return np.arange(trained.model.graph.num_genes), []
-    names = read_gene_names(path)
+    names = read_gene_names(path, trained.names)
     found = {name: trained.names.index.get(trained.names.gene(name) or "") for name in names}
     known = {index for index in found.values() if index is not None}
     genes: npt.NDArray[np.int64] = np.array(sorted(known), dtype=np.int64)

@@ -19,14 +19,21 @@ import polars as pl
 
 from data_specs.errors import InputError
 from data_specs.files import replacing
+from data_specs.genotype_tables import (
+    Form,
+    GenotypeFile,
+    Genotypes,
+    Piece,
+    open_file,
+    read_piece,
+    unknown,
+)
+from data_specs.genotype_text import whole_names
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Genotypes as GenotypesConfig
 from data_specs.parameters import Parameters
 from data_specs.tables import part_name, write_table
 from pipeline.dask import Each, workers
-from pipeline.genotype_cells import Piece
-from pipeline.genotype_formats import GenotypeFile, open_file, read_piece
-from pipeline.genotype_headers import Form
 from pipeline.genotype_merging import Given, added, merge, usable
 from pipeline.sources import input_files
 from pipeline.stage import run_stage
@@ -45,6 +52,7 @@ class Run:
         dropped: the others, by reason.
         complaint: about the first row that could not be read.
         sampled: keys at equal distances.
+        not_measured: by phenotype, the words that stand where nothing was measured.
     """
 
     path: Path
@@ -53,6 +61,7 @@ class Run:
     dropped: dict[str, int]
     complaint: str | None
     sampled: list[str]
+    not_measured: dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +77,15 @@ class Part:
 
 
 def sort_piece(
-    piece: Piece, form: Form, given: Given, settings: GenotypesConfig, path: Path
+    piece: Piece,
+    form: Form,
+    given: Given,
+    settings: GenotypesConfig,
+    path: Path,
+    whole: frozenset[str] = frozenset(),
 ) -> Run:
     """Parse a piece, leave out what is no genotype to learn from, and lay the rest down sorted."""
-    read = read_piece(piece, form, settings.control_gene)
+    read = read_piece(piece, form, settings.control_gene, whole)
     rows, dropped = usable(read.frame, given, settings)
     rows = rows.sort("key")
     with replacing(path) as partial:
@@ -79,7 +93,7 @@ def sort_piece(
     step = max(1, settings.part_rows // SAMPLED)
     sampled = rows["key"].gather_every(step).to_list()
     dropped = added([read.dropped, dropped])
-    return Run(path, read.rows, rows.height, dropped, read.complaint, sampled)
+    return Run(path, read.rows, rows.height, dropped, read.complaint, sampled, read.not_measured)
 
 
 def boundaries(runs: Sequence[Run], part_rows: int) -> list[str]:
@@ -123,11 +137,22 @@ def part_of(genotypes: pl.DataFrame, rows: int, also_in_test: int) -> Part:
     )
 
 
-def phenotypes_of(files: Sequence[GenotypeFile]) -> list[str]:
+def known_whole_names(layout: DataLayout) -> frozenset[str]:
+    """Names of the annotations that hold a separator: `genotype_text.whole_names`."""
+    names = pl.read_parquet(layout.annotations / "names.parquet")
+    genes = pl.read_parquet(layout.annotations / "annotations.parquet", columns=["gene"])
+    return whole_names({*names["name"], *names["gene"], *genes["gene"]})
+
+
+def phenotypes_of(files: Sequence[GenotypeFile], asked: Sequence[str] = ()) -> list[str]:
     """The phenotypes of any of the files, the common primary one first.
 
+    Args:
+        files: at least one.
+        asked: names of the phenotypes to take, in this order; empty: all.
+
     Raises:
-        InputError: no files, or primary phenotypes of different names.
+        InputError: no files, primary phenotypes of different names, or one that no file has.
     """
     if not files:
         raise InputError("no genotype file is given; name at least one in sources.genotypes")
@@ -140,6 +165,12 @@ def phenotypes_of(files: Sequence[GenotypeFile]) -> list[str]:
                 "Rename or reorder the columns, or build them as separate data sets."
             )
     names = list(dict.fromkeys(name for file in files for name in file.phenotypes))
+    for name in asked:
+        if name not in names:
+            columns = [c for file in files for c in (*file.phenotypes, *file.left_out)]
+            near = unknown(name, list(dict.fromkeys(columns)))
+            raise InputError(f"no genotype file has what genotypes.phenotypes names: {near}")
+    names.sort(key=lambda name: asked.index(name) if asked else 0)
     for name in names:
         if f"{name}_spread" in names:
             raise InputError(f"'{name}_spread' is what the spread of '{name}' is called; rename it")
@@ -170,11 +201,16 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         table = (folder / "genotypes.parquet").absolute()
         table.mkdir()
         files = [
-            (given, open_file(path.absolute(), scratch, settings.piece_bytes, each))
+            (
+                given,
+                open_file(
+                    path.absolute(), scratch, settings.piece_bytes, each, settings.phenotypes
+                ),
+            )
             for given, (_, path) in named
         ]
-        phenotypes = phenotypes_of([file for _, file in files])
-        runs = _sort(files, settings, scratch, each)
+        phenotypes = phenotypes_of([file for _, file in files], settings.phenotypes)
+        runs = _sort(files, settings, scratch, each, known_whole_names(layout))
         parts = _merge(runs, phenotypes, settings, table, each)
         genes = sorted({gene for part in parts for gene in part.genes})
         write_table(
@@ -190,10 +226,11 @@ def _sort(
     settings: GenotypesConfig,
     scratch: Path,
     each: Each,
+    whole: frozenset[str],
 ) -> list[list[Run]]:
     """Parse the pieces of all files; the runs of each file."""
     tasks = [
-        (piece, file.form, given, settings, scratch / f"{number}-{at}.arrow")
+        (piece, file.form, given, settings, scratch / f"{number}-{at}.arrow", whole)
         for number, (given, file) in enumerate(files)
         for at, piece in enumerate(file.pieces)
     ]
@@ -204,8 +241,25 @@ def _sort(
             raise InputError(f"{file.path}: a header without a row below it; expected genotypes")
         complaints = [run.complaint for run in own if run.complaint]
         if complaints and settings.on_bad_row == "error":
-            raise InputError(complaints[0])
+            raise InputError(
+                f"{complaints[0]} Correct the row, or set genotypes.on_bad_row: skip to count such "
+                "rows instead."
+            )
+        rows = sum(run.rows for run in own)
+        if added(run.dropped for run in own).get("missing_phenotype") == rows:
+            raise InputError(
+                f"{file.path}: none of its {rows:,} rows has a value of '{file.phenotypes[0]}', "
+                f"its first phenotype; found {words_of(own)[file.phenotypes[0]]}. Name another one "
+                "first in genotypes.phenotypes, or leave the file out."
+            )
     return runs
+
+
+def words_of(parts: Sequence[Run] | Sequence[Genotypes]) -> dict[str, dict[str, int]]:
+    """By phenotype, the words that stand where nothing was measured, over all parts of a file."""
+    names = dict.fromkeys(name for part in parts for name in part.not_measured)
+    counts = {n: added(part.not_measured.get(n, {}) for part in parts) for n in names}
+    return {name: dict(sorted(words.items())) for name, words in counts.items()}
 
 
 def require_some(runs: Sequence[Sequence[Run]], settings: GenotypesConfig) -> None:
@@ -267,6 +321,9 @@ def ledger_of(
                 "format": file.form.name,
                 "rows": sum(run.rows for run in own),
                 "given": given,
+                "phenotypes": list(file.phenotypes),
+                "left_out": file.left_out,
+                "not_measured": words_of(own),
             }
             for name, (given, file), own in zip(names, files, runs, strict=True)
         ],

@@ -1,5 +1,6 @@
 """Print what is in a build, and what the deletion of one genotype's genes touches."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy.typing as npt
 from data_specs.cell_graph import CellGraph
 from data_specs.chain import chain
 from data_specs.errors import ArtefactError, InputError
-from data_specs.gene_names import GeneNames, split_names
+from data_specs.gene_names import GeneNames
+from data_specs.genotype_text import split_names
 from data_specs.layout import DataLayout, read_json
 from data_specs.mutant_state import StateEncoder
 from data_specs.store import StoreReader
@@ -56,7 +58,7 @@ def show(layout: DataLayout, genotype: str | None = None, run: Path | None = Non
         f"{reader.meta.samples:,} samples, {stored['bytes_per_sample']:,} bytes a sample, "
         f"{reader.meta.layout}",
     )
-    _line("phenotypes", ", ".join(reader.meta.phenotypes))
+    _show_phenotypes(rows["files"])
     parts = ", ".join(f"{split[p]:,} {p}" for p in ("train", "val", "test") if split[p])
     excluded = f", {split['excluded']:,} excluded" if split.get("excluded") else ""
     _line("split", f"{split['method']}: {parts}{excluded}")
@@ -69,6 +71,22 @@ def show(layout: DataLayout, genotype: str | None = None, run: Path | None = Non
     _line("fingerprint", graph.fingerprint)
     _show_genotype(graph, reader, genotype)
     _show_chain(layout, run)
+
+
+def _show_phenotypes(files: Sequence[Mapping[str, Any]]) -> None:
+    """Say what is predicted, which other columns are there, and which were left out, and why."""
+    target, *others = dict.fromkeys(name for file in files for name in file["phenotypes"])
+    also = f"; also {', '.join(others)}" if others else ""
+    _line("phenotypes", f"{target} is predicted by default{also}")
+    for file in files:
+        if file["left_out"]:
+            columns = (f"{name} ({why})" for name, why in file["left_out"].items())
+            _line("left out", f"{', '.join(columns)} of {file['path']}")
+        for name, words in file["not_measured"].items():
+            found = ", ".join(f"{word} {count:,}" for word, count in words.items())
+            _line(
+                "not measured", f"{name}: {sum(words.values()):,} cells of {file['path']}: {found}"
+            )
 
 
 def _line(label: str, text: str) -> None:
@@ -100,7 +118,7 @@ def _show_genotype(graph: CellGraph, reader: StoreReader, genotype: str | None) 
         block = reader.block(0)
         genes = block.genes[slice(*block.gene_offsets[:2])].astype(np.int64)
     else:
-        genes = _indices(split_names(genotype), ids, names)
+        genes = _indices(split_names(genotype, names.whole), ids, names)
     encoder = StateEncoder(graph, len(ids))
     _, rows = encoder.delta(np.array([0, len(genes)]), genes)
     deleted = ", ".join(names.both(ids[gene]) for gene in genes)

@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 
 from data_specs.files import replacing
+from data_specs.genotype_tables import FORMS
 from data_specs.parameters import Simulate
 from pipeline.dask import Each
-from pipeline.genotype_headers import FORMS
 from pipeline.hidden_truth import Truth, scores
 from pipeline.simulated_cell import Cell, Ints
 

@@ -2,18 +2,17 @@
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from data_specs.errors import InputError
+from data_specs.genotype_tables import Form, GenotypeFile, open_file, read_piece
 from data_specs.parameters import Dask, Genotypes
 from pipeline import genotype_merging, genotypes
 from pipeline.dask import workers
-from pipeline.genotype_formats import GenotypeFile, open_file, read_piece
-from pipeline.genotype_headers import Form
 
 
 @dataclass
@@ -26,6 +25,8 @@ class GenotypeTable:
     frame: pl.DataFrame
     phenotypes: tuple[str, ...]
     dropped: dict[str, int]
+    left_out: dict[str, str] = field(default_factory=dict)
+    not_measured: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def read(
@@ -34,11 +35,13 @@ def read(
     control_gene: str | None = None,
     on_bad_row: str = "error",
     piece_bytes: int = 2**26,
+    phenotypes: Sequence[str] | None = (),
+    whole: frozenset[str] = frozenset(),
 ) -> GenotypeTable:
     """Read all genotypes of a file."""
     with tempfile.TemporaryDirectory() as scratch, workers(Dask(), 1) as each:
-        file = open_file(path, Path(scratch), piece_bytes, each)
-        pieces = [read_piece(piece, file.form, control_gene) for piece in file.pieces]
+        file = open_file(path, Path(scratch), piece_bytes, each, phenotypes)
+        pieces = [read_piece(piece, file.form, control_gene, whole) for piece in file.pieces]
     if not any(piece.rows for piece in pieces):
         raise InputError(f"{path}: a header without a row below it; expected genotypes")
     complaints = [piece.complaint for piece in pieces if piece.complaint]
@@ -51,6 +54,8 @@ def read(
         frame=pl.concat([piece.frame for piece in pieces]),
         phenotypes=file.phenotypes,
         dropped=genotype_merging.added(piece.dropped for piece in pieces),
+        left_out=file.left_out,
+        not_measured=genotypes.words_of(pieces),
     )
 
 
@@ -69,7 +74,7 @@ def merge(
         rows, dropped = genotype_merging.usable(table.frame, given, settings)
         dropped = genotype_merging.added([table.dropped, dropped])
         frames.append(rows)
-        runs.append([genotypes.Run(Path(), table.rows, rows.height, dropped, None, [])])
+        runs.append([genotypes.Run(Path(), table.rows, rows.height, dropped, None, [], {})])
     genotypes.require_some(runs, settings)
     rows = pl.concat(frames, how="diagonal")
     found, also_in_test = genotype_merging.merge(rows, phenotypes)

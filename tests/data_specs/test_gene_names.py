@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from data_specs.errors import InputError
-from data_specs.gene_names import GeneNames, split_names
+from data_specs.gene_names import GeneNames
 from tests.hierarchies import random_cell_graph
 
 ROWS = (
@@ -60,8 +60,3 @@ def test_why_a_gene_is_not_known() -> None:
 def test_without_names() -> None:
     bare = GeneNames(random_cell_graph(0))
     assert bare.gene("G001") == bare.symbol("G001") == "G001"
-
-
-@pytest.mark.parametrize("text", ["A|B", "A,B", "A B", " A ,B\t", "A|B|A"])
-def test_separators(text: str) -> None:
-    assert split_names(text) == ["A", "B"]

@@ -99,7 +99,7 @@ OBO = "format-version: 1.4\n\n[Term]\nid: GO:1\nname: one\n"
         ("ontology", "format-version: 1.4\n", "no terms"),
         ("genotypes", "who\tknows\n1\t2\n", "header"),
         ("genotypes", "genes\tfitness\nYAL001C|YAL001C\t1\n", "YAL001C"),
-        ("genotypes", "genes\tfitness\nYAL001C|YAL002W\tNaN\nYAL001C\t1\n", "bad.txt:2"),
+        ("genotypes", "genes\tfitness\nYAL001C|YAL002W\tNaN\nYAL001C\t0,1\n", "bad.txt:3"),
         ("genotypes", "", "empty"),
     ],
 )

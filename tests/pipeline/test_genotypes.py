@@ -64,7 +64,17 @@ def test_one_row_is_kept_as_it_is() -> None:
         "fitness_spread": None,
     }
     assert ledger == {
-        "files": [{"path": "t.tsv", "format": "plain", "rows": 1, "given": "train"}],
+        "files": [
+            {
+                "path": "t.tsv",
+                "format": "plain",
+                "rows": 1,
+                "given": "train",
+                "phenotypes": ["interaction", "fitness"],
+                "left_out": {},
+                "not_measured": {},
+            }
+        ],
         "rows": 1,
         "dropped": {},
         "merged": 0,
@@ -212,6 +222,8 @@ def test_means_and_spreads_are_those_of_the_rows(rows: list[Row]) -> None:
 
 # The stage
 
+NAMES = [("spI IFN", "IFN1"), ("DUR1,2", "YBR208C")]
+
 
 def build(
     root: Path, train: Sequence[Path], test: Sequence[Path] = (), **genotypes: object
@@ -228,6 +240,11 @@ def build(
             "inputs": [describe(str(path), path) for path in (*train, *test)],
         },
     )
+    layout.annotations.mkdir(parents=True, exist_ok=True)
+    pl.DataFrame(NAMES, schema=["name", "gene"], orient="row").write_parquet(
+        layout.annotations / "names.parquet"
+    )
+    pl.DataFrame({"gene": ["A"]}).write_parquet(layout.annotations / "annotations.parquet")
     run(resolve({"genotypes": genotypes}), layout)
     return layout
 
@@ -255,7 +272,8 @@ def test_stage_writes_the_agreed_tables(tmp_path: Path, written: Writer) -> None
     }
     ledger = read_json(layout.genotypes / "ledger.json")
     assert ledger["files"][1] == {
-        "path": str(tmp_path / "test.txt"), "format": "dcell", "rows": 1, "given": "test"
+        "path": str(tmp_path / "test.txt"), "format": "dcell", "rows": 1, "given": "test",
+        "phenotypes": ["interaction"], "left_out": {}, "not_measured": {},
     }  # fmt: skip
     assert ledger["dropped"] == {"malformed": 1, "also_in_test": 1}
 

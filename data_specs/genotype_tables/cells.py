@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 import fastexcel
 import polars as pl
@@ -20,16 +20,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_specs.errors import InputError
+from data_specs.genotype_tables.sheets import sheet_names, sheet_rows
 from data_specs.raw_files import ALWAYS_ALLOWED, LARGEST_RATIO, check_text, check_workbook, unpacked
 
-MISSING = ("", "nan", "na", "n/a", "null", "none")
+LISTED = "\x1f"  # stands before each item of a list in one cell, as Parquet has them
 # What damaged or malicious Parquet files and workbooks make their readers raise.
 _DAMAGED = (
     OSError, ValueError, KeyError, EOFError, RuntimeError, NotImplementedError, MemoryError,
     zlib.error, zipfile.BadZipFile, pa.ArrowException, fastexcel.FastExcelError,
     pl.exceptions.PolarsError, pl.exceptions.PanicException,
 )  # fmt: skip
-Texts = TypeVar("Texts", pl.Expr, pl.Series)
+NO_SEPARATOR = "\n"  # a line is one cell
 _HEAD = 2**20  # bytes within which a text's header must end
 _PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"  # an .xlsx workbook is a zip archive
 
@@ -43,6 +44,7 @@ class Piece:
         path: the file to read; for a gzipped text it is the unpacked one.
         kind: what it is.
         start, stop: bytes (`text`, at the start of a line) or rows (`parquet`); none is the end.
+        sheet: which one of a workbook, from 0.
     """
 
     named: Path
@@ -50,6 +52,7 @@ class Piece:
     kind: Literal["text", "parquet", "sheet"]
     start: int = 0
     stop: int | None = None
+    sheet: int = 0
 
 
 def pieces_of(path: Path, scratch: Path, piece_bytes: int) -> list[Piece]:
@@ -69,7 +72,7 @@ def pieces_of(path: Path, scratch: Path, piece_bytes: int) -> list[Piece]:
         if magic == _PARQUET:
             return _pieces_of_parquet(path, piece_bytes)
         if magic == _ZIP:
-            with _readable(path, "an .xlsx workbook"):
+            with readable(path, "an .xlsx workbook"):
                 check_workbook(path)
             return [Piece(path, path, "sheet")]
         text = unpacked(path, scratch)
@@ -92,7 +95,7 @@ def pieces_of(path: Path, scratch: Path, piece_bytes: int) -> list[Piece]:
 
 
 def _pieces_of_parquet(path: Path, piece_bytes: int) -> list[Piece]:
-    with _readable(path, "a Parquet table"), pq.ParquetFile(path) as file:
+    with readable(path, "a Parquet table"), pq.ParquetFile(path) as file:
         rows = file.metadata.num_rows
         if rows > max(ALWAYS_ALLOWED, LARGEST_RATIO * path.stat().st_size):
             raise InputError(
@@ -108,6 +111,16 @@ def _pieces_of_parquet(path: Path, piece_bytes: int) -> list[Piece]:
     ]
 
 
+def sheets_of(path: Path) -> list[str]:
+    """Names of the sheets of a workbook, in order.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    with readable(path, "an .xlsx workbook"):
+        return sheet_names(path)
+
+
 def read_head(piece: Piece) -> pl.DataFrame:
     """Read the first rows of a file from its first piece: at least those that may be its header.
 
@@ -120,7 +133,7 @@ def read_head(piece: Piece) -> pl.DataFrame:
         with pq.ParquetFile(piece.path) as file:
             names = file.schema_arrow.names
         rows = pl.DataFrame({"cells": [names]}, schema={"cells": pl.List(pl.String)})
-        return rows.filter(pl.col("cells").list.len() > 0).with_row_index("row")
+        return rows.filter(pl.col("cells").list.len() > 0).with_row_index("row", offset=1)
     with piece.path.open("rb") as stream:
         head = stream.read(_HEAD)
         whole = not stream.read(1)
@@ -153,10 +166,10 @@ def read_rows(piece: Piece) -> pl.DataFrame:
     if piece.kind == "text":
         return _lines(piece)
     kind = "a Parquet table" if piece.kind == "parquet" else "an .xlsx workbook"
-    with _readable(piece.named, kind):
+    with readable(piece.named, kind):
         if piece.kind == "parquet":
             return _parquet_rows(piece)
-        return _sheet_rows(piece.path).filter(pl.col("row") > piece.start)
+        return sheet_rows(piece.path, piece.sheet).filter(pl.col("row") > piece.start)
 
 
 def row_in_file(piece: Piece, row: int) -> int:
@@ -171,7 +184,7 @@ def row_in_file(piece: Piece, row: int) -> int:
 
 
 @contextlib.contextmanager
-def _readable(path: Path, kind: str) -> Iterator[None]:
+def readable(path: Path, kind: str) -> Iterator[None]:
     """Say of a damaged or malicious file that it is, whatever its reader raises."""
     try:
         yield
@@ -194,8 +207,10 @@ def _lines(piece: Piece) -> pl.DataFrame:
     except pl.exceptions.PolarsError:
         check_text(raw, piece.named, row_in_file(piece, 0))  # says what is wrong, and where
         raise
-    lines = lines.filter(pl.col("line").str.contains(r"\S"))
-    return lines.with_columns(pl.col("line").str.strip_prefix("\ufeff"))
+    lines = lines.with_columns(pl.col("line").str.strip_prefix("\ufeff"))
+    return lines.filter(
+        pl.col("line").str.contains(r"[^\s,;]")
+    )  # as a spreadsheet saves blank rows
 
 
 def first_cells(rows: pl.DataFrame, count: int) -> list[list[str]]:
@@ -211,8 +226,8 @@ def first_cells(rows: pl.DataFrame, count: int) -> list[list[str]]:
 
 
 def separator_in(line: str) -> str | None:
-    """A tab if there is one, else a comma if there is one, else None for any white space."""
-    return "\t" if "\t" in line else "," if "," in line else None
+    """A tab if there is one, else a comma, else a semicolon, else None for any white space."""
+    return next((separator for separator in "\t,;" if separator in line), None)
 
 
 def cells_of(rows: pl.DataFrame, separator: str | None) -> pl.Series:
@@ -242,25 +257,20 @@ def cell(at: int) -> pl.Expr:
     return pl.col("cells").list.get(at, null_on_oob=True).str.strip_chars()
 
 
-def is_missing(text: Texts) -> Texts:
-    """Tell cells that hold nothing: blank, or one of the words that programs write for it."""
-    return text.is_null() | text.str.contains(rf"^(?i:{'|'.join(MISSING)})$")
-
-
-def number(text: pl.Expr) -> pl.Expr:
-    """Parse a finite float64; null for anything else."""
-    value = text.cast(pl.Float64, strict=False)
-    return pl.when(value.is_finite()).then(value)
-
-
 def _parquet_rows(piece: Piece) -> pl.DataFrame:
     table = _parquet_table(piece.path, piece.start, piece.stop or 0)
     columns = [
-        pl.col(name).list.join("|") if isinstance(dtype, pl.List) else pl.col(name).cast(pl.String)
+        _listed(name) if isinstance(dtype, pl.List) else pl.col(name).cast(pl.String)
         for name, dtype in table.schema.items()
     ]
     body = table.select(cells=pl.concat_list(columns))  # numbers keep every digit as text
     return body.with_row_index("row", offset=piece.start + 1)
+
+
+def _listed(name: str) -> pl.Expr:
+    """Each item of a list behind `LISTED`, also the empty one; an empty list is an empty cell."""
+    items = pl.col(name).list.eval(LISTED + pl.element().cast(pl.String).fill_null(""))
+    return items.list.join("")
 
 
 def _parquet_table(path: Path, start: int, stop: int) -> pl.DataFrame:
@@ -281,31 +291,3 @@ def _parquet_table(path: Path, start: int, stop: int) -> pl.DataFrame:
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     return frame
-
-
-def _sheet_rows(path: Path) -> pl.DataFrame:
-    """Read the first sheet of a workbook."""
-
-    def sheet(dtypes: Any) -> pl.DataFrame:
-        return pl.read_excel(
-            path, sheet_id=1, has_header=False, drop_empty_rows=False, drop_empty_cols=False,
-            raise_if_empty=False, read_options={"skip_rows": 0, "dtypes": dtypes},
-        )  # fmt: skip
-
-    text = sheet("string")
-    if not text.width:
-        return pl.DataFrame(schema={"row": pl.UInt32, "cells": pl.List(pl.String)})
-    # As text the reader rounds numbers to nine decimals: columns with numbers are read once more
-    # as such, and the text stays only where it says the same or is no number.
-    rounded = text.select(pl.all().cast(pl.Float64, strict=False))
-    numeric = [i for i, column in enumerate(rounded) if column.null_count() < column.len()]
-    if numeric:
-        exact = sheet(dict.fromkeys(numeric, "float"))
-        for i in numeric:
-            name = text.columns[i]
-            differs = (exact[name] != rounded[name]).fill_null(False)
-            text = text.with_columns(
-                pl.when(differs).then(exact[name].cast(pl.String)).otherwise(name).alias(name)
-            )
-    rows = text.select(cells=pl.concat_list(pl.all())).with_row_index("row", offset=1)
-    return rows.filter(pl.col("cells").list.drop_nulls().list.len() > 0)

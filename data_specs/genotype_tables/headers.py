@@ -8,8 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from data_specs.errors import InputError
-from data_specs.tables import GENOTYPE_KEYS
-from pipeline.genotype_cells import cell, cells_of, first_cells, is_missing, number, separator_in
+from data_specs.genotype_tables.cells import NO_SEPARATOR, cells_of, first_cells, separator_in
 
 _KUZMIN = {
     "Query strain ID": "query_strain",
@@ -61,8 +60,11 @@ PHENOTYPES = (
     "interaction", "raw_interaction", "p_value", "query_fitness", "array_fitness", "fitness",
     "fitness_sd",
 )  # fmt: skip
-_RESERVED = {"row", "cells", "problem", "query", *GENOTYPE_KEYS}
-_TITLE_ROWS = 5  # a header may stand below a title, within so many first rows
+_TITLE_ROWS = 20  # a header may stand below a title and notes, within so many first rows
+
+
+class UnknownForm(InputError):  # noqa: N818
+    """A text that is no genotype table of a known form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,9 @@ class Form:
     phenotypes: Mapping[str, int] = field(default_factory=lambda: {"interaction": -1})
 
     @property
-    def primary(self) -> int:
-        """Position of the primary phenotype."""
-        return next(iter(self.phenotypes.values()))
+    def is_list(self) -> bool:
+        """Whether one cell has all genes of a genotype."""
+        return len(self.genes) == 1 and folded(self.header[self.genes[0]]) == "genes"
 
 
 def known_forms() -> str:
@@ -95,25 +97,55 @@ def known_forms() -> str:
 
 
 def recognise(path: Path, rows: pl.DataFrame) -> Form:
-    """Find the form of a file by its first rows (`genotype_cells.read_head`, not empty).
+    """Find the form of a file by its first rows (`cells.read_head`, not empty).
 
-    The phenotypes of a plain table are told by all its rows (`numeric_columns`) and still missing.
+    The phenotypes of a plain table are told by all its rows (`columns.choose`) and still missing.
 
     Raises:
-        InputError: none of the known forms; names them all.
+        UnknownForm: none of the known forms; names them all.
+        InputError: likewise, of what is no text; or rows above the header.
     """
     first = first_cells(rows, _TITLE_ROWS)
+    text = "line" in rows.columns
     for at, header in enumerate(first):
-        separator = separator_in(rows["line"][at]) if "line" in rows.columns else None
-        form = _form_of(tuple(header))
-        if form is not None:
-            return replace(form, header_row=rows["row"][at], separator=separator)
-    if len(first[0]) > 2 and first[0][0].isdecimal():
+        separator = separator_in(rows["line"][at]) if text else None
+        form = _form_of(path, tuple(header))
+        if form is None or header[0].startswith("#"):
+            continue
+        if text and separator is None:  # or it is a title with the word in it
+            if len(header) == 1:
+                separator = NO_SEPARATOR
+            elif at + 1 < len(first) and len(first[at + 1]) != len(header):
+                continue
+        _refuse_rows_above(path, rows.head(at), len([*filter(None, header)]), separator)
+        return replace(form, header_row=rows["row"][at], separator=separator)
+    if _is_dcell(first[0]):
         return Form("dcell")
-    raise InputError(f"{path}:{rows['row'][0] + 1}: unknown header {first[0]}. {known_forms()}")
+    row = rows["row"][0] + text  # lines count from 0 there, rows of a sheet from 1
+    kind = UnknownForm if text else InputError
+    raise kind(f"{path}:{row}: unknown header {first[0]}. {known_forms()}")
 
 
-def _form_of(header: tuple[str, ...]) -> Form | None:
+def _is_dcell(cells: Sequence[str]) -> bool:
+    """Whether a row is DCell's, or meant to be: a list of genes may begin with a number, too."""
+    if len(cells) < 3 or not re.fullmatch(r"[0-9]{1,9}", cells[0]):
+        return False
+    return int(cells[0]) == len(cells) - 2 or not cells[-1].isdecimal()
+
+
+def _refuse_rows_above(path: Path, rows: pl.DataFrame, width: int, separator: str | None) -> None:
+    """A title above the header fills fewer cells than the header; a row of the table does not."""
+    for at, cells in enumerate(cells_of(rows, separator).to_list() if rows.height else ()):
+        if len([cell for cell in cells if cell and cell.strip()]) >= max(width, 2):
+            line = rows["row"][at] + ("line" in rows.columns)
+            raise InputError(
+                f"{path}:{line}: found a row of {width} or more cells above the "
+                "header; expected the header before all rows. Is the table sorted? Move the header "
+                "to the top."
+            )
+
+
+def _form_of(path: Path, header: tuple[str, ...]) -> Form | None:
     cells = [folded(cell) for cell in header]
     for name, columns in FORMS.items():
         fields = {folded(cell): meaning for cell, meaning in columns.items()}
@@ -126,64 +158,17 @@ def _form_of(header: tuple[str, ...]) -> Form | None:
                 phenotypes={name: at[name] for name in PHENOTYPES if name in at},
             )
     query = cells.index("query") if "query" in cells else None
+    genes = [at for at, cell in enumerate(cells) if re.fullmatch(r"gene_\d+", cell)]
     if "genes" in cells:
-        return Form("plain", header, genes=(cells.index("genes"),), query=query, phenotypes={})
-    if "gene_1" in cells:
-        genes = [at for at, cell in enumerate(cells) if re.fullmatch(r"gene_\d+", cell)]
-        return Form("plain", header, genes=tuple(genes), query=query, phenotypes={})
-    return None
+        genes = [cells.index("genes")]
+    elif "gene_1" not in cells:
+        return None
+    for at in (*genes, *([] if query is None else [query])):
+        if cells.count(cells[at]) > 1:
+            raise InputError(f"{path}: column '{header[at]}' occurs twice; delete or rename one")
+    return Form("plain", header, genes=tuple(genes), query=query, phenotypes={})
 
 
 def folded(cell: str) -> str:
     """Fold the differences away in which headers of one meaning may differ."""
     return " ".join(cell.split()).casefold().replace("ε", "epsilon")
-
-
-def count_numbers(rows: pl.DataFrame, form: Form) -> dict[int, tuple[int, int]]:
-    """Count, by column that may be a phenotype of a plain table, filled cells and numbers."""
-    rows = rows.select(cells_of(rows, form.separator))
-    columns = [
-        at
-        for at, name in enumerate(form.header)
-        if name and at not in form.genes and at != form.query
-    ]
-    return {
-        at: rows.select(
-            (~is_missing(cell(at))).sum(), numbers=number(cell(at)).is_not_null().sum()
-        ).row(0)
-        for at in columns
-    }
-
-
-def numeric_columns(
-    path: Path, form: Form, counts: Sequence[Mapping[int, tuple[int, int]]]
-) -> dict[str, int]:
-    """Find the phenotypes of a plain table: named columns whose filled cells are mostly numbers.
-
-    Mostly, so that one odd cell is an error and not a column left out in silence. A column without
-    a name (a row index) is no phenotype.
-
-    Args:
-        path: for messages.
-        form: of the table.
-        counts: `count_numbers` of each of its pieces.
-
-    Raises:
-        InputError: no such column, or two of one name.
-    """
-    found: dict[str, int] = {}
-    for at in counts[0] if counts else ():
-        name = form.header[at]
-        filled, numbers = (sum(count[at][i] for count in counts) for i in range(2))
-        if numbers and 2 * numbers >= filled:
-            if name in found or name in _RESERVED:
-                raise InputError(
-                    f"{path}: column '{name}' occurs twice or has a name that the genotype table "
-                    "needs itself; rename it"
-                )
-            found[name] = at
-    if counts and not found:
-        raise InputError(
-            f"{path}: no column of numbers among {list(form.header)}; expected a phenotype"
-        )
-    return found

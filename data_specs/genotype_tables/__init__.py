@@ -1,0 +1,21 @@
+"""Genotype tables in every form that is read: what a file is, which form it has, its rows."""
+
+from data_specs.genotype_tables.cells import Piece
+from data_specs.genotype_tables.columns import unknown
+from data_specs.genotype_tables.files import GenotypeFile, open_file
+from data_specs.genotype_tables.headers import FORMS, PHENOTYPES, Form, UnknownForm, known_forms
+from data_specs.genotype_tables.rows import Genotypes, read_piece
+
+__all__ = [
+    "FORMS",
+    "PHENOTYPES",
+    "Form",
+    "GenotypeFile",
+    "Genotypes",
+    "Piece",
+    "UnknownForm",
+    "known_forms",
+    "open_file",
+    "read_piece",
+    "unknown",
+]

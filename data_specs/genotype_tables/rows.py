@@ -1,0 +1,183 @@
+"""Genotype tables as they are published: each known by its header, all read into one frame.
+
+A form says which cell of a row is which field. Strains are crossed: the deleted genes of a row are
+those of its query strain and that of its array strain. All rows are parsed at once, by column.
+"""
+
+import functools
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from data_specs.genotype_tables.cells import Piece, cell, cells_of, read_rows, row_in_file
+from data_specs.genotype_tables.headers import Form
+from data_specs.genotype_tables.names import in_order, is_no_name, names_of_rows
+from data_specs.genotype_tables.words import NOT_MEASURED, expected_for, is_missing, number
+
+# What can be wrong with a row, the first that holds, and the reason that it is counted under.
+PROBLEMS = {
+    "header": "malformed",
+    "columns": "malformed",
+    "gene": "malformed",
+    "repeated_gene": "repeated_gene",
+    "number": "malformed",
+    "missing_phenotype": "missing_phenotype",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Genotypes:
+    """The genotypes of a piece: `frame` has `genes`, `query`, then float64 phenotypes.
+
+    `genes` list[str], sorted, each once; `query` the sorted genes deleted in the query strain
+    joined by `|`, null where there are none.
+    """
+
+    frame: pl.DataFrame
+    rows: int  # all rows, kept and dropped
+    dropped: dict[str, int]  # rows that could not be read, by reason
+    complaint: str | None  # about the first that is malformed: where, what was found and expected
+    not_measured: dict[str, dict[str, int]]  # by phenotype: cells without a number, by their word
+
+
+def read_piece(
+    piece: Piece,
+    form: Form,
+    control_gene: str | None = None,
+    whole: frozenset[str] = frozenset(),
+    *,
+    as_written: bool = False,
+) -> Genotypes:
+    """Read the genotypes of a piece of a file; rows that cannot be read are counted by reason.
+
+    Args:
+        piece: of the file.
+        form: of the file.
+        control_gene: a deletion of it in a query strain is no deletion.
+        whole: names of genes that hold a separator, as `genotype_text.whole_names` gives them.
+        as_written: the genes in the order in which they are written, not sorted.
+
+    Raises:
+        InputError: the piece is damaged.
+    """
+    rows = read_rows(piece)
+    parsed, not_measured = _parse(rows, form, control_gene, whole, as_written)
+    dropped = dict.fromkeys(PROBLEMS.values(), 0)
+    for problem, count in parsed["problem"].drop_nulls().value_counts().iter_rows():
+        dropped[PROBLEMS[problem]] += count
+    malformed = parsed.filter(pl.col("problem") != "missing_phenotype")
+    good = parsed.filter(pl.col("problem").is_null())
+    return Genotypes(
+        frame=good.select("genes", "query", *form.phenotypes),
+        rows=rows.height,
+        dropped={reason: count for reason, count in dropped.items() if count},
+        complaint=(
+            None if malformed.is_empty() else _complaint(piece, malformed.row(0, named=True), form)
+        ),
+        not_measured=not_measured,
+    )
+
+
+def _parse(
+    chunk: pl.DataFrame,
+    form: Form,
+    control_gene: str | None,
+    whole: frozenset[str],
+    as_written: bool,
+) -> tuple[pl.DataFrame, dict[str, dict[str, int]]]:
+    """Parse rows `[N]` to `row`, `cells`, `genes`, `query`, phenotypes, `problem` (or null).
+
+    Also returns, by phenotype, the words that stand where nothing was measured, with their counts.
+    """
+    rows = chunk.select("row", cells_of(chunk, form.separator))
+    columns = pl.lit(len(form.header))
+    if form.name == "dcell":
+        columns = cell(0).cast(pl.Int64, strict=False) + 2
+    names, query = names_of_rows(rows, form, control_gene, whole)
+    genes, repeated, unfit = in_order(names, is_no_name(form, whole))
+    if as_written:
+        empty = pl.lit([], pl.List(pl.String))
+        genes = pl.select(
+            pl.concat_list([pl.lit(part).fill_null(empty) for part in names])
+        ).to_series()
+    texts = rows.select(cell(at).alias(name) for name, at in form.phenotypes.items())
+    phenotypes = texts.select(number(pl.all()))
+    blank = phenotypes.select(pl.all().is_null())  # few, and only they are looked at again
+    missing = {name: blank[name] & is_missing(texts[name]) for name in form.phenotypes}
+    none = pl.Series([False]).new_from_index(0, rows.height)
+    odd = functools.reduce(operator.or_, (blank[n] & ~missing[n] for n in missing), none)
+    width = rows.select(pl.col("cells").list.len().cast(pl.Int64).ne_missing(columns)).to_series()
+    again = rows.select(_is_header(form)).to_series() if form.header else none
+    problem = (
+        pl.when(again)
+        .then(pl.lit("header"))
+        .when(width)
+        .then(pl.lit("columns"))
+        .when(unfit)
+        .then(pl.lit("gene"))
+        .when(repeated)
+        .then(pl.lit("repeated_gene"))
+        .when(odd)
+        .then(pl.lit("number"))
+        .when(next(iter(missing.values()), none))
+        .then(pl.lit("missing_phenotype"))
+    )
+    parsed = rows.with_columns(phenotypes, genes=genes, query=query, problem=problem)
+    read = pl.col("problem").is_null() | (pl.col("problem") == "missing_phenotype")
+    is_read = parsed.select(read).to_series()
+    words = {name: _counts(texts[name].filter(missing[name] & is_read)) for name in missing}
+    return parsed, {name: counts for name, counts in words.items() if counts}
+
+
+def _is_header(form: Form) -> pl.Expr:
+    """Whether the cells of the genes are those of the header: two files were put together."""
+    places = form.strains or form.genes
+    return pl.all_horizontal(cell(at).eq_missing(pl.lit(form.header[at])) for at in places)
+
+
+def _counts(words: pl.Series) -> dict[str, int]:
+    counts = words.fill_null("").value_counts(name="count", sort=False).sort(words.name)
+    return {word or "(empty)": count for word, count in counts.iter_rows()}
+
+
+def _complaint(piece: Piece, row: Mapping[str, Any], form: Form) -> str:
+    """Say what is wrong with a row, and where."""
+    cells = [(cell or "").strip() for cell in row["cells"]]
+    match row["problem"]:
+        case "header":
+            found, expected = "the header once more", "a genotype"
+        case "columns" if form.name == "dcell":
+            found = f"'{' '.join(cells)}'"
+            expected = "the number of genes n, then n genes, then the score"
+        case "columns":
+            found, expected = f"{len(cells)} columns", f"{len(form.header)}, as in the header"
+        case "gene" if form.strains:
+            found = f"strain ids {[cells[at] for at in form.strains]}"
+            expected = "gene names joined by '+' before the only '_', as in YAL001C+YBR123W_tm12"
+        case "gene" if form.genes and not form.is_list:
+            found = f"gene names {[cells[at] for at in form.genes]}"
+            expected = "one gene a column, or none"
+        case "gene":
+            found = f"gene names {row['genes']}"
+            expected = (
+                "names without white space, none empty, separated by one and the same of | ; , + "
+                "(a name with a blank must be one that the annotations know)"
+            )
+        case "repeated_gene":
+            found, expected = f"genes {row['genes']}", "each gene once"
+        case _:
+            name, at = next(
+                (name, at)
+                for name, at in form.phenotypes.items()
+                if row[name] is None and cells[at].lower() not in NOT_MEASURED
+            )
+            found = f"'{form.header[at] if form.header else name}' is '{cells[at]}'"
+            expected = expected_for(cells[at])
+            if form.name == "plain":
+                expected += f". If '{name}' is no phenotype, name those to take in "
+                expected += "genotypes.phenotypes"
+    where = f"{piece.named}:{row_in_file(piece, row['row'])}"
+    return f"{where}: found {found}; expected {expected}."

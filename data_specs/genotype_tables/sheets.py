@@ -1,0 +1,47 @@
+"""The sheets of an Excel workbook as rows of text cells."""
+
+from pathlib import Path
+from typing import Any
+
+import fastexcel
+import polars as pl
+
+
+def sheet_names(path: Path) -> list[str]:
+    """Names of the sheets of a workbook, in order."""
+    return list(fastexcel.read_excel(path).sheet_names)
+
+
+def sheet_rows(path: Path, number: int) -> pl.DataFrame:
+    """Read all rows of a sheet that hold anything: `row` (of the sheet, from 1) and `cells`.
+
+    Cells count from the first column that holds anything.
+    """
+    reader = fastexcel.read_excel(path)
+
+    def sheet(dtypes: Any) -> tuple[pl.DataFrame, list[int]]:
+        loaded = reader.load_sheet(number, header_row=None, skip_rows=0, dtypes=dtypes)
+        if not loaded.width or not loaded.height:
+            return pl.DataFrame(), []
+        frame = pl.from_arrow(loaded.to_arrow())
+        assert isinstance(frame, pl.DataFrame)
+        return frame, [column.absolute_index for column in loaded.selected_columns]
+
+    text, at = sheet("string")
+    if not text.width:
+        return pl.DataFrame(schema={"row": pl.UInt32, "cells": pl.List(pl.String)})
+    # As text the reader rounds numbers to nine decimals: columns with numbers are read once more
+    # as such, and the text stays only where it says the same or is no number. It counts columns
+    # from A where types are given by number.
+    rounded = text.select(pl.all().cast(pl.Float64, strict=False))
+    numeric = [i for i, column in enumerate(rounded) if column.null_count() < column.len()]
+    if numeric:
+        exact, _ = sheet({at[i]: "float" for i in numeric})
+        for i in numeric:
+            name = text.columns[i]
+            differs = (exact[name] != rounded[name]).fill_null(False)
+            text = text.with_columns(
+                pl.when(differs).then(exact[name].cast(pl.String)).otherwise(name).alias(name)
+            )
+    rows = text.select(cells=pl.concat_list(pl.all())).with_row_index("row", offset=1)
+    return rows.filter(pl.col("cells").list.drop_nulls().list.len() > 0)
