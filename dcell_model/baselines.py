@@ -24,8 +24,9 @@ from torch import Tensor, nn
 from data_specs.errors import ArtefactError, InputError, exit_with_message
 from data_specs.files import replacing
 from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.parameter_input import load
 from data_specs.parameters import Baselines as BaselinesConfig
-from data_specs.parameters import Parameters, load
+from data_specs.parameters import Parameters
 from data_specs.tables import EXCLUDED, PARTS, TRAIN, VAL
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.scores import part_scores

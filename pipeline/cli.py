@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_specs.errors import InputError, exit_with_message
-from data_specs.parameters import override, resolve
+from data_specs.parameter_input import override
+from data_specs.parameters import resolve
 from pipeline.exchange.formats import FORMATS, table
 
 

@@ -32,7 +32,8 @@ def add_to(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> None:
     import sys
 
-    from data_specs.parameters import override, resolve
+    from data_specs.parameter_input import override
+    from data_specs.parameters import resolve
     from dcell_model import compare, comparison_table
     from dcell_model.run_folder import build_parameters
 

@@ -31,7 +31,8 @@ def add_to(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from data_specs.parameters import override, resolve
+    from data_specs.parameter_input import override
+    from data_specs.parameters import resolve
     from dcell_model import baselines, evaluate, train
     from dcell_model.report import run as report
     from dcell_model.run_folder import REPORT, build_parameters, ledger_of
