@@ -2,7 +2,7 @@
 
 import difflib
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from data_specs.errors import ParameterError
@@ -91,3 +91,10 @@ def unknown(name: str, known: Iterable[str], where: str) -> str:
         near = difflib.get_close_matches(name, inside, n=1, cutoff=0.0) or near
     listing = f" Known: {', '.join(known)}." if len(known) <= 12 else ""
     return f"{where}: unknown '{name}'; did you mean '{near[0]}'?{listing}"
+
+
+def no_such(what: str, name: str, known: Sequence[str]) -> str:
+    """`no WHAT 'name'; it has …`, with the nearest of several."""
+    shown = ", ".join(known) if len(known) <= 12 else f"{len(known):,} others"
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0) if len(known) > 1 else []
+    return f"no {what} '{name}'; it has {shown}" + "".join(f". Did you mean '{n}'?" for n in near)
