@@ -74,6 +74,6 @@ def exit_with_message() -> Iterator[None]:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        print("interrupted; earlier outputs are untouched", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        print(str(interruption) or "interrupted; earlier outputs are untouched", file=sys.stderr)
         raise SystemExit(130) from None

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from data_specs.errors import ArtefactError, InputError
 from data_specs.files import sha256_of
 from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.parameter_values import no_such
 from data_specs.tables import NETWORK
 
 MANIFEST = "networks.json"
@@ -65,18 +66,7 @@ def read_networks(
         ArtefactError: a table is missing, damaged, or names a gene that the store has not.
         InputError: the build has no networks, or none of a name.
     """
-    folder = layout.networks
-    if not (folder / MANIFEST).is_file():
-        raise InputError(f"{folder}: no networks; {_ADVICE}")
-    manifest = read_json(folder / MANIFEST)
-    if {key: manifest.get(key) for key in FORMAT} != FORMAT:
-        raise ArtefactError(f"{folder / MANIFEST}: expected {FORMAT}. Build the data again.")
-    tables: dict[str, str] = manifest["networks"]
-    if not tables:
-        raise InputError(f"{folder}: the build has no networks; {_ADVICE}")
-    for name in names:
-        if name not in tables:
-            raise InputError(f"{folder}: no network '{name}'; it has {', '.join(tables)}")
+    folder, tables = layout.networks, require_networks(layout, names)
     index = pa.array(gene_ids, pa.large_string())
     edges, weights = {}, {}
     for name in sorted(names or tables):
@@ -88,6 +78,28 @@ def read_networks(
         edges[name] = np.stack([c.to_numpy().astype(np.int64) for c in ends], axis=1)
         weights[name] = np.array(table["weight"].to_numpy())  # torch asks for a writable one
     return GeneNetworks(len(gene_ids), edges, weights)
+
+
+def require_networks(layout: DataLayout, names: Sequence[str] = ()) -> dict[str, str]:
+    """The networks of a build, each with the SHA-256 of its table.
+
+    Raises:
+        ArtefactError: the manifest is damaged or of another version.
+        InputError: the build has no networks, or none of a name.
+    """
+    folder = layout.networks
+    if not (folder / MANIFEST).is_file():
+        raise InputError(f"{folder}: no networks; {_ADVICE}")
+    manifest = read_json(folder / MANIFEST)
+    if {key: manifest.get(key) for key in FORMAT} != FORMAT:
+        raise ArtefactError(f"{folder / MANIFEST}: expected {FORMAT}. Build the data again.")
+    tables: dict[str, str] = manifest["networks"]
+    if not tables:
+        raise InputError(f"{folder}: the build has no networks; {_ADVICE}")
+    for name in names:
+        if name not in tables:
+            raise InputError(f"{folder}: {no_such('network', name, list(tables))}")
+    return tables
 
 
 _ADVICE = "build the data with sources.networks=[F, …], or with sources.profile=demo"

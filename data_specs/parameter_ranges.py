@@ -1,70 +1,184 @@
-"""Ranges of parameters, and which of them go together."""
+"""Ranges of parameters: what stands at a field, how a value is held to it, what goes together.
 
-import dataclasses
-from typing import Any
+A field says its range in its type: `lr: Annotated[float, Gt(0), Le(10)]`, by the marks of the
+library `annotated-types`. `Predicate`s here have a name that says what they ask for.
+"""
+
+import datetime
+import math
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen, Predicate
 
 from data_specs.errors import ParameterError
-from data_specs.parameter_values import unknown
+from data_specs.presets import SYSTEMATIC_NAME
 
-AT_LEAST: dict[str, float] = {
-    "annotations.gene_id_columns": 1, "hierarchy.containment": 1, "store.block_bytes": 1,
-    "genotypes.piece_bytes": 1, "genotypes.part_rows": 1, "dask.workers": 1,
-    "networks.least_weight": 0, "dango.width": 1, "dango.depth": 1, "dango.heads": 1,
-    "dango.pretrain_steps": 0, "dango.pretrain_lr": 0, "dango.zero_weight": 0,
-    "dango.weight_decay": 0,
-    "split.val": 0, "split.test": 0, "model.width_min": 1, "model.width_ratio": 0,
-    "model.gene_embedding": 0, "model.init_range": 0, "train.epochs": 1, "train.batch_size": 1,
-    "train.lr": 0, "train.weight_decay": 0, "train.clip": 0, "train.aux_weight": 0, "train.l2": 0,
-    "train.patience": 1, "train.accumulate": 1, "train.norm_samples": 0,
-    "train.checkpoint_steps": 1, "train.num_workers": 0, "simulate.noise": 0,
-    "baselines.ridge_alphas": 0, "baselines.mlp_hidden": 1, "baselines.mlp_epochs": 1,
-}  # fmt: skip
-PRUNING_STEPS = ("annotated", "containment", "redundant", "transitive_reduction")
+MOST = 10**9  # of anything that is counted
 
 
-def check_ranges(section: Any, name: str, where: str) -> None:
-    """Refuse values out of their range, and those that do not go together.
+def _writable(text: str) -> bool:
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:  # half a character, which YAML's escapes can write
+        return False
+
+
+def _different(values: tuple[Any, ...]) -> bool:
+    return len(set(values)) == len(values)
+
+
+def _date(text: str) -> bool:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        return False
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _pattern(text: str) -> bool:
+    """Whether Polars, which uses it, can read it; Python's own expressions differ a little."""
+    if text == SYSTEMATIC_NAME:  # by far the most frequent: spare the import
+        return True
+    import polars as pl
+
+    try:
+        pl.select(pl.lit("").str.contains(f"^(?:{text})$"))
+    except pl.exceptions.ComputeError:
+        return False
+    return True
+
+
+def _scheduler(text: str) -> bool:
+    return text == "local" or ":" in text
+
+
+_EXPECTED = {
+    _writable: "text that UTF-8 can hold, without NUL",
+    _different: "values that all differ",
+    _date: "YYYY-MM-DD",
+    _pattern: "a regular expression as the Rust crate regex reads it",
+    _scheduler: "local, or an address such as tcp://host:8786",
+}
+DIFFERENT = Predicate(_different)
+
+Seed = Annotated[int, Ge(0), Lt(2**32)]
+Count = Annotated[int, Ge(1), Le(MOST)]
+Whole = Annotated[int, Ge(0), Le(MOST)]
+Width = Annotated[int, Ge(1), Le(100_000)]
+Embedding = Annotated[int, Ge(0), Le(10_000)]
+Crossed = Annotated[int, Ge(4), Le(10_000)]
+Workers = Annotated[int, Ge(1), Le(10_000)]
+Rate = Annotated[float, Gt(0), Le(10)]
+Weight = Annotated[float, Ge(0), Le(10**6)]
+Share = Annotated[float, Ge(0), Lt(1)]
+Text = Annotated[str, MinLen(1), Predicate(_writable)]
+Texts = Annotated[tuple[Text, ...], DIFFERENT]
+Date = Annotated[str, Predicate(_date)]
+Pattern = Annotated[Text, Predicate(_pattern)]
+Scheduler = Annotated[Text, Predicate(_scheduler)]
+GafColumns = Annotated[tuple[Annotated[int, Ge(1), Le(17)], ...], MinLen(1), DIFFERENT]
+PruningStep = Literal["annotated", "containment", "redundant", "transitive_reduction"]
+PruningSteps = Annotated[tuple[PruningStep, ...], DIFFERENT]
+Orders = Annotated[tuple[Annotated[int, Ge(1), Le(1000)], ...], DIFFERENT]
+RidgeAlphas = Annotated[tuple[Annotated[float, Gt(0), Le(10**9)], ...], MinLen(1), DIFFERENT]
+
+
+def check_bounds(value: Any, marks: Iterable[Any], where: str) -> None:
+    """Hold a value of the right type to the marks at its field; a float is finite, always.
+
+    Raises:
+        ParameterError: says where, what was found and what was expected.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ParameterError(f"{where} is {value}; expected a finite number")
+    marks = tuple(marks)
+    if all(_holds(value, mark) for mark in marks):
+        return
+    broken = next(mark for mark in marks if not _holds(value, mark))
+    if isinstance(broken, Predicate):
+        expected = _EXPECTED[broken.func]
+    elif isinstance(broken, MinLen):
+        expected = "text that is not empty" if isinstance(value, str) else "at least one value"
+    else:  # all bounds of the range together
+        expected = " and ".join(words for mark in marks if (words := _bound(mark)))
+    found = list(value) if isinstance(value, tuple) else value
+    raise ParameterError(f"{where} is {found!r}; expected {expected}")
+
+
+def _holds(value: Any, mark: Any) -> bool:
+    match mark:
+        case Gt(gt=bound):
+            return bool(value > bound)
+        case Ge(ge=bound):
+            return bool(value >= bound)
+        case Lt(lt=bound):
+            return bool(value < bound)
+        case Le(le=bound):
+            return bool(value <= bound)
+        case MinLen(min_length=least):
+            return len(value) >= least
+        case Predicate(func=holds):
+            return bool(holds(value))
+    raise AssertionError(f"no rule for {mark}")
+
+
+def _bound(mark: Any) -> str:
+    match mark:
+        case Gt(gt=bound):
+            return f"more than {bound}"
+        case Ge(ge=bound):
+            return f"at least {bound}"
+        case Lt(lt=bound):
+            return f"less than {bound}"
+        case Le(le=bound):
+            return f"at most {bound}"
+    return ""
+
+
+def check_together(parameters: Any, where: str) -> None:
+    """Refuse values that do not go together.
 
     Args:
-        section: an instance of a class of `data_specs.parameters`.
-        name: of the section.
+        parameters: all sections, `data_specs.parameters.Parameters`, each value in its range.
         where: what error messages call the source of the values.
 
     Raises:
-        ParameterError: names the key, the value, and what is expected.
+        ParameterError: names the keys, their values, and what is expected.
     """
-    where = f"{where}: {name}"
-    for key in dataclasses.fields(section):
-        value = getattr(section, key.name)
-        least = AT_LEAST.get(f"{name}.{key.name}")
-        if least is None or value is None:
-            continue
-        for item in value if isinstance(value, tuple) else (value,):
-            if not item >= least:
-                raise ParameterError(f"{where}.{key.name} is {item}; expected at least {least:g}")
-    if name == "hierarchy":
-        for step in section.steps:
-            if step not in PRUNING_STEPS:
-                raise ParameterError(unknown(step, PRUNING_STEPS, f"{where}.steps"))
-        if "is_a" not in section.relations:
-            raise ParameterError(f"{where}.relations is {section.relations}; is_a is always needed")
-    if name == "split" and section.val + section.test >= 1:
+    hierarchy, split, annotations = parameters.hierarchy, parameters.split, parameters.annotations
+    train, dango = parameters.train, parameters.dango
+    where = f"{where}: "
+    if "is_a" not in hierarchy.relations:
         raise ParameterError(
-            f"{where}: val {section.val} and test {section.test} leave nothing to train on"
+            f"{where}hierarchy.relations is {list(hierarchy.relations)}; is_a is always needed"
         )
-    if name == "train" and section.norm_samples == 1:
-        raise ParameterError(f"{where}.norm_samples is 1; expected at least 2, or 0 for none")
-    if name == "dango" and section.width % section.heads:
+    if split.val + split.test >= 1:
         raise ParameterError(
-            f"{where}.width is {section.width}; expected a multiple of {where}.heads, "
-            f"{section.heads}"
+            f"{where}split.val {split.val} and split.test {split.test} leave nothing to train on"
         )
-    if name == "annotations" and section.date_cutoff is not None:
-        import datetime
-
-        try:
-            datetime.date.fromisoformat(section.date_cutoff)
-        except ValueError:
-            raise ParameterError(
-                f"{where}.date_cutoff is '{section.date_cutoff}'; expected YYYY-MM-DD"
-            ) from None
+    both = set(annotations.exclude_evidence) & set(annotations.include_evidence or ())
+    if both:
+        raise ParameterError(
+            f"{where}annotations.exclude_evidence and annotations.include_evidence both name "
+            f"{', '.join(sorted(both))}; leave it out of one of them"
+        )
+    if train.norm_samples == 1:
+        raise ParameterError(
+            f"{where}train.norm_samples is 1; expected at least 2, or 0 for running averages"
+        )
+    if dango.width % dango.heads:
+        raise ParameterError(
+            f"{where}dango.width is {dango.width}; expected a multiple of dango.heads, "
+            f"{dango.heads}"
+        )
+    own = "dango" if train.model == "dango" else "train"
+    decay = getattr(parameters, own).weight_decay
+    if train.lr * decay >= 1:  # a step would turn the sign of every weight
+        raise ParameterError(
+            f"{where}train.lr {train.lr} times {own}.weight_decay {decay} is "
+            f"{train.lr * decay:g}; expected less than 1, the share of a weight that a step takes"
+        )

@@ -45,7 +45,7 @@ PRESETS: dict[str, Setting] = {
 
 # SGD's GAF lists the systematic name among the synonyms (column 11), first in only half of the
 # lines: it is found by its pattern.
-_SYSTEMATIC_NAME = r"^(Y[A-P][LR]\d{3}[WC](-[A-Z])?|Q\d{4}|R\d{4}[WC])$"
-_YEAST: Setting = {"annotations": {"gene_id_columns": [11], "gene_id_pattern": _SYSTEMATIC_NAME}}
+SYSTEMATIC_NAME = r"^(Y[A-P][LR]\d{3}[WC](-[A-Z])?|Q\d{4}|R\d{4}[WC])$"
+_YEAST: Setting = {"annotations": {"gene_id_columns": [11], "gene_id_pattern": SYSTEMATIC_NAME}}
 
 PROFILES: dict[str, Setting] = {"demo": _YEAST, "yeast": _YEAST}

@@ -24,10 +24,12 @@ from torch import Tensor, nn
 from data_specs.errors import ArtefactError, InputError, exit_with_message
 from data_specs.files import replacing
 from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.parameter_input import load
 from data_specs.parameters import Baselines as BaselinesConfig
-from data_specs.parameters import Parameters, load
+from data_specs.parameters import Parameters
 from data_specs.tables import EXCLUDED, PARTS, TRAIN, VAL
 from dcell_model.dataset import MutantStateDataset
+from dcell_model.progress import progress
 from dcell_model.scores import part_scores
 from dcell_model.targets import all_targets, read_parts, target_names, usable_samples
 from dcell_model.threads import one_thread
@@ -145,19 +147,19 @@ def fit_ridge(
     from sklearn.linear_model import Ridge
 
     predictions, alphas = np.empty_like(targets), []
-    for column, target in enumerate(targets.T):
-        known = ~np.isnan(target)
-        fit, choose = np.flatnonzero(train & known), np.flatnonzero(val & known)
-        ridges = [
-            Ridge(alpha=alpha, tol=1e-6).fit(genotypes[fit], target[fit])
-            for alpha in config.ridge_alphas
-        ]
-        errors = [
-            np.square(ridge.predict(genotypes[choose]) - target[choose]).mean() for ridge in ridges
-        ]
-        best = ridges[int(np.argmin(errors))]
-        predictions[:, column] = best.predict(genotypes)
-        alphas.append(best.alpha)
+    with progress("ridge", targets.shape[1] * len(config.ridge_alphas)) as shown:
+        for column, target in enumerate(targets.T):
+            known = ~np.isnan(target)
+            fit, choose = np.flatnonzero(train & known), np.flatnonzero(val & known)
+            ridges, errors = [], []
+            for alpha in config.ridge_alphas:
+                ridges.append(Ridge(alpha=alpha, tol=1e-6).fit(genotypes[fit], target[fit]))
+                error = ridges[-1].predict(genotypes[choose]) - target[choose]
+                errors.append(np.square(error).mean())
+                shown.advance()
+            best = ridges[int(np.argmin(errors))]
+            predictions[:, column] = best.predict(genotypes)
+            alphas.append(best.alpha)
     size = (genotypes.shape[1] + 1) * targets.shape[1]
     return predictions, size, {"alpha": alphas[0] if len(alphas) == 1 else alphas}
 
@@ -179,7 +181,12 @@ def fit_mlp(
     scaled = torch.from_numpy(((targets - mean) / spread).astype(np.float32))
     fit, choose = np.flatnonzero(train & ~np.isnan(targets).all(axis=1)), np.flatnonzero(val)
     random = np.random.default_rng(config.seed)
-    with one_thread(), torch.random.fork_rng(devices=[]):
+    batches = -(-len(fit) // _BATCH)
+    with (
+        one_thread(),
+        torch.random.fork_rng(devices=[]),
+        progress("mlp", config.mlp_epochs * batches) as shown,
+    ):
         torch.manual_seed(config.seed)
         network = _MultiHotMLP(genotypes.shape[1], config.mlp_hidden, targets.shape[1])
         optimizer = torch.optim.AdamW(network.parameters(), lr=_LR, weight_decay=_WEIGHT_DECAY)
@@ -191,10 +198,12 @@ def fit_mlp(
                 optimizer.zero_grad()
                 _known_mse(network(genotypes[rows]), scaled[rows]).backward()
                 optimizer.step()
+                shown.advance()
             error = _known_mse(network.predict(genotypes[choose]), scaled[choose]).item()
             if error < least:
                 least, kept, weights = error, epoch, copy.deepcopy(network.state_dict())
             elif epoch - kept >= _PATIENCE:
+                shown.advance((config.mlp_epochs - epoch) * batches)  # not needed any more
                 break
         network.load_state_dict(weights)
         predictions: Floats = network.predict(genotypes).double().numpy() * spread + mean

@@ -19,7 +19,7 @@ from data_specs.errors import ArtefactError
 from data_specs.files import replacing
 from data_specs.parameters import Parameters, resolve
 from dcell_model.model import DCell
-from dcell_model.run_folder import trained_sections
+from dcell_model.run_parameters import trained_sections
 
 if TYPE_CHECKING:
     from dcell_model.model_kinds import Network

@@ -9,7 +9,7 @@ that was stopped goes on where it was.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +20,15 @@ from data_specs.chain import TRAINED_ON, digest_of
 from data_specs.errors import InputError
 from data_specs.files import replacing
 from data_specs.layout import DataLayout, read_json, refuse_foreign, write_json
-from data_specs.parameters import Parameters, changed
+from data_specs.parameter_values import unknown
+from data_specs.parameters import Parameters, Split, changed
 from data_specs.tables import PARTS, TEST
 from dcell_model import checkpoint, model_kinds, provenance, train
 from dcell_model.baselines import NAMES, fit_baselines, multi_hot, read_samples
 from dcell_model.predict import predict
-from dcell_model.run_folder import BEST, LAST, trained_sections
+from dcell_model.resumption import refuse_changes
+from dcell_model.run_folder import BEST, LAST
+from dcell_model.run_parameters import trained_sections
 from dcell_model.scores import r_squared, scores
 
 MARKER = "dcell-comparison.json"
@@ -63,6 +66,13 @@ def run(
     Raises:
         InputError: a split is missing, or a run in `out` was made with other parameters or data.
     """
+    for option, values in (("--splits", methods), ("--seeds", seeds), ("--models", models)):
+        if len(set(values)) < len(values):  # a mean would count it twice
+            raise InputError(f"{option} {' '.join(map(str, values))}: one is named twice")
+    known = get_args(get_type_hints(Split)["method"])
+    for method in methods:
+        if method not in known:
+            raise InputError(unknown(method, known, "--splits"))
     splits = [(method, seed) for method in methods for seed in seeds]
     _require_splits(data, methods, seeds)
     refuse_foreign(out, "comparison", MARKER, FORMAT)
@@ -152,7 +162,12 @@ def _refuse_others(before: dict[str, Any], now: dict[str, Any], path: Path) -> N
 def _trained(layout: DataLayout, folder: Path, parameters: Parameters, _: str) -> Result:
     """Train, and score the best epoch on the test part."""
     resume = (folder / LAST).is_file()
-    record = train.run(layout.root, folder, parameters, resume=resume, split=layout.other_split)
+    if resume:  # what is compared was trained alike, from its first epoch on
+        begun_with = checkpoint.load(folder / LAST)["parameters"]
+        refuse_changes(begun_with, parameters, folder / LAST, longer=False)
+    record = train.run(
+        layout.root, folder, parameters, resume=resume, split=layout.other_split, lines=False
+    )
     state = checkpoint.load(folder / BEST)
     dataset, targets, parts = read_samples(layout, parameters)
     model = model_kinds.restore(state, layout, dataset, folder / BEST)

@@ -16,6 +16,7 @@ from torch.utils.data._utils.collate import default_collate_fn_map
 from data_specs.cell_graph import DELETED, CellGraph
 from data_specs.errors import ArtefactError, InputError
 from data_specs.mutant_state import StateEncoder
+from data_specs.parameter_values import no_such
 from data_specs.store import PHENOTYPE, STATE_COLUMNS, Block, Shard, StoreReader
 
 
@@ -204,9 +205,7 @@ class MutantStateDataset(Dataset[MutantState]):
         self.phenotypes = tuple(self.meta.phenotypes if phenotypes is None else phenotypes)
         for name in self.phenotypes:
             if name not in self.meta.phenotypes:
-                raise InputError(
-                    f"{store}: no phenotype '{name}'; it has {', '.join(self.meta.phenotypes)}"
-                )
+                raise InputError(f"{store}: {no_such('phenotype', name, self.meta.phenotypes)}")
 
     @property
     def gene_ids(self) -> list[str]:

@@ -1,19 +1,53 @@
-"""What a run shows while it lasts: a bar in a terminal, and live metrics through DVCLive."""
+"""What long work shows while it lasts: a bar in a terminal, lines elsewhere; and live metrics."""
 
 import contextlib
+import math
+import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 Row = Mapping[str, Any]
 Log = Callable[[Row], None]
+SPARSE = 30.0  # seconds between two lines
+
+
+class Progress(Protocol):
+    """Is told how far the work has come."""
+
+    def advance(self, count: int = 1) -> None:
+        """So much more is done."""
+
+    def say(self, line: str, short: str) -> None:
+        """A line where lines are shown, and in short what stands at the bar from now on."""
 
 
 @contextlib.contextmanager
-def progress_bar(visible: bool) -> Iterator[Any]:
-    """A bar with an estimate of what is left; nothing where the output is not a terminal."""
-    from rich.console import Console
+def progress(
+    what: str, total: int, *, done: int = 0, visible: bool = True, lines: bool = True
+) -> Iterator[Progress]:
+    """Show how far work has come, with an estimate of what is left.
+
+    A bar in a terminal; elsewhere a line whenever none was written for half a minute.
+
+    Args:
+        what: names the work.
+        total: how much there is to do.
+        done: what was done before; the estimate does not rest on it.
+        visible: whether anything is shown.
+        lines: whether all lines that are said are shown, where there is no bar.
+    """
+    if visible and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+        with _bar(what, total, done) as bar:
+            yield bar
+    else:
+        yield _Lines(what, total, done, lines, SPARSE if visible else math.inf)
+
+
+@contextlib.contextmanager
+def _bar(what: str, total: int, done: int) -> Iterator[Progress]:
     from rich.progress import (
         BarColumn,
         Progress,
@@ -22,14 +56,58 @@ def progress_bar(visible: bool) -> Iterator[Any]:
         TimeRemainingColumn,
     )
 
-    console = Console()
     columns = (
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
     )  # fmt: skip
-    disable = not (visible and console.is_terminal)
-    with Progress(*columns, console=console, disable=disable) as progress:
-        yield progress
+    with Progress(*columns) as bars:
+        yield _Bar(bars, bars.add_task(what, total=total, completed=done))
+
+
+class _Bar:
+    def __init__(self, bars: Any, task: Any) -> None:
+        self.bars, self.task = bars, task
+
+    def advance(self, count: int = 1) -> None:
+        self.bars.advance(self.task, count)
+
+    def say(self, line: str, short: str) -> None:  # noqa: ARG002
+        self.bars.update(self.task, description=short)
+
+
+class _Lines:
+    """Lines, at once, for whoever reads a pipe or a file."""
+
+    def __init__(self, what: str, total: int, done: int, lines: bool, every: float) -> None:
+        self.what, self.total, self.done, self.before = what, total, done, done
+        self.lines, self.every = lines, every
+        self.began = self.last = time.monotonic()
+
+    def advance(self, count: int = 1) -> None:
+        self.done += count
+        self._print(f"{self.what}: {self.done / self.total:.0%}", self.every)
+
+    def say(self, line: str, short: str) -> None:
+        self.what = short
+        self._print(line, 0 if self.lines and self.every < math.inf else self.every)
+
+    def _print(self, line: str, every: float) -> None:
+        now = time.monotonic()
+        if now - self.last < every:
+            return
+        self.last = now
+        new = self.done - self.before
+        left = (now - self.began) / new * (self.total - self.done) if new else 0.0
+        print(f"  {line}" + (f", {duration(left)} left" if left else ""), flush=True)
+
+
+def duration(seconds: float) -> str:
+    """A time as it is read: 4.2 s, 75 s, 12 min, 3.4 h."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 @contextlib.contextmanager

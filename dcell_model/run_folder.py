@@ -1,21 +1,13 @@
 """The folder of a training run: what lies in it, and when it may be replaced or continued."""
 
-import dataclasses
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from data_specs.errors import InputError
-from data_specs.layout import DataLayout, read_json, refuse_foreign, write_json
-from data_specs.parameters import Parameters, resolve
+from data_specs.layout import DataLayout, refuse_foreign, write_json
 
 MARKER = "dcell-run.json"
 RUN = {"format": "dcell-run", "version": 1}
 LAST, BEST, RECORD, REPORT = "last.pt", "checkpoint.pt", "train.json", "report.html"
-# What may change between a stop and its resumption without changing what is computed; the epochs
-# too where the learning rate does not depend on how many there are.
-FREE = {"train.patience", "train.device", "train.num_workers", "train.checkpoint_steps"}
 
 
 def prepare_folder(out: Path, resume: bool) -> None:
@@ -33,48 +25,6 @@ def prepare_folder(out: Path, resume: bool) -> None:
             (out / name).unlink(missing_ok=True)
 
 
-def refuse_changes(trained_with: str, parameters: Parameters, path: Path) -> None:
-    """Refuse to resume a run with other parameters than it began with.
-
-    Args:
-        trained_with: `trained_sections` as a checkpoint holds them, in JSON.
-        parameters: those given now.
-        path: of the checkpoint, for the message.
-
-    Raises:
-        InputError: names the first parameter that differs.
-    """
-    # Keys that came later have the value that was the only one.
-    given = json.loads(trained_with)
-    given["train"] = {"norm_samples": 0} | given["train"]
-    before = flat(trained_sections(resolve(given, where=str(path))))
-    now = flat(trained_sections(parameters))
-    free = FREE | ({"train.epochs"} if parameters.train.schedule == "constant" else set())
-    for key in sorted((before.keys() | now.keys()) - free):
-        if before.get(key) != now.get(key):
-            raise InputError(
-                f"{path}: was trained with {key}={before.get(key)}, now it is {now.get(key)}; a "
-                "run is resumed with the parameters that it began with"
-            )
-
-
-def trained_sections(parameters: Parameters) -> dict[str, dict[str, Any]]:
-    """The sections that a trained model depends on: its own, and that of the training."""
-    own = "dango" if parameters.train.model == "dango" else "model"
-    names = (own, "train")
-    return {name: dataclasses.asdict(getattr(parameters, name)) for name in names}
-
-
-def flat(sections: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by `section.key`, tuples as lists; what is no section is left out."""
-    pairs = (
-        (f"{name}.{key}", value)
-        for name, section in sections.items() if isinstance(section, Mapping)
-        for key, value in section.items()
-    )  # fmt: skip
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in pairs}
-
-
 def ledger_of(data: Path, run: Path) -> Path:
     """The ledger of a run's build: in the build, or among the results of DVC's stages.
 
@@ -87,10 +37,3 @@ def ledger_of(data: Path, run: Path) -> Path:
         if place.is_file():
             return place
     raise InputError(f"{data}: no ledger; looked for {', '.join(map(str, places))}")
-
-
-def build_parameters(data: Path) -> dict[str, Any]:
-    """The values that a build without DVC was made with, preset included; else none."""
-    path = DataLayout(data).parameters
-    values: dict[str, Any] = read_json(path) if path.is_file() else {}
-    return values

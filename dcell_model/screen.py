@@ -26,12 +26,13 @@ from data_specs.errors import InputError
 from data_specs.files import replacing
 from data_specs.genotype_text import split_names
 from data_specs.layout import read_json, refuse_foreign, write_json
+from data_specs.parameter_values import no_such
 from data_specs.tables import part_name, parts_of
 from dcell_model.genotype_input import read_gene_names
 from dcell_model.genotype_space import GenotypeSpace, Part
 from dcell_model.interactions import interactions, score_of
 from dcell_model.memory import keep_freed_memory
-from dcell_model.progress import progress_bar
+from dcell_model.progress import progress
 from dcell_model.screen_engine import ScreenEngine
 from dcell_model.threads import one_thread
 from dcell_model.trained import FloatArray, IntArray, Trained
@@ -96,9 +97,7 @@ class Screen:
         """
         name = settings.phenotype or trained.phenotypes[0]
         if name not in trained.phenotypes:
-            raise InputError(
-                f"no phenotype '{name}'; the checkpoint predicts {', '.join(trained.phenotypes)}"
-            )
+            raise InputError(f"the checkpoint: {no_such('phenotype', name, trained.phenotypes)}")
         queries = sorted({_query(trained, text, settings.order) for text in settings.queries})
         genes, left_out = _genes(trained, settings.genes)
         screen = cls(
@@ -205,15 +204,15 @@ def run(
     _prepare(out, screen.description())
     with one_thread():
         wild_type, single = screen.references()
-    with progress_bar(True) as progress, one_thread():
-        task = progress.add_task(f"{len(screen.space):,} genotypes", total=len(screen.space))
+    count = len(screen.space)
+    with progress(f"{count:,} genotypes", count) as shown, one_thread():
         for number, part in enumerate(screen.space.parts(settings.part_rows)):
             path = out / TABLE / part_name(number)
             if not path.exists():
                 with replacing(path) as partial:
                     table = screen.part(part, wild_type, single)
                     pq.write_table(table, partial, compression="zstd")
-            progress.advance(task, part.last - part.first)
+            shown.advance(part.last - part.first)
     strongest = strongest_of(parts_of(out / TABLE), top, screen.trained)
     with replacing(out / TOP) as partial:
         pq.write_table(strongest, partial, compression="zstd")

@@ -5,6 +5,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import torch
+from torch import Tensor
 
 from data_specs import chain
 from data_specs.errors import ArtefactError
@@ -67,3 +69,11 @@ def all_targets(dataset: MutantStateDataset) -> npt.NDArray[np.float32]:
     blocks = (dataset.reader.block(number) for number in range(len(dataset.meta.blocks)))
     columns = [np.stack([b.phenotypes[p] for p in dataset.phenotypes], axis=1) for b in blocks]
     return np.concatenate(columns)
+
+
+def scale_of(targets: Tensor, standardize: bool) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation `[P]` of training targets `[n, P]`; 0 and 1 if none is wanted."""
+    if not standardize:
+        return torch.zeros(targets.shape[1]), torch.ones(targets.shape[1])
+    std = targets.double().std(dim=0)
+    return targets.double().mean(dim=0).float(), torch.where(std > 0, std, 1.0).float()

@@ -6,6 +6,7 @@ after each, and the order of an epoch's samples depends on seed and epoch alone.
 """
 
 import argparse
+import json
 import math
 import time
 from collections.abc import Sequence
@@ -15,12 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from data_specs.chain import TRAINED_ON, Link, digest_of, refuse_other_data
 from data_specs.errors import InputError, exit_with_message
+from data_specs.gene_networks import require_networks
 from data_specs.layout import DataLayout, write_json
-from data_specs.parameters import Parameters, changed, load
+from data_specs.parameters import Parameters, changed
 from dcell_model import checkpoint, provenance
 from dcell_model.batches import EpochBatches, TrainingBatches
 from dcell_model.dataset import MutantStateDataset
@@ -31,10 +32,20 @@ from dcell_model.memory import keep_freed_memory
 from dcell_model.model import DCell
 from dcell_model.model_kinds import Network, create, prepare
 from dcell_model.norm_statistics import take_statistics
-from dcell_model.progress import live_metrics, progress_bar
-from dcell_model.run_folder import BEST, LAST, RECORD, prepare_folder, refuse_changes
+from dcell_model.progress import live_metrics, progress
+from dcell_model.resumption import (
+    parameters_of,
+    rate_after,
+    refuse_changes,
+    saying_how_to_go_on,
+)
+from dcell_model.run_folder import BEST, LAST, RECORD, prepare_folder
+from dcell_model.run_parameters import RESUME, print_notes
 from dcell_model.scores import scores
-from dcell_model.targets import all_targets, read_parts, target_names, usable_samples
+from dcell_model.targets import all_targets, read_parts, scale_of, target_names, usable_samples
+from dcell_model.training_state import TrainingState, in_words
+
+COMMAND = "python -m dcell_model.train"
 
 
 def run(
@@ -44,6 +55,7 @@ def run(
     *,
     resume: bool = False,
     split: str | None = None,
+    lines: bool = True,
 ) -> dict[str, Any]:
     """Train on the build in `data`; write checkpoints, history and live metrics into `out`.
 
@@ -53,6 +65,7 @@ def run(
         parameters: sections `train` and `model`, or that of another model, are used.
         resume: continue after the last finished epoch, as if never stopped.
         split: name of another split of the build (`DataLayout.splits`).
+        lines: whether every epoch has a line, where the output is not a terminal.
 
     Returns:
         The record that is also in `out/train.json`: epochs, best epoch, seconds per epoch, ….
@@ -68,11 +81,14 @@ def run(
     samples = usable_samples(targets, read_parts(layout))
     if len(samples["train"]) < 2:
         raise InputError(f"{data}: {len(samples['train'])} training samples; expected at least 2")
+    if config.model == "dango":  # before anything of an earlier run is touched
+        require_networks(layout, parameters.dango.networks)
     fabric = fabric_of(config)
     if fabric.is_global_zero:
         prepare_folder(out, resume)
     fabric.barrier()
-    return _Training(fabric, layout, dataset, targets, samples, parameters, out, resume).run()
+    training = _Training(fabric, layout, dataset, targets, samples, parameters, out, resume)
+    return training.run(lines)
 
 
 class _Training:
@@ -97,7 +113,7 @@ class _Training:
         config = self.config
         self.engine_reason = "train.engine"
         self.targets = torch.from_numpy(targets)
-        self.scale = self._target_scale()
+        self.scale = scale_of(self.targets[samples["train"]], config.standardize)
         model = create(layout, dataset, parameters)
         decay = (parameters.dango if config.model == "dango" else config).weight_decay
         optimizer = torch.optim.AdamW(
@@ -107,15 +123,11 @@ class _Training:
             # By samples that a resumed run has, too.
             some = dataset.batch(samples["train"][: config.batch_size])
             model.engine, self.engine_reason = pick_engine(model, some)
-        self.history: list[dict[str, Any]] = []
-        self.best: dict[str, Any] = {"epoch": 0, "value": -math.inf, "sha256": ""}
-        # How far the epoch under way has come: steps done, and their loss so far.
-        self.under_way = {"steps": 0, "loss": 0.0, "samples": 0}
-        self.preparation: dict[str, Any] = {}
+        self.state = TrainingState()
         if resume:
             self._restore(model, optimizer)
         else:
-            self.preparation = prepare(model.to(fabric.device))
+            self.state.preparation = prepare(model.to(fabric.device))
         self.plain_model = model
         self.model, self.optimizer = fabric.setup(model, optimizer)
         model.sync_batchnorm = config.sync_batchnorm and fabric.world_size > 1
@@ -127,36 +139,27 @@ class _Training:
         )  # fmt: skip
         self.batches = TrainingBatches(dataset, order, fabric.device, config.num_workers)
 
-    def _target_scale(self) -> tuple[Tensor, Tensor]:
-        targets = self.targets[self.samples["train"]].double()
-        if not self.config.standardize:
-            return torch.zeros(targets.shape[1]), torch.ones(targets.shape[1])
-        std = targets.std(dim=0)
-        return targets.mean(dim=0).float(), torch.where(std > 0, std, 1.0).float()
-
-    def run(self) -> dict[str, Any]:
-        config = self.config
-        leader = self.fabric.is_global_zero
+    def run(self, lines: bool) -> dict[str, Any]:
+        config, state = self.config, self.state
+        leader, steps = self.fabric.is_global_zero, len(self.batches)
+        done = len(state.history) * steps + int(state.under_way["steps"])
         with (
-            live_metrics(self.out / "live", leader, self.history) as log,
-            progress_bar(leader) as progress,
+            live_metrics(self.out / "live", leader, state.history) as log,
+            progress(
+                "training", config.epochs * steps, done=done, visible=leader, lines=lines
+            ) as shown,
         ):
-            total = config.epochs * len(self.batches)
-            task = progress.add_task("training", total=total)
-            done = len(self.history) * len(self.batches) + int(self.under_way["steps"])
-            progress.update(task, completed=done)
-            while len(self.history) < config.epochs and not self._out_of_patience():
-                row = self._epoch(lambda: progress.advance(task))
+            while not state.end(config.epochs, config.patience):
+                row = self._epoch(shown.advance)
                 log(row)
-                shown = "–" if row["val_pearson"] is None else f"{row['val_pearson']:.3f}"
-                progress.update(task, description=f"epoch {row['epoch']}, val Pearson {shown}")
+                shown.say(*in_words(row, config.epochs))
         record = self._record()
-        if self.fabric.is_global_zero:
+        if leader:
             write_json(self.out / RECORD, record)
         return record
 
     def _epoch(self, advance: Any) -> dict[str, Any]:
-        epoch = len(self.history) + 1
+        epoch = len(self.state.history) + 1
         start = time.perf_counter()
         train_loss = self._train_one_epoch(epoch, advance)
         self._take_statistics()
@@ -168,27 +171,20 @@ class _Training:
             raise InputError(
                 f"epoch {epoch}: the training loss is {train_loss}; lower train.lr, set train.clip"
             )
-        self.history.append(row)
-        value = row["val_pearson"] if self.config.select == "pearson" else row["val_loss"]
-        if value is not None and self.config.select == "loss":
-            value = -value
-        improved = value is None or value > self.best["value"]
-        if improved:
-            value = -math.inf if value is None else value
-            self.best = {"epoch": epoch, "value": value, "sha256": ""}  # until it is saved
+        improved = self.state.finish_epoch(row, self.config.select)
         if self.fabric.is_global_zero:
             self._save(epoch, improved)
         return row
 
     def _train_one_epoch(self, epoch: int, advance: Any) -> float:
         config, model, optimizer = self.config, self.model, self.optimizer
-        done = int(self.under_way["steps"])
+        done = int(self.state.under_way["steps"])
         self.batches.order.begin(epoch, done)
         model.train()
         mean, std = (value.to(self.fabric.device) for value in self.scale)
         order, leader = self.batches.order, self.fabric.is_global_zero
-        total = torch.tensor(self.under_way["loss"] if leader else 0.0, dtype=torch.float64)
-        seen = int(self.under_way["samples"])
+        total = torch.tensor(self.state.under_way["loss"] if leader else 0.0, dtype=torch.float64)
+        seen = int(self.state.under_way["samples"])
         optimizer.zero_grad()
         for step, batch in enumerate(self.batches, start=done + 1):
             self._set_rate((epoch - 1 + (step - 1) / len(self.batches)) / config.epochs)
@@ -216,14 +212,14 @@ class _Training:
             seen += order.size(step - 1)
             if closing and step < len(self.batches) and self._is_due(step):
                 loss_so_far = sum_over_processes(self.fabric, total)
-                self.under_way = {
+                self.state.under_way = {
                     "steps": step, "loss": loss_so_far, "samples": seen,
                     "processes": order.processes,
                 }  # fmt: skip
                 if self.fabric.is_global_zero:
                     self._save(epoch - 1, improved=False)
             advance()
-        self.under_way = {"steps": 0, "loss": 0.0, "samples": 0}
+        self.state.begin_epoch()
         return sum_over_processes(self.fabric, total) / seen
 
     def _is_due(self, step: int) -> bool:
@@ -235,10 +231,8 @@ class _Training:
         return step % every < self.config.accumulate
 
     def _set_rate(self, progress: float) -> None:
-        """Learning rate after this share of the run; a function of it alone, so resume is exact."""
-        if self.config.schedule == "cosine":
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.config.lr * (1 + math.cos(math.pi * progress)) / 2
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate_after(progress, self.config)
 
     def _take_statistics(self) -> None:
         """What batch norm evaluates with, of the same samples every time."""
@@ -268,24 +262,16 @@ class _Training:
             "val_pearson": scores(predicted[:, 0], measured[:, 0])["pearson"],
         }
 
-    def _out_of_patience(self) -> bool:
-        patience = self.config.patience
-        waited = len(self.history) - self.best["epoch"]
-        return patience is not None and bool(self.history) and waited >= patience
-
     def _save(self, epoch: int, improved: bool) -> None:
         state = checkpoint.describe(
             self.plain_model, self.parameters, self.dataset.phenotypes, self.scale, epoch,
             self.made_from,
         )  # fmt: skip
         if improved:
-            self.best["sha256"] = checkpoint.save(state, self.out / BEST)
-        progress = {
-            "best": self.best, "history": self.history, "under_way": self.under_way,
-            "preparation": self.preparation,
-        }  # fmt: skip
-        optimizer = self.optimizer.state_dict()
-        checkpoint.save(state | {"optimizer": optimizer, **progress}, self.out / LAST)
+            self.state.best["sha256"] = checkpoint.save(state, self.out / BEST)
+        state |= {"optimizer": self.optimizer.state_dict(), **self.state.to_checkpoint()}
+        state["settings"] = json.dumps(changed(self.parameters))
+        checkpoint.save(state, self.out / LAST)
 
     def _restore(self, model: Network, optimizer: torch.optim.Optimizer) -> None:
         path = self.out / LAST
@@ -294,21 +280,20 @@ class _Training:
         refuse_changes(state["parameters"], self.parameters, path)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        self.history, self.best = state["history"], state["best"]
-        self.under_way = state["under_way"]
-        self.preparation = state.get("preparation", {})
-        if self.under_way["steps"] and self.under_way["processes"] != self.fabric.world_size:
+        self.state = TrainingState.of(state)
+        under_way = self.state.under_way
+        if under_way["steps"] and under_way["processes"] != self.fabric.world_size:
             raise InputError(
-                f"{path}: stopped in the middle of an epoch on {self.under_way['processes']} "
+                f"{path}: stopped in the middle of an epoch on {under_way['processes']} "
                 f"processes, now there are {self.fabric.world_size}; resume it on as many"
             )
 
     def _record(self) -> dict[str, Any]:
-        times = [row["seconds"] for row in self.history]
+        times = [row["seconds"] for row in self.state.history]
         return {
             "model": self.config.model,
-            "epochs": len(self.history),
-            "best_epoch": self.best["epoch"],
+            "epochs": len(self.state.history),
+            "best_epoch": self.state.best["epoch"],
             "seconds_per_epoch": float(np.median(times)),
             "parameters": self.plain_model.num_parameters(),
             "samples": {part: len(numbers) for part, numbers in self.samples.items()},
@@ -321,29 +306,35 @@ class _Training:
             "hardware": provenance.hardware(),
             "versions": provenance.versions(),
             "fingerprint": self.dataset.graph.fingerprint,
-            "link": Link("checkpoint", self.best["sha256"], self.made_from).to_json(),
+            "link": Link("checkpoint", self.state.best["sha256"], self.made_from).to_json(),
             "phenotypes": list(self.dataset.phenotypes),
-            **({"pretraining": self.preparation} if self.preparation else {}),
-            "history": self.history,
+            **({"pretraining": self.state.preparation} if self.state.preparation else {}),
+            "history": self.state.history,
         }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the stage on `params.yaml` and `data/`, or as the arguments say."""
+    """Run the stage on `data/`, or as the arguments say."""
     parser = argparse.ArgumentParser(
-        prog="python -m dcell_model.train",
+        prog=COMMAND,
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  torchrun --nproc-per-node 2 -m dcell_model.train --data data --out run",
     )
     parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR")
     parser.add_argument("--out", type=Path, default=Path("results/train"), metavar="DIR")
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"), metavar="F")
+    parser.add_argument("--params", type=Path, metavar="F",
+                        help="in place of the parameters that the build was made with")  # fmt: skip
     parser.add_argument("--set", nargs="+", default=[], action="extend", metavar="KEY=VALUE")
-    parser.add_argument("--resume", action="store_true", help="continue after the last epoch")
-    options = parser.parse_args(arguments)
-    with exit_with_message():
-        run(options.data, options.out, load(options.params, options.set), resume=options.resume)
+    parser.add_argument("--resume", action="store_true", help=RESUME)
+    given = parser.parse_args(arguments)
+    with exit_with_message(), saying_how_to_go_on(given.data, given.out, COMMAND):
+        parameters, notes = parameters_of(
+            given.data, given.out, given.set,
+            params=given.params, resume=given.resume, where=COMMAND,
+        )  # fmt: skip
+        print_notes(notes)
+        run(given.data, given.out, parameters, resume=given.resume)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from data_specs.errors import InputError, exit_with_message
-from data_specs.parameters import override, resolve
+from data_specs.parameter_input import build_parameters, override, refuse_without_effect
+from data_specs.parameters import SECTIONS, resolve
 from pipeline.exchange.formats import FORMATS, table
 
 
@@ -73,7 +75,8 @@ def _parser() -> argparse.ArgumentParser:
         "    simulate.annotations=70000 simulate.queries=172 simulate.arrays=530 \\\n"
         "    simulate.triples=91000 --out raw",
     )
-    _add_parameters(simulate)
+    simulate.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
+                          help="a parameter of simulate, e.g. simulate.terms=400")  # fmt: skip
     simulate.add_argument(
         "--out", metavar="DIR", type=Path, required=True, help="folder for the files, new or empty"
     )
@@ -136,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
                        help="random, query, gene (default: random gene)")  # fmt: skip
     split.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N")
     split.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
-                       help="any parameter, e.g. split.test=0.2")  # fmt: skip
+                       help="a parameter of split, e.g. split.test=0.2")  # fmt: skip
     split.set_defaults(run=_split)
 
     parameters = command(
@@ -174,8 +177,18 @@ def _build(options: argparse.Namespace) -> None:
             "test_genotypes": options.test_genotypes,
         },
     }
+    refuse_without_effect(
+        options.set, [name for name in (*SECTIONS, "preset") if name != "simulate"],
+        "dcell-data build", "its files are given; `dcell-data simulate` writes others",
+    )  # fmt: skip
     parameters = resolve(override(given, options.set), where="dcell-data build")
-    layout = build(parameters, options.out, progress=lambda stage: print(f"  {stage}", flush=True))
+    began = time.monotonic()
+
+    def show_stage(name: str) -> None:
+        print(f"{time.monotonic() - began:7.1f} s  {name}", flush=True)
+
+    layout = build(parameters, options.out, progress=show_stage)
+    show_stage("done")
     from pipeline.show import show
 
     show(layout)
@@ -188,7 +201,10 @@ def _simulate(options: argparse.Namespace) -> None:
 
     if options.out.exists() and (options.out.is_file() or any(options.out.iterdir())):
         raise InputError(f"{options.out}: exists; name a new or empty folder")
-    parameters = resolve(override({"preset": options.preset}, options.set), where="simulate")
+    refuse_without_effect(
+        options.set, ("simulate", "dask"), "dcell-data simulate", "it is of a build or a training"
+    )
+    parameters = resolve(override({}, options.set), where="dcell-data simulate")
     with replacing(options.out) as partial:
         partial.mkdir()
         simulate.run(parameters, DataLayout(partial))
@@ -235,7 +251,12 @@ def _split(options: argparse.Namespace) -> None:
     from data_specs.layout import DataLayout, read_json
     from pipeline import split
 
-    given = read_json(path) if (path := DataLayout(options.data).parameters).is_file() else {}
+    given = build_parameters(options.data)
+    refuse_without_effect(
+        options.set, ("split", "dask"), "dcell-data split",
+        "the build is finished; build again, or give it to the training",
+        {"split.method": "--methods", "split.seed": "--seeds"},
+    )  # fmt: skip
     for method in options.methods:
         for seed in options.seeds:
             own = [f"split.method={method}", f"split.seed={seed}"]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from data_specs.errors import exit_with_message
 from data_specs.layout import DataLayout
-from data_specs.parameters import Parameters, load
+from data_specs.parameter_input import load
+from data_specs.parameters import Parameters
 
 
 def run_stage(run: Callable[[Parameters, DataLayout], None]) -> None:

@@ -48,7 +48,8 @@ def test_tutorial_leaves_only_the_installation_out() -> None:
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
 def test_commands_of_the_pages_exist(page: Path) -> None:
     """Each command line that a page shows has options and parameters that there are."""
-    from data_specs.parameters import KEYS, override
+    from data_specs.parameter_input import override
+    from data_specs.parameters import KEYS
 
     for line in _commands(page):
         for key, value in re.findall(r"(?<![\w./-])([a-z]+\.[a-z_0-9]+)=(\S+)", line):

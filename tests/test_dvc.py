@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from data_specs import parameters
+from data_specs import parameter_input, parameters
 from data_specs.presets import PRESETS, PROFILES
 from tests.conftest import CHECKOUT
 
@@ -101,7 +101,7 @@ def test_params_file_names_every_parameter_once() -> None:
     given = yaml.safe_load((CHECKOUT / "params.yaml").read_text())
     named = {f"{s}.{k}" for s, keys in given.items() if isinstance(keys, dict) for k in keys}
     assert named == set(parameters.KEYS)
-    assert parameters.load(CHECKOUT / "params.yaml") == parameters.Parameters(
+    assert parameter_input.load(CHECKOUT / "params.yaml") == parameters.Parameters(
         annotations=parameters.resolve({"sources": {"profile": "demo"}}).annotations
     )
 

@@ -73,7 +73,7 @@ def test_pickle_in_place_of_an_artefact(
     trace.unlink()
     (root / name).write_bytes(raw.ljust((root / name).stat().st_size, b"\n"))
     if name == "params.json":  # of which `dcell train` takes its defaults
-        from dcell_model.run_folder import build_parameters
+        from data_specs.parameter_input import build_parameters
 
         with pytest.raises(ArtefactError, match="not readable as JSON"):
             build_parameters(root)

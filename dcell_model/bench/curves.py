@@ -10,10 +10,10 @@ import numpy as np
 
 from data_specs.figures import BLUE, GREY, ORANGE, picture
 from data_specs.layout import write_json
-from data_specs.parameters import override, resolve
+from data_specs.parameter_input import build_parameters, override
+from data_specs.parameters import resolve
 from dcell_model import train
 from dcell_model.bench.run import provenance
-from dcell_model.run_folder import build_parameters
 
 ENGINES = ("reference", "stratum", "incremental")
 

@@ -101,7 +101,7 @@ def run(
     device: str = "cpu",
     profiles: Path | None = None,
     command: Sequence[str] = (),
-    show: Callable[[str], None] = print,
+    show: Callable[[str], None] = lambda line: print(line, flush=True),
 ) -> dict[str, Any]:
     """Measure everything of a plan and write the record.
 

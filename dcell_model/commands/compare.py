@@ -25,22 +25,25 @@ def add_to(commands: Any) -> None:
     compare.add_argument("--models", nargs="+", default=["dcell", "dango", "ridge", "mlp"],
                          choices=["dcell", "dango", "mean", "ridge", "mlp"])  # fmt: skip
     compare.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
-                         help="any parameter, e.g. train.epochs=20")  # fmt: skip
+                         help="parameters of the training, e.g. train.epochs=20")  # fmt: skip
     compare.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
     import sys
 
-    from data_specs.parameters import override, resolve
     from dcell_model import compare, comparison_table
-    from dcell_model.run_folder import build_parameters
+    from dcell_model.run_parameters import print_notes, training_parameters
 
-    given = override(build_parameters(options.data), options.set)
+    own = {"train.seed": "--seeds", "baselines.seed": "--seeds", "train.model": "--models"}
+    parameters, notes = training_parameters(
+        options.data, options.set, where="dcell compare", options=own
+    )
+    print_notes(notes)
     record = compare.run(
         options.data,
         options.out,
-        resolve(given, where="dcell compare"),
+        parameters,
         methods=options.splits,
         seeds=options.seeds,
         models=options.models,

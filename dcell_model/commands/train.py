@@ -6,6 +6,9 @@ from typing import Any
 
 from dcell_model.commands.options import add_command
 from dcell_model.commands.summary import print_finished
+from dcell_model.run_parameters import RESUME
+
+COMMAND = "dcell train"
 
 
 def add_to(commands: Any) -> None:
@@ -22,29 +25,31 @@ def add_to(commands: Any) -> None:
     train.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the run")
     train.add_argument("--preset", metavar="NAME", help="paper-2018, torchcell, dcell_2017-07-19")
     train.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
-                       help="any parameter, e.g. train.epochs=20")  # fmt: skip
+                       help="parameters of the training, e.g. train.epochs=20")  # fmt: skip
     train.add_argument("--model", choices=("dcell", "dango"), help="same as train.model")
     train.add_argument("--device", choices=("auto", "cpu", "cuda"), help="same as train.device")
-    train.add_argument("--resume", action="store_true",
-                       help="continue after the last finished epoch of the run")  # fmt: skip
+    train.add_argument("--resume", action="store_true", help=RESUME)
     train.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
-    from data_specs.parameters import override, resolve
     from dcell_model import baselines, evaluate, train
     from dcell_model.report import run as report
-    from dcell_model.run_folder import REPORT, build_parameters, ledger_of
+    from dcell_model.resumption import parameters_of, saying_how_to_go_on
+    from dcell_model.run_folder import REPORT, ledger_of
+    from dcell_model.run_parameters import print_notes
 
-    given = build_parameters(options.data)
-    if options.preset:
-        given["preset"] = options.preset
+    data, out = options.data, options.out
     shortcuts = {"train.device": options.device, "train.model": options.model}
     assignments = [*options.set, *(f"{key}={v}" for key, v in shortcuts.items() if v)]
-    parameters = resolve(override(given, assignments), where="dcell train")
-    train.run(options.data, options.out, parameters, resume=options.resume)
-    baselines.run(options.data, options.out / "baselines.json", parameters)
-    evaluate.run(options.data, options.out, options.out / "baselines.json", options.out)
-    ledger = ledger_of(options.data, options.out)
-    report.run(options.data, options.out, options.out / REPORT)
-    print_finished(ledger, options.out)
+    with saying_how_to_go_on(data, out, COMMAND):
+        parameters, notes = parameters_of(
+            data, out, assignments, preset=options.preset, resume=options.resume, where=COMMAND
+        )
+        print_notes(notes)
+        train.run(data, out, parameters, resume=options.resume)
+        baselines.run(data, out / "baselines.json", parameters)
+        evaluate.run(data, out, out / "baselines.json", out)
+        ledger = ledger_of(data, out)
+        report.run(data, out, out / REPORT)
+    print_finished(ledger, out)

@@ -15,13 +15,14 @@ from data_specs.chain import made_from_metadata, refuse_other_data
 from data_specs.errors import InputError
 from data_specs.files import replacing
 from data_specs.layout import DataLayout, refuse_foreign, write_json
+from data_specs.parameter_values import no_such
 from dcell_model import checkpoint
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.explain import pictures
 from dcell_model.explain.importance import Settings, importances, reasons, table_of
 from dcell_model.explain.states import TouchedStates
 from dcell_model.model import DCell
-from dcell_model.progress import progress_bar
+from dcell_model.progress import progress
 from dcell_model.targets import all_targets, read_parts, usable_samples
 
 MARKER, TABLE = "explain.json", "importance.parquet"
@@ -73,8 +74,7 @@ def run(
     refuse_other_data(layout, state["made_from"], f"the checkpoint {trained}")
     name = phenotype or state["phenotypes"][0]
     if name not in state["phenotypes"]:
-        known = ", ".join(state["phenotypes"])
-        raise InputError(f"no phenotype '{name}'; the checkpoint predicts {known}")
+        raise InputError(f"{trained}: {no_such('phenotype', name, state['phenotypes'])}")
     column = state["phenotypes"].index(name)
     chosen = term_numbers(model, terms)
     dataset = MutantStateDataset(layout.store, phenotypes=[name])
@@ -85,13 +85,12 @@ def run(
     states = TouchedStates.of(model, dataset.batch(samples))
     scale = float(state["target_mean"][column]), float(state["target_std"][column])
     rows = []
-    with progress_bar(True) as progress:
-        task = progress.add_task(f"{len(chosen):,} terms", total=len(chosen))
+    with progress(f"{len(chosen):,} terms", len(chosen)) as shown:
         for row in importances(
             states, targets[samples, 0], scale, chosen, settings, phenotype=column
         ):
             rows.append(row)
-            progress.advance(task)
+            shown.advance()
     table = table_of(rows)
     origin = {"checkpoint": checkpoint.digest_of(state), "store": state["made_from"]["store"]}
     description |= {
@@ -131,10 +130,11 @@ def term_numbers(model: DCell, names: Sequence[str]) -> list[int]:
         own = [i for i, pair in enumerate(zip(graph.term_ids, graph.term_names, strict=True))
                if name in pair]  # fmt: skip
         if len(own) != 1:
-            what = "no term" if not own else f"{len(own)} terms"
+            if not own:
+                missing = no_such("term", name, [*graph.term_ids, *graph.term_names])
+                raise InputError(f"the model's hierarchy: {missing}")
             raise InputError(
-                f"{what} '{name}' in the model's hierarchy of {graph.num_terms:,} terms; expected "
-                "an id such as GO:0006281, or a name as the ontology writes it"
+                f"{len(own)} terms '{name}' in the model's hierarchy; expected the id of one"
             )
         found.add(own[0])
     return sorted(found)

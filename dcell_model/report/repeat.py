@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from data_specs.layout import DataLayout
+from data_specs.parameter_input import build_parameters
 from data_specs.parameters import Parameters, Values, changed, resolve
-from dcell_model.run_folder import build_parameters, flat
+from dcell_model.run_parameters import TRAINING, flat
 
-_TRAINING = ("model", "dango", "train", "baselines")
 _FLAGS = {"ontology": "--ontology", "annotations": "--annotations", "genotypes": "--genotypes",
           "test_genotypes": "--test-genotypes"}  # fmt: skip
 
@@ -71,7 +71,7 @@ def _commands(data: Path, run: Path, given: Mapping[str, Any], now: Parameters) 
     train += _set(
         (key, value)
         for key, value in flat(now.to_dict()).items()
-        if key.startswith(_TRAINING) and before[key] != value
+        if key.startswith(TRAINING) and before[key] != value
     )
     return [_lines([*words, "--out", str(out)]) for words, out in ((build, data), (train, run))]
 

@@ -19,6 +19,7 @@ from data_specs import chain
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import DataLayout, write_json
+from data_specs.parameter_values import no_such
 from data_specs.store import StoreReader
 from data_specs.tables import PARTS
 
@@ -52,8 +53,8 @@ def write_genotypes(
     """
     reader = StoreReader(layout.store)
     if phenotype not in reader.meta.phenotypes:
-        known = ", ".join(reader.meta.phenotypes)
-        raise InputError(f"{layout.store}: no phenotype '{phenotype}'; it has {known}")
+        missing = no_such("phenotype", phenotype, reader.meta.phenotypes)
+        raise InputError(f"{layout.store}: {missing}")
     if reader.meta.samples * len(genes) > MOST_VALUES:
         raise InputError(
             f"{layout.store}: {reader.meta.samples:,} genotypes of {len(genes):,} genes make "

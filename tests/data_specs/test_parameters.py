@@ -1,12 +1,14 @@
 """Parameters: layers, types, and the nearest known name for an unknown one."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from data_specs.errors import ParameterError
-from data_specs.parameters import Parameters, changed, load, override, resolve
+from data_specs.parameter_input import load, override
+from data_specs.parameters import Parameters, changed, resolve
 
 
 def test_layers_win_in_order(tmp_path: Path) -> None:
@@ -78,29 +80,69 @@ def test_assignments(assignment: str, section: str, name: str, value: Any) -> No
         ("hierachy.containment=3", "did you mean 'hierarchy.containment'"),
         ("train.learning_rate=3", "unknown 'train.learning_rate'; did you mean 'train."),
         ("containment", "expected section.key=value"),
-        ("hierarchy.containment=many", "hierarchy.containment is 'many'; expected int"),
+        ("hierarchy.containment=many", "hierarchy.containment is 'many'; expected a whole number"),
         ("hierarchy.containment=0", "expected at least 1"),
         ("hierarchy.orphans=pull", "did you mean 'push'"),
         ("hierarchy.steps=[contain]", "did you mean 'containment'"),
         ("hierarchy.relations=[part_of]", "is_a is always needed"),
         ("annotations.date_cutoff=2010", "expected YYYY-MM-DD"),
-        ("split.test=1.0", "leave nothing to train on"),
-        ("train.standardize=maybe", "expected bool"),
-        ("train.lr=[1]", "expected float"),
+        ("split.test=1.0", "split.test is 1.0; expected at least 0 and less than 1"),
+        ("split.test=0.9", "split.val 0.1 and split.test 0.9 leave nothing to train on"),
+        ("train.standardize=maybe", "expected true or false"),
+        ("train.lr=[1]", "expected a number"),
         ("preset=paper", "did you mean 'paper-2018'"),
         ("model.layers=3", "unknown '3'"),
+        ("train.lr=0", "train.lr is 0.0; expected more than 0 and at most 10"),
+        ("train.seed=-1", "train.seed is -1; expected at least 0 and less than 4294967296"),
+        ("train.seed=4294967296", "train.seed is 4294967296; expected at least 0"),
+        ("train.weight_decay=.inf", "train.weight_decay is inf; expected a finite number"),
+        ("train.weight_decay=.nan", "train.weight_decay is nan; expected a finite number"),
+        ("train.weight_decay=500", "train.lr 0.002 times train.weight_decay 500.0 is 1"),
+        ("train.standardize=1", "train.standardize is 1; expected true or false"),
+        ("train.epochs=2.0", "train.epochs is 2.0; expected a whole number"),
+        ("train.phenotypes=[a, a]", "train.phenotypes is ['a', 'a']; expected values that all"),
+        ("train.phenotypes=['']", "train.phenotypes[0] is ''; expected text that is not empty"),
+        ("baselines.ridge_alphas=[]", "baselines.ridge_alphas is []; expected at least one value"),
+        ("baselines.ridge_alphas=[1, 0]", "baselines.ridge_alphas[1] is 0.0; expected more than 0"),
+        ("genotypes.orders=[-3]", "genotypes.orders[0] is -3; expected at least 1"),
+        ("hierarchy.steps=[redundant, redundant]", "expected values that all differ"),
+        ("annotations.taxon=", "annotations.taxon is ''; expected text that is not empty"),
+        ("annotations.include_evidence=[]", "include_evidence is []; expected at least one value"),
+        ("annotations.gene_id_columns=[18]", "gene_id_columns[0] is 18; expected at least 1 and"),
+        ("annotations.gene_id_pattern=Y(", "expected a regular expression"),
+        ("annotations.date_cutoff=20170719", "expected YYYY-MM-DD"),
+        ("annotations.date_cutoff=2017-02-30", "expected YYYY-MM-DD"),
+        ("genotypes.orders=[2017-13-45]", "is not readable YAML"),
+        ("genotypes.orders=" + "[" * 5000, "is not readable YAML"),
+        ("train.epochs=" + "9" * 5000, "is not readable YAML"),
+        ("train.epochs=0x" + "f" * 5000, "train.epochs is a number of 20000 bits; expected a"),
+        ("train.lr=0x" + "f" * 5000, "train.lr is a number of 20000 bits; expected a number"),
+        ("model.width_min=10000000", "model.width_min is 10000000; expected at least 1 and at"),
+        ("dango.heads=3", "dango.width is 64; expected a multiple of dango.heads, 3"),
+        ("dask.scheduler=locl", "expected local, or an address such as tcp://host:8786"),
+        ("store.block_bytes=99999999999", "store.block_bytes is 99999999999; expected at least 1"),
     ],
 )
 def test_what_is_refused(assignment: str, message: str) -> None:
-    with pytest.raises(ParameterError, match=message.replace(".", r"\.")):
+    with pytest.raises(ParameterError, match=re.escape(message)):
         resolve(override({}, [assignment]))
 
 
 def test_unknown_section_and_shape() -> None:
     with pytest.raises(ParameterError, match="did you mean 'hierarchy'"):
         resolve({"hierarchi": {}})
-    with pytest.raises(ParameterError, match="expected keys"):
-        resolve({"hierarchy": 3})
+    for wrong in (3, 0, [], "containment"):
+        with pytest.raises(ParameterError, match="expected keys"):
+            resolve({"hierarchy": wrong})
+    for strange in ({1: {}}, {"preset": ["torchcell"]}, {"sources": {"profile": []}}):
+        with pytest.raises(ParameterError, match="unknown"):
+            resolve(strange)
+
+
+def test_evidence_that_is_both_asked_for_and_left_out() -> None:
+    given = {"exclude_evidence": ["IGI"], "include_evidence": ["IDA", "IGI"]}
+    with pytest.raises(ParameterError, match="both name IGI"):
+        resolve({"annotations": given})
 
 
 @pytest.mark.parametrize("text", ["a: [", "- 1\n- 2\n"])

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 import yaml
 
-from data_specs.parameters import load
+from data_specs.parameter_input import load
 from dcell_model import checkpoint, train
 from dcell_model.run_folder import MARKER, prepare_folder
 from tests.conftest import CHECKOUT

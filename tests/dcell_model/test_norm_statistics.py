@@ -16,7 +16,8 @@ from dcell_model.dataset import MutantStateBatch, MutantStateDataset
 from dcell_model.heads import root_of
 from dcell_model.model import DCell
 from dcell_model.norm_statistics import take_statistics
-from dcell_model.run_folder import refuse_changes, trained_sections
+from dcell_model.resumption import refuse_changes
+from dcell_model.run_parameters import trained_sections
 from dcell_model.targets import read_parts
 
 

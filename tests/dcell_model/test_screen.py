@@ -156,7 +156,7 @@ def test_around_genes_by_name(
     [
         (["--order", "2", "--with", "YAL0O1C"], "near: "),
         (["--order", "2", "--with", "YAL001C|YAL002W|YAL003W"], "expected 1 to 2"),
-        (["--order", "2", "--phenotype", "colour"], "predicts fitness, size"),
+        (["--order", "2", "--phenotype", "colour"], "it has fitness, size"),
         (["--order", "2", "--phenotype", "size"], "--score additive"),
     ],
 )

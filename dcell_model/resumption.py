@@ -1,0 +1,190 @@
+"""How a run that was stopped goes on: with which parameters, and what is said of it."""
+
+import json
+import math
+import shlex
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from data_specs.errors import InputError
+from data_specs.parameter_input import override, params_of_stages
+from data_specs.parameters import Parameters, Train, Values, resolve
+from dcell_model import checkpoint
+from dcell_model.run_folder import LAST
+from dcell_model.run_parameters import (
+    flat,
+    refuse_for_training,
+    refuse_of_other_model,
+    trained_sections,
+    training_parameters,
+)
+from dcell_model.training_state import TrainingState
+
+# What may change between a stop and its resumption without changing what is computed.
+FREE = {"train.patience", "train.device", "train.num_workers", "train.checkpoint_steps"}
+
+
+def parameters_of(
+    data: Path,
+    out: Path,
+    assignments: Sequence[str] = (),
+    *,
+    preset: str | None = None,
+    params: Path | None = None,
+    resume: bool = False,
+    where: str,
+) -> tuple[Parameters, list[str]]:
+    """What a command trains with: the build's parameters, or the run's own where it is resumed.
+
+    Of a resumed run, what is given is refused later where it may not change (`refuse_changes`).
+
+    Args:
+        data: folder of the build.
+        out: folder of the run.
+        assignments: `section.key=value`, over all else.
+        preset: over that of the build or the run.
+        params: a file in place of what the build says; a resumed run is held to it.
+        resume: whether the run goes on.
+        where: what messages call the command.
+
+    Returns:
+        The parameters, and notes for the user.
+
+    Raises:
+        ParameterError: an unknown parameter or value, or one that belongs to the build.
+        ArtefactError: a damaged checkpoint.
+    """
+    if not resume or not (out / LAST).is_file():
+        parameters, notes = training_parameters(
+            data, assignments, preset=preset, params=params, where=where
+        )
+        refuse_of_other_model(assignments, parameters.train.model)
+        return parameters, notes
+    if params is None and is_stage(data, out):
+        params = params_of_stages(data)  # else DVC would record others than the run had
+    saved = checkpoint.load(out / LAST)
+    if params:
+        parameters, notes = training_parameters(
+            data, assignments, preset=preset, params=params, where=where
+        )
+    else:
+        refuse_for_training(assignments, where)
+        # Runs of earlier versions hold only what their model depends on.
+        text = saved.get("settings")
+        own = json.loads(text) if text else _sections(saved["parameters"])
+        if preset:
+            own["preset"] = preset
+        parameters, notes = resolve(override(own, assignments), where=where), []
+    refuse_changes(saved["parameters"], parameters, out / LAST)
+    return parameters, [*notes, *_notes(out, saved, parameters)]
+
+
+def is_stage(data: Path, out: Path) -> bool:
+    """Whether the run is that of DVC's stage `train`."""
+    params = params_of_stages(data)
+    return params is not None and out.resolve() == params.parent / "results" / "train"
+
+
+def refuse_changes(
+    trained_with: str, parameters: Parameters, path: Path, *, longer: bool = True
+) -> None:
+    """Refuse to resume a run with other parameters than it began with.
+
+    Args:
+        trained_with: `trained_sections` as a checkpoint holds them, in JSON.
+        parameters: those given now.
+        path: of the checkpoint, for the message.
+        longer: whether `train.epochs` may be raised under a cosine schedule, though what comes of
+            it is not what a run with as many epochs from the start would have been.
+
+    Raises:
+        InputError: names the first parameter that differs.
+    """
+    before = flat(trained_sections(resolve(_sections(trained_with), where=str(path))))
+    now = flat(trained_sections(parameters))
+    constant = before["train.schedule"] == now["train.schedule"] == "constant"
+    raised = longer and now["train.epochs"] > before["train.epochs"]
+    free = FREE | ({"train.epochs"} if constant or raised else set())
+    for key in sorted((before.keys() | now.keys()) - free):
+        if before.get(key) != now.get(key):
+            raised_only = "; train.epochs may be raised only" if key == "train.epochs" else ""
+            raise InputError(
+                f"{path}: was trained with {key}={before.get(key)}, now it is {now.get(key)}; a "
+                f"run is resumed with the parameters that it began with{raised_only}"
+            )
+
+
+def _sections(trained_with: str) -> Values:
+    """`trained_sections` in JSON; keys that came later have the value that was the only one."""
+    given: Values = json.loads(trained_with)
+    given["train"] = {"norm_samples": 0} | given["train"]
+    return given
+
+
+def _notes(out: Path, saved: checkpoint.Checkpoint, parameters: Parameters) -> Iterator[str]:
+    """What a user should know before a run goes on."""
+    state, config = TrainingState.of(saved), parameters.train
+    before = json.loads(saved["parameters"])["train"]["epochs"]
+    done = len(state.history)
+    if config.epochs > before and config.schedule == "cosine":
+        old, new = (rate_after(done / epochs, config) for epochs in (before, config.epochs))
+        yield (
+            f"train.epochs is {config.epochs}, it was {before}: from epoch {done + 1} on the "
+            f"learning rate follows the longer cosine, {new:.2g} now in place of {old:.2g}; a run "
+            f"of {config.epochs} epochs from the start would have ended elsewhere"
+        )
+    if end := state.end(config.epochs, config.patience):
+        more = "patience" if done < config.epochs else "epochs"
+        yield f"{out}: nothing is left to train: {end}. --set train.{more}=N trains on."
+
+
+def rate_after(share: float, config: Train) -> float:
+    """Learning rate after this share of a run; a function of it alone, so resume is exact."""
+    if config.schedule == "constant":
+        return config.lr
+    return config.lr * (1 + math.cos(math.pi * share)) / 2
+
+
+@contextmanager
+def saying_how_to_go_on(data: Path, out: Path, command: str) -> Iterator[None]:
+    """Where Ctrl-C or SIGTERM ends the training inside, say what is kept and how to go on.
+
+    Args:
+        data: folder of the build.
+        out: folder of the run.
+        command: the one that was called.
+
+    Raises:
+        KeyboardInterrupt: with these words.
+    """
+    # Other threads than the main one get no signals, and may not say what becomes of them.
+    in_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, _interrupt) if in_main else None
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_kept(data, out, command)) from None
+    finally:
+        if in_main:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _kept(data: Path, out: Path, command: str) -> str:
+    path = out / LAST
+    if not path.is_file():
+        return f"interrupted; no epoch was finished, and nothing is kept in {out}"
+    state = TrainingState.of(checkpoint.load(path))
+    steps = f" and {state.under_way['steps']} steps" if state.under_way["steps"] else ""
+    epochs = "1 epoch" if len(state.history) == 1 else f"{len(state.history)} epochs"
+    kept = f"interrupted; {epochs}{steps} kept in {path}. To go on:\n  "
+    if is_stage(data, out):  # `dvc repro` would remove the folder first
+        return f"{kept}{command} --resume && dvc commit --force train && dvc repro"
+    return f"{kept}{command} {shlex.join(['--data', str(data), '--out', str(out)])} --resume"
