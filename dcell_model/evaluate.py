@@ -15,6 +15,7 @@ from data_specs.tables import PARTS, TEST
 from dcell_model import checkpoint, plots
 from dcell_model.baselines import column_of, read_predictions
 from dcell_model.dataset import MutantStateDataset
+from dcell_model.headline import headline
 from dcell_model.model_kinds import kind_of, restore
 from dcell_model.predict import predict
 from dcell_model.run_folder import BEST, RECORD
@@ -29,7 +30,7 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
         data: folder of the build.
         trained: folder of the run, with `checkpoint.pt` and `train.json`.
         baselines: their results as JSON, with the Parquet file beside it.
-        out: gets `metrics.json`, `predictions.parquet` and `plots/`.
+        out: gets `metrics.json`, `scores.json` (`headline`), `predictions.parquet` and `plots/`.
 
     Returns:
         What `metrics.json` holds.
@@ -85,6 +86,11 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
                 folder / "prediction.png", name=names[0], model=MODEL_NAMES[metrics["model"]],
                 baselines={n: own[test, 0] for n, own in others.items() if n != "mean"},
             )  # fmt: skip
+    shown = headline(
+        predictions[:, 0], {name: own[:, 0] for name, own in others.items()}, targets[:, 0],
+        parts, record["history"], record["best_epoch"],
+    )  # fmt: skip
+    write_json(out / "scores.json", shown)
     write_json(out / "metrics.json", metrics)
     return metrics
 

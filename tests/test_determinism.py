@@ -12,7 +12,7 @@ from dcell_model import checkpoint
 from tests.conftest import CHECKOUT
 
 # Seconds are in these; the rest of their content is compared.
-RECORDS = {"train.json", "metrics.json", "baselines.json"}
+RECORDS = {"scores.json", "train.json", "metrics.json", "baselines.json"}
 PROGRAM = """
 import sys
 from pathlib import Path
