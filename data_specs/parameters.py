@@ -16,6 +16,7 @@ from data_specs.errors import ParameterError
 from data_specs.parameter_ranges import check_ranges
 from data_specs.parameter_values import fit, unknown
 from data_specs.presets import PRESETS, PROFILES
+from data_specs.raw_files import read_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,11 +271,11 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Parameters:
     """
     import yaml
 
+    if not path.exists():
+        raise ParameterError(f"{path}: no such parameter file")
     try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except FileNotFoundError:
-        raise ParameterError(f"{path}: no such parameter file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        given = yaml.safe_load(read_text(path)) or {}
+    except yaml.YAMLError as error:
         raise ParameterError(f"{path}: not readable as YAML: {error}") from None
     if not isinstance(given, dict):
         raise ParameterError(f"{path}: expected sections with keys, found {type(given).__name__}")
