@@ -46,8 +46,8 @@ def check_ranges(section: Any, name: str, where: str) -> None:
         for step in section.steps:
             if step not in PRUNING_STEPS:
                 raise ParameterError(unknown(step, PRUNING_STEPS, f"{where}.steps"))
-        if "is_a" not in section.relations:
-            raise ParameterError(f"{where}.relations is {section.relations}; is_a is always needed")
+    if name == "ontology" and "is_a" not in section.relations:
+        raise ParameterError(f"{where}.relations is {section.relations}; is_a is always needed")
     if name == "split" and section.val + section.test >= 1:
         raise ParameterError(
             f"{where}: val {section.val} and test {section.test} leave nothing to train on"

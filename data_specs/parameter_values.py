@@ -25,7 +25,7 @@ def fit(value: Any, hint: Any, where: str) -> Any:
             return value
         raise ParameterError(unknown(str(value), [str(a) for a in arguments], where))
     if origin is tuple:
-        items = value.split(",") if isinstance(value, str) else value
+        items = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
         items = [items] if isinstance(items, int | float) else items
         if isinstance(items, list | tuple):
             return tuple(fit(item, arguments[0], where) for item in items)
@@ -58,3 +58,21 @@ def unknown(name: str, known: Iterable[str], where: str) -> str:
         near = difflib.get_close_matches(name, inside, n=1, cutoff=0.0) or near
     listing = f" Known: {', '.join(known)}." if len(known) <= 12 else ""
     return f"{where}: unknown '{name}'; did you mean '{near[0]}'?{listing}"
+
+
+def absent(name: str, there: Iterable[str], where: str, place: str) -> str:
+    """`where: 'name' is in place; did you mean …?` with the nearest of what is there, and a list.
+
+    Args:
+        name: what was asked for, and occurs nowhere.
+        there: what does occur, what matters most first.
+        where: the parameter.
+        place: where it was looked for: "no line of FILE".
+    """
+    there = list(there)
+    folded = {other.casefold(): other for other in reversed(there)}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.0)
+    meant = f"did you mean '{folded[near[0]]}'?" if near else "nothing of the kind is."
+    more = f" and {len(there) - 20} more" if len(there) > 20 else ""
+    listing = f" There are {', '.join(there[:20])}{more}." if there else ""
+    return f"{where}: '{name}' is in {place}; {meant}{listing}"

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from data_specs.errors import ParameterError
+from data_specs.former_names import FORMER, say_former, under_present_names
 from data_specs.parameter_ranges import check_ranges
 from data_specs.parameter_values import fit, unknown
 from data_specs.presets import PRESETS, PROFILES
-from data_specs.raw_files import read_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,14 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ontology:
+    """Which relations make edges, and what an edge to a term that the file lacks is."""
+
+    relations: tuple[str, ...] = ("is_a",)
+    undefined_parents: Literal["error", "skip"] = "error"  # skip: drop and count such edges
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Annotations:
     """Which lines of the annotation file (GAF) count, and how a gene is named."""
 
@@ -62,9 +70,8 @@ class Annotations:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hierarchy:
-    """Which relations make edges, and how the ontology is pruned."""
+    """How the ontology is pruned."""
 
-    relations: tuple[str, ...] = ("is_a",)
     steps: tuple[str, ...] = ("containment", "redundant", "transitive_reduction")
     containment: int = 4
     orphans: Literal["push", "drop"] = "push"
@@ -202,6 +209,7 @@ class Parameters:
     preset: str | None = None
     simulate: Simulate = field(default_factory=Simulate)
     sources: Sources = field(default_factory=Sources)
+    ontology: Ontology = field(default_factory=Ontology)
     annotations: Annotations = field(default_factory=Annotations)
     hierarchy: Hierarchy = field(default_factory=Hierarchy)
     strata: Strata = field(default_factory=Strata)
@@ -240,6 +248,7 @@ def resolve(given: Mapping[str, Any], *, where: str = "parameters") -> Parameter
     Raises:
         ParameterError: an unknown section, key, preset or value, naming the nearest known one.
     """
+    given = under_present_names(given, where)
     for name, section in given.items():
         if name != "preset" and name not in SECTIONS:
             raise ParameterError(unknown(name, [*SECTIONS, "preset"], where))
@@ -271,6 +280,8 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Parameters:
     """
     import yaml
 
+    from data_specs.raw_files import read_text
+
     if not path.exists():
         raise ParameterError(f"{path}: no such parameter file")
     try:
@@ -283,6 +294,7 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Parameters:
     for name, values in given.items():
         if isinstance(values, dict):
             given[name] = {key: value for key, value in values.items() if value is not None}
+    say_former(given, str(path))
     return resolve(override(given, overrides), where=str(path))
 
 
@@ -294,17 +306,18 @@ def override(given: Mapping[str, Any], assignments: Iterable[str]) -> Values:
     """
     import yaml
 
-    result: Values = {k: dict(v) if isinstance(v, Mapping) else v for k, v in given.items()}
+    typed: Values = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals:
             raise ParameterError(f"--set {assignment}: expected section.key=value")
         if key == "preset":
-            result["preset"] = None if text in ("", "null", "none") else text
+            typed["preset"] = None if text in ("", "null", "none") else text
             continue
-        if key not in KEYS:
+        present = FORMER.get(key, key)
+        if present not in KEYS:
             raise ParameterError(unknown(key, [*KEYS, "preset"], "--set"))
-        section, name = key.split(".")
+        section, name = present.split(".")
         hint = get_type_hints(SECTIONS[section])[name]
         value: Any = text
         if hint not in (str, str | None) or text == "null":
@@ -312,25 +325,12 @@ def override(given: Mapping[str, Any], assignments: Iterable[str]) -> Values:
                 value = yaml.safe_load(text)
             except yaml.YAMLError:
                 raise ParameterError(f"--set {assignment}: '{text}' is not readable YAML") from None
-        result[section] = {**(result.get(section) or {}), name: value}
-    return result
-
-
-def changed(parameters: Parameters) -> Values:
-    """The values that preset, profile and defaults do not give: `resolve` of them leads back.
-
-    Who did the work (`dask`) is left out.
-    """
-    result: Values = {"preset": parameters.preset} if parameters.preset else {}
-    profile = {"profile": parameters.sources.profile}
-    given_already = resolve({**result, "sources": profile}).to_dict()
-    for name in SECTIONS:
-        values = parameters.to_dict()[name]
-        differing = {k: v for k, v in values.items() if v != given_already[name][k]}
-        if name == "sources" and parameters.sources.profile != Sources().profile:
-            differing = profile | differing
-        if differing and name != "dask":
-            result[name] = differing
+        section, name = key.split(".")
+        typed[section] = {**typed.get(section, {}), name: value}
+    say_former(typed, "--set")
+    result = under_present_names(given, "parameters")
+    for name, values in under_present_names(typed, "--set").items():
+        result[name] = (result.get(name) or {}) | values if name != "preset" else values
     return result
 
 

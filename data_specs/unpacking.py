@@ -7,7 +7,6 @@ name: nothing is read from them.
 import bz2
 import gzip
 import lzma
-import os
 import stat
 import zipfile
 import zlib
@@ -62,7 +61,7 @@ def require_file(path: Path) -> None:
         mode = path.stat().st_mode
     except FileNotFoundError:
         if path.is_symlink():
-            target = os.readlink(path)
+            target = path.readlink()
             raise InputError(f"{path}: is a link to '{target}', which does not exist") from None
         raise InputError(f"{path}: no such file") from None
     except ValueError as error:  # a NUL in the name

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from data_specs.layout import DataLayout
-from data_specs.parameters import Parameters, Values, changed, resolve
+from data_specs.parameter_changes import changed
+from data_specs.parameters import Parameters, Values, resolve
 from dcell_model.run_folder import build_parameters, flat
 
 _TRAINING = ("model", "dango", "train", "baselines")

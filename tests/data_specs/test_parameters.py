@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from data_specs.errors import ParameterError
-from data_specs.parameters import Parameters, changed, load, override, resolve
+from data_specs.parameter_changes import changed
+from data_specs.parameters import Parameters, load, override, resolve
 
 
 def test_layers_win_in_order(tmp_path: Path) -> None:
