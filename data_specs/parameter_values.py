@@ -71,8 +71,8 @@ def absent(name: str, there: Iterable[str], where: str, place: str) -> str:
     """
     there = list(there)
     folded = {other.casefold(): other for other in reversed(there)}
-    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.0)
-    meant = f"did you mean '{folded[near[0]]}'?" if near else "nothing of the kind is."
+    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.4)
+    meant = f"; did you mean '{folded[near[0]]}'?" if near else "."
     more = f" and {len(there) - 20} more" if len(there) > 20 else ""
     listing = f" There are {', '.join(there[:20])}{more}." if there else ""
-    return f"{where}: '{name}' is in {place}; {meant}{listing}"
+    return f"{where}: '{name}' is in {place}{meant}{listing}"

@@ -170,7 +170,7 @@ def _words(clause: Clause, count: int, path: Path) -> tuple[list[str], bool]:
             f"{path}:{clause.line}: {clause.tag} is '{clause.value[:80]}'; expected {expected}, "
             "and behind it nothing but modifiers {…} and a comment ! …"
         )
-    return words, bool(rest[1] and _CONDITION.search(rest[1]))
+    return words, bool(rest[1] and _CONDITION.search(re.sub(_QUOTED, "", rest[1])))
 
 
 def _text(value: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_specs.errors import InputError
@@ -57,6 +57,7 @@ def test_cut_off_and_damaged(tmp_path: Path, kind: str) -> None:
         read_text(packed(tmp_path, whole + b"junk" * 5))
 
 
+@settings(deadline=None)
 @given(kind=st.sampled_from(list(PACK)), at=st.integers(0, 10**6), bit=st.integers(0, 7))
 def test_a_flipped_bit_never_changes_the_text(
     tmp_path_factory: pytest.TempPathFactory, kind: str, at: int, bit: int
