@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from data_specs.errors import ArtefactError, ParameterError
+from data_specs.former_names import FORMER, say_former, under_present_names
 from data_specs.layout import DataLayout, read_json
 from data_specs.parameter_values import unknown
 from data_specs.parameters import KEYS, SECTIONS, Parameters, Values, resolve
+from data_specs.raw_files import read_text
 
 # PyYAML raises these too: of a date like 2017-13-45, of numbers of thousands of digits, of nesting.
 _NOT_YAML = (ValueError, RecursionError)
@@ -30,12 +32,10 @@ def read(path: Path) -> Values:
     """
     import yaml
 
+    if not path.exists():
+        raise ParameterError(f"{path}: no such parameter file")
     try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except FileNotFoundError:
-        raise ParameterError(f"{path}: no such parameter file") from None
-    except OSError as error:
-        raise ParameterError(f"{path}: cannot be read: {error.strerror}") from None
+        given = yaml.safe_load(read_text(path)) or {}
     except (yaml.YAMLError, *_NOT_YAML) as error:
         raise ParameterError(f"{path}: not readable as YAML: {error}") from None
     if not isinstance(given, dict):
@@ -44,6 +44,7 @@ def read(path: Path) -> Values:
     for name, values in given.items():
         if isinstance(values, dict):
             given[name] = {key: value for key, value in values.items() if value is not None}
+    say_former(given, str(path))
     return given
 
 
@@ -55,13 +56,13 @@ def override(given: Mapping[str, Any], assignments: Iterable[str]) -> Values:
     """
     import yaml
 
-    result: Values = {k: dict(v) if isinstance(v, Mapping) else v for k, v in given.items()}
+    typed: Values = {}
     for assignment in assignments:
         key, text = _parted(assignment)
         if key == "preset":
-            result["preset"] = None if text in ("", "null", "none") else text
+            typed["preset"] = None if text in ("", "null", "none") else text
             continue
-        section, name = key.split(".")
+        section, name = FORMER.get(key, key).split(".")
         hint = get_type_hints(SECTIONS[section])[name]
         value: Any = text
         if hint not in (str, str | None) or text == "null":
@@ -69,10 +70,15 @@ def override(given: Mapping[str, Any], assignments: Iterable[str]) -> Values:
                 value = yaml.safe_load(text)
             except (yaml.YAMLError, *_NOT_YAML):
                 raise ParameterError(f"--set {key}: {text[:60]!r} is not readable YAML") from None
+        section, name = key.split(".")
+        typed[section] = {**typed.get(section, {}), name: value}
+    say_former(typed, "--set")
+    result = under_present_names(given, "parameters")
+    for section, values in under_present_names(typed, "--set").items():
         before = result.get(section) or {}
-        if not isinstance(before, Mapping):
+        if section != "preset" and not isinstance(before, Mapping):
             raise ParameterError(f"section '{section}' is {before!r}; expected keys")
-        result[section] = {**before, name: value}
+        result[section] = values if section == "preset" else {**before, **values}
     return result
 
 
@@ -137,6 +143,6 @@ def _parted(assignment: str) -> tuple[str, str]:
     key, equals, text = assignment.partition("=")
     if not equals:
         raise ParameterError(f"--set {assignment}: expected section.key=value")
-    if key != "preset" and key not in KEYS:
+    if key != "preset" and FORMER.get(key, key) not in KEYS:
         raise ParameterError(unknown(key, [*KEYS, "preset"], "--set"))
     return key, text

@@ -149,12 +149,12 @@ def check_together(parameters: Any, where: str) -> None:
     Raises:
         ParameterError: names the keys, their values, and what is expected.
     """
-    hierarchy, split, annotations = parameters.hierarchy, parameters.split, parameters.annotations
+    ontology, split, annotations = parameters.ontology, parameters.split, parameters.annotations
     train, dango = parameters.train, parameters.dango
     where = f"{where}: "
-    if "is_a" not in hierarchy.relations:
+    if "is_a" not in ontology.relations:
         raise ParameterError(
-            f"{where}hierarchy.relations is {list(hierarchy.relations)}; is_a is always needed"
+            f"{where}ontology.relations is {list(ontology.relations)}; is_a is always needed"
         )
     if split.val + split.test >= 1:
         raise ParameterError(

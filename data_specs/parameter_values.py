@@ -37,7 +37,7 @@ def fit(value: Any, hint: Any, where: str) -> Any:
             return value
         raise ParameterError(unknown(_shown(value), [str(a) for a in arguments], where))
     if origin is tuple:
-        items = value.split(",") if isinstance(value, str) else value
+        items = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
         items = [items] if isinstance(items, int | float) else items
         if isinstance(items, list | tuple):
             return tuple(fit(v, arguments[0], f"{where}[{n}]") for n, v in enumerate(items))
@@ -98,3 +98,21 @@ def no_such(what: str, name: str, known: Sequence[str]) -> str:
     shown = ", ".join(known) if len(known) <= 12 else f"{len(known):,} others"
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.0) if len(known) > 1 else []
     return f"no {what} '{name}'; it has {shown}" + "".join(f". Did you mean '{n}'?" for n in near)
+
+
+def absent(name: str, there: Iterable[str], where: str, place: str) -> str:
+    """`where: 'name' is in place; did you mean …?` with the nearest of what is there, and a list.
+
+    Args:
+        name: what was asked for, and occurs nowhere.
+        there: what does occur, what matters most first.
+        where: the parameter.
+        place: where it was looked for: "no line of FILE".
+    """
+    there = list(there)
+    folded = {other.casefold(): other for other in reversed(there)}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.4)
+    meant = f"; did you mean '{folded[near[0]]}'?" if near else "."
+    more = f" and {len(there) - 20} more" if len(there) > 20 else ""
+    listing = f" There are {', '.join(there[:20])}{more}." if there else ""
+    return f"{where}: '{name}' is in {place}{meant}{listing}"

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 from annotated_types import Ge, Gt, Le, MinLen
 
 from data_specs.errors import ParameterError
+from data_specs.former_names import under_present_names
 from data_specs.parameter_ranges import (
     Count,
     Crossed,
@@ -69,6 +70,14 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ontology:
+    """Which relations make edges, and what an edge to a term that the file lacks is."""
+
+    relations: Texts = ("is_a",)
+    undefined_parents: Literal["error", "skip"] = "error"  # skip: drop and count such edges
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Annotations:
     """Which lines of the annotation file (GAF) count, and how a gene is named."""
 
@@ -83,9 +92,8 @@ class Annotations:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hierarchy:
-    """Which relations make edges, and how the ontology is pruned."""
+    """How the ontology is pruned."""
 
-    relations: Texts = ("is_a",)
     steps: PruningSteps = ("containment", "redundant", "transitive_reduction")
     containment: Count = 4
     orphans: Literal["push", "drop"] = "push"
@@ -224,6 +232,7 @@ class Parameters:
     preset: str | None = None
     simulate: Simulate = field(default_factory=Simulate)
     sources: Sources = field(default_factory=Sources)
+    ontology: Ontology = field(default_factory=Ontology)
     annotations: Annotations = field(default_factory=Annotations)
     hierarchy: Hierarchy = field(default_factory=Hierarchy)
     strata: Strata = field(default_factory=Strata)
@@ -262,6 +271,7 @@ def resolve(given: Mapping[str, Any], *, where: str = "parameters") -> Parameter
     Raises:
         ParameterError: an unknown section, key, preset or value, naming the nearest known one.
     """
+    given = under_present_names(given, where)
     for name, section in given.items():
         if name != "preset" and name not in SECTIONS:
             raise ParameterError(unknown(str(name), [*SECTIONS, "preset"], where))
@@ -285,24 +295,6 @@ def resolve(given: Mapping[str, Any], *, where: str = "parameters") -> Parameter
     parameters = Parameters(preset=preset, **sections)
     check_together(parameters, where)
     return parameters
-
-
-def changed(parameters: Parameters) -> Values:
-    """The values that preset, profile and defaults do not give: `resolve` of them leads back.
-
-    Who did the work (`dask`) is left out.
-    """
-    result: Values = {"preset": parameters.preset} if parameters.preset else {}
-    profile = {"profile": parameters.sources.profile}
-    given_already = resolve({**result, "sources": profile}).to_dict()
-    for name in SECTIONS:
-        values = parameters.to_dict()[name]
-        differing = {k: v for k, v in values.items() if v != given_already[name][k]}
-        if name == "sources" and parameters.sources.profile != Sources().profile:
-            differing = profile | differing
-        if differing and name != "dask":
-            result[name] = differing
-    return result
 
 
 def _section(cls: type, name: str, values: Mapping[str, Any], where: str) -> Any:

@@ -1,30 +1,52 @@
-"""How the raw files that a user gives are read: text, plain or packed, and workbooks."""
+"""How the raw files that a user gives are read: text, plain or packed, and workbooks.
 
+Text is UTF-8, or UTF-16 or UTF-32 with a byte order mark. A line ends with a line feed, a carriage
+return (Excel for Mac), or both.
+"""
+
+import codecs
 import functools
-import gzip
 import hashlib
 import itertools
 import re
 import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from data_specs.errors import InputError
 from data_specs.files import replacing
+from data_specs.unpacking import ALWAYS_ALLOWED, LARGEST_RATIO, chunks, packing_of
 
-# A gzipped table of genotypes or annotations is ten to thirty times smaller than its text; gzip
-# itself reaches a thousand. What unpacks to more than this is no such table.
-LARGEST_RATIO, ALWAYS_ALLOWED = 200, 2**26
+_MARKS = {  # the longer ones first: that of UTF-32 begins like that of UTF-16
+    codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
+}  # fmt: skip
 
 
 def read_text(path: Path) -> str:
-    """Read plain or gzipped UTF-8 text, told apart by the first bytes, not by the name.
+    """Read text, plain or packed, told apart by the first bytes, not by the name.
+
+    Every line ends with a line feed, whatever it ended with in the file.
 
     Raises:
-        InputError: the file is missing, cut off, unpacks to suspiciously much, or is not UTF-8.
+        InputError: the file is missing, is no file, is cut off, unpacks to suspiciously much, or is
+            no text.
     """
-    return check_text(b"".join(_chunks(path)), path)
+    return check_text(b"".join(_text(path)), path)
+
+
+def read_head(path: Path, size: int) -> str:
+    """The first so many bytes of a text, or a little more; what is no UTF-8 is replaced.
+
+    Raises:
+        InputError: as `read_text`, as far as it is seen so early.
+    """
+    head = b""
+    for chunk in _text(path):
+        head += chunk
+        if len(head) >= size:
+            break
+    return head.decode("utf-8-sig", errors="replace")
 
 
 def check_text(raw: bytes, path: Path, first_line: int = 1) -> str:
@@ -41,53 +63,90 @@ def check_text(raw: bytes, path: Path, first_line: int = 1) -> str:
 
 
 def unpacked(path: Path, scratch: Path) -> Path:
-    """The file itself if it is plain, else its text, unpacked into `scratch`.
+    """The file itself if it is plain UTF-8 with line feeds, else such a copy of it in `scratch`.
 
     Raises:
-        InputError: the file is missing, cut off, or unpacks to suspiciously much.
+        InputError: the file is missing, is no file, is cut off, unpacks to suspiciously much, or is
+            no text.
     """
-    if not _is_gzip(path):
+    if packing_of(path) is None and not _needs_rewriting(path):
         return path
     name = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
     with replacing(scratch / name) as partial, partial.open("wb") as sink:
-        for chunk in _chunks(path):
+        for chunk in _text(path):
             sink.write(chunk)
     return scratch / name
 
 
-def _is_gzip(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(2) == b"\x1f\x8b"
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+def _needs_rewriting(path: Path) -> bool:
+    """Whether plain text is in UTF-16 or UTF-32, or has lines that end with a carriage return."""
+    pieces = chunks(path)
+    first = next(pieces, b"")
+    if _encoding(first):
+        return True
+    last = b""
+    for piece in _checked(itertools.chain([first], pieces), path):
+        joined = last + piece
+        if joined.count(b"\r", 0, -1) > joined.count(b"\r\n"):
+            return True
+        last = joined[-1:]
+    return last == b"\r"
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, unpacked if it is gzipped, in pieces of a mebibyte."""
-    packed = _is_gzip(path)
-    largest = max(ALWAYS_ALLOWED, LARGEST_RATIO * path.stat().st_size)
-    read = 0
+def _text(path: Path) -> Iterator[bytes]:
+    """The text of a file in pieces: UTF-8, with line feeds at the ends of lines."""
+    held = b""  # a carriage return at the end of a piece may have its line feed in the next
+    for chunk in _checked(_utf8(chunks(path), path), path):
+        joined = held + chunk
+        held = b"\r" if joined.endswith(b"\r") else b""
+        if b"\r" in joined:
+            joined = joined[: len(joined) - len(held)]
+            joined = joined.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        yield joined
+    if held:
+        yield b"\n"
+
+
+def _encoding(head: bytes) -> str | None:
+    return next((name for mark, name in _MARKS.items() if head.startswith(mark)), None)
+
+
+def _utf8(pieces: Iterable[bytes], path: Path) -> Iterator[bytes]:
+    """Text in UTF-8, from UTF-16 and UTF-32 too, where a byte order mark says that it is one."""
+    pieces = iter(pieces)
+    first = next(pieces, b"")
+    encoding = _encoding(first)
+    if encoding is None:
+        yield first
+        yield from pieces
+        return
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        with gzip.open(path) if packed else path.open("rb") as stream:
-            while chunk := stream.read(2**20):
-                read += len(chunk)
-                if packed and read > largest:
-                    raise InputError(
-                        f"{path}: unpacks to more than {LARGEST_RATIO} times its size; no table or "
-                        "ontology does. If you trust it, unpack it yourself."
-                    )
-                yield chunk
-    except EOFError:
+        for piece in itertools.chain([first], pieces):
+            yield decoder.decode(piece).encode()
+        yield decoder.decode(b"", final=True).encode()
+    except UnicodeDecodeError as error:
         raise InputError(
-            f"{path}: the gzip data end in the middle; the file is cut off. Fetch it again."
+            f"{path}: begins like {encoding.upper()} text but is none ({error.reason}). Save it as "
+            "UTF-8."
         ) from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path}: the gzip data are damaged ({error}). Fetch it again.") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _checked(pieces: Iterable[bytes], path: Path) -> Iterator[bytes]:
+    """Refuse NUL bytes, which no text has."""
+    line = 1
+    for piece in pieces:
+        at = piece.find(b"\0")
+        if at >= 0:
+            near = piece[max(0, at - 8) : at + 9]
+            if len(near) > 3 and {0} in (set(near[::2]), set(near[1::2])):
+                found = "looks like UTF-16 without a byte order mark"
+            else:
+                found = "holds a NUL byte, so it is no text or damaged"
+            line += piece.count(b"\n", 0, at)
+            raise InputError(f"{path}:{line}: {found}; expected UTF-8 text. Save it as that.")
+        line += piece.count(b"\n")
+        yield piece
 
 
 # A row or a cell of a sheet, and the `r="AB12"` that may be in it.

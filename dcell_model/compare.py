@@ -20,8 +20,9 @@ from data_specs.chain import TRAINED_ON, digest_of
 from data_specs.errors import InputError
 from data_specs.files import replacing
 from data_specs.layout import DataLayout, read_json, refuse_foreign, write_json
+from data_specs.parameter_changes import changed
 from data_specs.parameter_values import unknown
-from data_specs.parameters import Parameters, Split, changed
+from data_specs.parameters import Parameters, Split
 from data_specs.tables import PARTS, TEST
 from dcell_model import checkpoint, model_kinds, provenance, train
 from dcell_model.baselines import NAMES, fit_baselines, multi_hot, read_samples

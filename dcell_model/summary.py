@@ -59,6 +59,11 @@ def _facts(ledger: Mapping[str, Any], metrics: Mapping[str, Any]) -> "Table":
         f"{ledger['lines']:,} lines, {ledger['kept']:,} kept",
         _dropped(ledger["dropped"]),
     )
+    ontology = ledger.get("ontology", {})
+    if any(ontology.get("dropped_edges", {}).values()):
+        add("ontology", f"edges {_dropped(ontology['dropped_edges'])}")
+    if tags := ontology.get("unknown_tags"):
+        add("ontology", f"lines by tags that OBO does not have: {_counts(tags)}")
     add("hierarchy", _steps(ledger["steps"]))
     strata, leaves = ledger["strata"], ledger["leaves"]
     add("strata", f"{len(strata)}, the widest of {max(strata):,} terms; {leaves:,} leaves")
@@ -107,8 +112,11 @@ def _named_lines() -> "Table":
 
 
 def _dropped(reasons: Mapping[str, int]) -> str:
-    counts = [f"{count:,} {words(reason)}" for reason, count in reasons.items() if count]
-    return "dropped: " + (", ".join(counts) or "none")
+    return "dropped: " + (_counts({words(reason): n for reason, n in reasons.items()}) or "none")
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
 
 
 def orders(genotypes: Mapping[str, Any]) -> str:

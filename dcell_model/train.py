@@ -21,7 +21,8 @@ from data_specs.chain import TRAINED_ON, Link, digest_of, refuse_other_data
 from data_specs.errors import InputError, exit_with_message
 from data_specs.gene_networks import require_networks
 from data_specs.layout import DataLayout, write_json
-from data_specs.parameters import Parameters, changed
+from data_specs.parameter_changes import changed
+from data_specs.parameters import Parameters
 from dcell_model import checkpoint, provenance
 from dcell_model.batches import EpochBatches, TrainingBatches
 from dcell_model.dataset import MutantStateDataset

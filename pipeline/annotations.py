@@ -3,7 +3,8 @@
 The order of the reasons is that of `_reason`; a line is counted under the first that holds.
 """
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,14 @@ from data_specs.parameters import Annotations as AnnotationsConfig
 from data_specs.parameters import Parameters
 from data_specs.raw_files import read_text
 from data_specs.tables import write_table
+from pipeline.annotation_requests import (
+    bare_taxon,
+    evidence_of_preset,
+    filled_columns,
+    refuse_other_formats,
+    require_present,
+    taxon_of_line,
+)
 from pipeline.exchange.reading import reader_of
 from pipeline.sources import input_files
 from pipeline.stage import run_stage
@@ -26,6 +35,8 @@ REASONS = (
 )  # fmt: skip
 
 
+# NOT among the values of a qualifier, in any case, whatever separates them.
+_NOT = r"(?i)\bNOT\b"
 _NO_NAMES = pl.DataFrame(schema={"name": pl.String, "gene": pl.String, "kind": pl.String})
 # Lines dropped for these reasons do not say what a gene of this organism is called.
 _NAMELESS = ("malformed", "negated", "taxon", "no_gene_id")
@@ -38,7 +49,8 @@ class AnnotationTable:
     `names` are the further names of genes (`data_specs.tables.GENE_NAMES`).
 
     `dropped` counts lines by reason, those without a line left out; `remapped` counts kept lines
-    whose id led to another term.
+    whose id led to another term. `absent_codes` are those that the preset asks for and no line
+    has; `filled_columns` those that may name genes and do, with an example.
     """
 
     pairs: pl.DataFrame
@@ -47,20 +59,37 @@ class AnnotationTable:
     names: pl.DataFrame = field(default_factory=lambda: _NO_NAMES)
     dropped: Mapping[str, int] = field(default_factory=dict)
     remapped: Mapping[str, int] = field(default_factory=lambda: {"alt_id": 0, "replaced_by": 0})
+    absent_codes: tuple[str, ...] = ()
+    filled_columns: Mapping[int, str] = field(default_factory=dict)
 
 
 def read_annotations(
-    path: Path, terms: pl.DataFrame, aliases: pl.DataFrame, config: AnnotationsConfig
+    path: Path,
+    terms: pl.DataFrame,
+    aliases: pl.DataFrame,
+    config: AnnotationsConfig,
+    of_preset: Collection[str] = (),
 ) -> AnnotationTable:
-    """Read a GAF file, plain or gzipped, against an ontology's terms and aliases.
+    """Read a GAF file, plain or packed, against an ontology's terms and aliases.
 
     A pair is kept if at least one of its lines is: evidence and date are judged line by line.
 
+    Args:
+        path: the file.
+        terms: of the ontology.
+        aliases: of the ontology.
+        config: which lines count.
+        of_preset: evidence codes that a preset asks for: it is for any file, so these may be in
+            none of its lines.
+
     Raises:
-        InputError: a malformed line, unless `on_bad_line: skip`.
-        ParameterError: a gene-id pattern that is no regular expression.
+        InputError: a malformed line, unless `on_bad_line: skip`, or GPAD in place of GAF.
+        ParameterError: a gene-id pattern that is no regular expression, or an evidence code or
+            taxon that no line has.
     """
-    lines = _lines(read_text(path))
+    text = read_text(path)
+    refuse_other_formats(text, path)
+    lines = _lines(text)
     table = lines.with_columns(
         reason=_reason(config),
         gene=_gene_id(config),
@@ -68,6 +97,14 @@ def read_annotations(
     table = _resolve(table, terms, aliases)
     if config.on_bad_line == "error":
         _refuse_malformed(table, path)
+    sound = table.filter(~_malformed())
+    for key in ("exclude_evidence", "include_evidence"):
+        wanted = [code for code in getattr(config, key) or () if code not in of_preset]
+        require_present(f"annotations.{key}", wanted, sound["c7"], path)
+    if config.taxon is not None:
+        taxa = sound.select(taxon_of_line()).to_series()
+        require_present("annotations.taxon", [bare_taxon(config.taxon)], taxa, path)
+    codes = set(sound["c7"])
     kept = table.filter(pl.col("reason").is_null())
     counts = dict(table.group_by("reason").len().iter_rows())
     remapped = dict(kept.group_by("kind").len().iter_rows())
@@ -78,6 +115,8 @@ def read_annotations(
         names=gene_names(table),
         dropped={reason: counts[reason] for reason in REASONS if reason in counts},
         remapped={kind: remapped.get(kind, 0) for kind in ("alt_id", "replaced_by")},
+        absent_codes=tuple(code for code in sorted(of_preset) if code not in codes),
+        filled_columns=filled_columns(sound),
     )
 
 
@@ -100,12 +139,15 @@ def gene_names(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _lines(text: str) -> pl.DataFrame:
-    """Annotation lines as columns `c1` … `c17` (null beyond the line's end), with file lines."""
+    """Annotation lines as columns `c1` … `c17` (null beyond the line's end), with file lines.
+
+    No cell has blanks around it. Evidence codes are written large, whoever wrote them small.
+    """
+    first = pl.col("text").str.strip_chars()
     return (
         pl.DataFrame({"text": text.split("\n")}, schema={"text": pl.String})
         .with_row_index("line", offset=1)
-        .with_columns(pl.col("text").str.strip_chars_end("\r"))
-        .filter(~pl.col("text").str.starts_with("!") & (pl.col("text").str.strip_chars() != ""))
+        .filter(~first.str.starts_with("!") & (first != ""))
         .with_columns(
             columns=pl.col("text").str.count_matches("\t", literal=True) + 1,
             parts=pl.col("text")
@@ -113,6 +155,8 @@ def _lines(text: str) -> pl.DataFrame:
             .struct.rename_fields([f"c{n}" for n in range(1, GAF_COLUMNS + 1)]),
         )
         .unnest("parts")
+        .with_columns(pl.col("^c[0-9]+$").str.strip_chars())
+        .with_columns(pl.col("c7").str.to_uppercase())
         .drop("text")
     )
 
@@ -121,7 +165,7 @@ def _malformed() -> pl.Expr:
     return (
         ~pl.col("columns").is_between(15, GAF_COLUMNS)
         | ~pl.col("c14").str.contains(r"^[0-9]{8}$")
-        | (pl.col("c5").str.strip_chars() == "")
+        | (pl.col("c5") == "")
     ).fill_null(True)
 
 
@@ -157,8 +201,7 @@ def _reason(config: AnnotationsConfig) -> pl.Expr:
     none = pl.lit(False)
     taxon = none
     if config.taxon is not None:
-        wanted = f"taxon:{config.taxon.removeprefix('taxon:')}"
-        taxon = _values("c13").list.first() != wanted  # the second, if any, is the host's
+        taxon = taxon_of_line() != bare_taxon(config.taxon)
     evidence = pl.col("c7").is_in(list(config.exclude_evidence))
     if config.include_evidence is not None:
         evidence |= ~pl.col("c7").is_in(list(config.include_evidence))
@@ -167,7 +210,7 @@ def _reason(config: AnnotationsConfig) -> pl.Expr:
         date = pl.col("c14") > config.date_cutoff.replace("-", "")
     return (
         pl.when(_malformed()).then(pl.lit("malformed"))
-        .when(_values("c4").list.contains("NOT")).then(pl.lit("negated"))
+        .when(pl.col("c4").str.contains(_NOT)).then(pl.lit("negated"))
         .when(taxon).then(pl.lit("taxon"))
         .when(_gene_id(config).is_null()).then(pl.lit("no_gene_id"))
         .when(evidence).then(pl.lit("evidence"))
@@ -180,16 +223,14 @@ def _resolve(table: pl.DataFrame, terms: pl.DataFrame, aliases: pl.DataFrame) ->
     live = terms.filter(~pl.col("obsolete")).select(id="term", term="term", kind=pl.lit("primary"))
     known = pl.concat([live, aliases.select("id", "term", "kind")])
     unjudged = pl.col("reason").is_null()
-    return (
-        table.with_columns(pl.col("c5").str.strip_chars())
-        .join(known, left_on="c5", right_on="id", how="left", maintain_order="left")
-        .with_columns(
-            reason=pl.when(unjudged & pl.col("kind").is_null())
-            .then(pl.lit("unknown_term"))
-            .when(unjudged & (pl.col("kind") == "obsolete"))
-            .then(pl.lit("obsolete"))
-            .otherwise(pl.col("reason"))
-        )
+    return table.join(
+        known, left_on="c5", right_on="id", how="left", maintain_order="left"
+    ).with_columns(
+        reason=pl.when(unjudged & pl.col("kind").is_null())
+        .then(pl.lit("unknown_term"))
+        .when(unjudged & (pl.col("kind") == "obsolete"))
+        .then(pl.lit("obsolete"))
+        .otherwise(pl.col("reason"))
     )
 
 
@@ -201,10 +242,15 @@ def _refuse_malformed(table: pl.DataFrame, path: Path) -> None:
     where = f"{path}:{first['line']}"
     if not 15 <= first["columns"] <= GAF_COLUMNS:
         found = f"found {first['columns']} tab-separated columns; expected 15 to {GAF_COLUMNS}"
-    elif not first["c5"].strip():
+    elif not first["c5"]:
         found = "column 5 (GO id) is empty; expected a term id"
     else:
         found = f"column 14 (date) is '{first['c14']}'; expected YYYYMMDD"
+    if bad.height == table.height:  # counting them would leave none
+        raise InputError(
+            f"{where}: {found}. No line of the file is GAF; expected GAF 2.0 to 2.2. Is it the "
+            "annotation file, and is it separated by tabs?"
+        )
     more = f" {bad.height - 1} more such lines follow." if bad.height > 1 else ""
     raise InputError(
         f"{where}: {found}.{more} Set annotations.on_bad_line=skip to count such lines instead."
@@ -225,6 +271,26 @@ def from_topology(path: Path) -> AnnotationTable:
     return AnnotationTable(pairs, lines=imported.lines, kept=imported.lines, names=names)
 
 
+def _of_columns(filled: Mapping[int, str]) -> str:
+    listed = ", ".join(f"{column} ('{example}')" for column, example in filled.items())
+    return f" Columns that may name genes, with an example: {listed}." if filled else ""
+
+
+def _notes(table: AnnotationTable, parameters: Parameters, path: Path) -> Iterator[str]:
+    if table.absent_codes:
+        yield (
+            f"preset {parameters.preset} goes by evidence {', '.join(table.absent_codes)}, which "
+            f"no line of {path} has"
+        )
+    configured = parameters.annotations.gene_id_columns
+    empty = [str(c) for c in configured if c in (2, 3, 10, 11) and c not in table.filled_columns]
+    if empty:
+        yield (
+            f"annotations.gene_id_columns: column {', '.join(empty)} is empty in every line of "
+            f"{path}.{_of_columns(table.filled_columns)}"
+        )
+
+
 def run(parameters: Parameters, layout: DataLayout) -> None:
     """Read the annotations named in `sources.json`; write the kept pairs and their ledger."""
     own = input_files(layout, "annotations")
@@ -237,13 +303,17 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             pl.read_parquet(layout.ontology / "terms.parquet"),
             pl.read_parquet(layout.ontology / "aliases.parquet"),
             parameters.annotations,
+            evidence_of_preset(parameters),
         )
     if table.pairs.is_empty():
         raise InputError(
             f"{path}: no annotation is left of "
             f"{table.lines} lines; dropped: {dict(table.dropped)}. Loosen annotations.*, or check "
             "that ontology, annotations and gene_id_pattern belong together."
+            f"{_of_columns(table.filled_columns)}"
         )
+    for note in _notes(table, parameters, path) if own else ():
+        print(f"note: {note}", file=sys.stderr)
     with replacing(layout.annotations) as folder:
         folder.mkdir()
         write_table(table.pairs, folder / "annotations.parquet")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from data_specs.files import replacing
 from data_specs.layout import FORMAT, MARKER, DataLayout, refuse_foreign, write_json
-from data_specs.parameters import Parameters, changed
+from data_specs.parameter_changes import changed
+from data_specs.parameters import Parameters
 from pipeline import (
     annotations,
     cell_graph,

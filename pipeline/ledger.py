@@ -13,8 +13,8 @@ def assemble(layout: DataLayout) -> dict[str, Any]:
     """Join the parts that the stages wrote.
 
     Keys: those of the annotation lines (lines, dropped, kept, remapped), the pruning `steps`,
-    `strata`, `heights`, `leaves`, `inputs`, then `genotypes`, `store`, `split` and, where any were
-    given, `networks`.
+    `strata`, `heights`, `leaves`, `inputs`, then `ontology` (dropped edges, tags that OBO does not
+    have), `genotypes`, `store`, `split` and, where any were given, `networks`.
     """
 
     def part(folder: Path) -> dict[str, Any]:
@@ -27,6 +27,7 @@ def assemble(layout: DataLayout) -> dict[str, Any]:
         **part(layout.hierarchy),
         **part(layout.strata),
         "inputs": read_json(layout.sources / "sources.json")["inputs"],
+        "ontology": part(layout.ontology),
         "genotypes": part(layout.genotypes),
         "store": part(layout.store),
         "split": part(layout.split),

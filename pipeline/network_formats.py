@@ -19,6 +19,7 @@ import polars as pl
 
 from data_specs.errors import InputError
 from data_specs.raw_files import read_text
+from data_specs.unpacking import require_file
 
 COLUMNS = ("gene_a", "gene_b", "weight")
 PROTEINS, COMBINED, FULL_SCORE = ("protein1", "protein2"), "combined_score", 1000
@@ -52,6 +53,7 @@ def read_networks(path: Path, genes: list[str] | None = None) -> dict[str, pl.Da
         InputError: another format, an index without a gene, or a weight that is not a number above
             or equal to 0; names file and line.
     """
+    require_file(path)
     if path.name.endswith(".parquet"):
         try:
             return {"": _checked(pl.read_parquet(path), path, 1)}

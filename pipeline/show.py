@@ -42,6 +42,7 @@ def show(layout: DataLayout, genotype: str | None = None, run: Path | None = Non
     for entry in sources["inputs"]:
         version = f"  {entry['version']}" if entry["version"] else ""
         _line("input", f"{entry['path']}{version}")
+    _show_ontology(layout)
     _line("annotations", f"{lines['lines']:,} lines, {lines['kept']:,} kept{_list(lines)}")
     _line(
         "hierarchy",
@@ -87,6 +88,18 @@ def _show_phenotypes(files: Sequence[Mapping[str, Any]]) -> None:
             _line(
                 "not measured", f"{name}: {sum(words.values()):,} cells of {file['path']}: {found}"
             )
+
+
+def _show_ontology(layout: DataLayout) -> None:
+    """What of the ontology was left out, if anything was."""
+    path = layout.ontology / "ledger.json"
+    ontology = read_json(path) if path.is_file() else {}
+    edges = {name: count for name, count in ontology.get("dropped_edges", {}).items() if count}
+    if edges:
+        _line("ontology", f"edges dropped: {', '.join(f'{n:,} {why}' for why, n in edges.items())}")
+    if tags := ontology.get("unknown_tags"):
+        listed = ", ".join(f"{count:,} {tag}" for tag, count in tags.items())
+        _line("ontology", f"lines by tags that OBO does not have: {listed}")
 
 
 def _line(label: str, text: str) -> None:

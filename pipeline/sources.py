@@ -4,9 +4,7 @@ A path in the parameters wins over the profile's own file: `demo` takes what the
 wrote, `yeast` fetches the public files, `local` has none of its own.
 """
 
-import gzip
 import logging
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,9 @@ from data_specs.files import replacing, sha256_of
 from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameters import Parameters
 from data_specs.parameters import Sources as SourcesConfig
+from data_specs.raw_files import read_head
 from data_specs.source_manifest import PROFILES, Source
+from data_specs.unpacking import require_file
 from pipeline.stage import run_stage
 
 SIMULATED = {
@@ -106,8 +106,7 @@ def settle(config: SourcesConfig, layout: DataLayout) -> dict[str, Any]:
         "network_genes": _own([config.network_genes])[0] if config.network_genes else None,
     }
     for name in _files(settled):
-        if not located(layout, name).is_file():
-            raise InputError(f"{located(layout, name)}: no such file")
+        require_file(located(layout, name))
     return settled
 
 
@@ -152,8 +151,7 @@ def input_files(layout: DataLayout, role: str) -> list[tuple[str, Path]]:
         (name, located(layout, name)) for name in ([given] if isinstance(given, str) else given)
     ]
     for name, path in files:
-        if not path.is_file():
-            raise InputError(f"{path}: no such file")
+        require_file(path)
         if sha256_of(path) != digests[name]:
             raise InputError(
                 f"{path}: was changed since the stage 'sources' noted its checksum. Run that stage "
@@ -171,14 +169,10 @@ _VERSION_TAGS = ("data-version:", "!date-generated:", "!Date:", "!Submission Dat
 
 
 def _version(path: Path) -> str | None:
-    with path.open("rb") as raw:
-        zipped = raw.read(2) == b"\x1f\x8b"
-    opener = gzip.open if zipped else open
     try:
-        with opener(path, "rt", encoding="utf-8", errors="replace") as stream:
-            header = stream.read(2**16).splitlines()[:60]  # not by line: one may be endless
-    except (OSError, EOFError, zlib.error):
-        return None  # the stage that reads the file says what is wrong with it
+        header = read_head(path, 2**16).split("\n")[:60]
+    except InputError:
+        return None  # a workbook, or the stage that reads the file says what is wrong with it
     for tag in _VERSION_TAGS:
         for line in header:
             if line.startswith(tag):

@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 
 from data_specs.errors import InputError
 from data_specs.genotype_tables.sheets import sheet_names, sheet_rows
-from data_specs.raw_files import ALWAYS_ALLOWED, LARGEST_RATIO, check_text, check_workbook, unpacked
+from data_specs.raw_files import check_text, check_workbook, unpacked
+from data_specs.unpacking import ALWAYS_ALLOWED, LARGEST_RATIO, require_file
 
 LISTED = "\x1f"  # stands before each item of a list in one cell, as Parquet has them
 # What damaged or malicious Parquet files and workbooks make their readers raise.
@@ -66,6 +67,7 @@ def pieces_of(path: Path, scratch: Path, piece_bytes: int) -> list[Piece]:
     Raises:
         InputError: the file is missing, cut off or damaged.
     """
+    require_file(path)
     try:
         with path.open("rb") as stream:
             magic = stream.read(4)
@@ -83,8 +85,6 @@ def pieces_of(path: Path, scratch: Path, piece_bytes: int) -> list[Piece]:
                 stream.seek(starts[-1] + piece_bytes - 1)
                 stream.readline()  # on to the start of a line
                 starts.append(stream.tell())
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     starts = [start for start in starts if start < size] or [0]

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from data_specs.layout import DataLayout
+from data_specs.parameter_changes import changed
 from data_specs.parameter_input import build_parameters
-from data_specs.parameters import Parameters, Values, changed, resolve
+from data_specs.parameters import Parameters, Values, resolve
 from dcell_model.run_parameters import TRAINING, flat
 
 _FLAGS = {"ontology": "--ontology", "annotations": "--annotations", "genotypes": "--genotypes",

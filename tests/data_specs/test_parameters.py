@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from data_specs.errors import ParameterError
+from data_specs.parameter_changes import changed
 from data_specs.parameter_input import load, override
-from data_specs.parameters import Parameters, changed, resolve
+from data_specs.parameters import Parameters, resolve
 
 
 def test_layers_win_in_order(tmp_path: Path) -> None:

@@ -1,13 +1,19 @@
 """Annotation lines: every one is kept, or counted under the first reason that holds."""
 
 import gzip
+import re
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from data_specs.errors import InputError, ParameterError
-from data_specs.parameters import Annotations
+from data_specs.parameters import Annotations, resolve
+from pipeline.annotation_requests import evidence_of_preset
 from pipeline.annotations import AnnotationTable, from_topology, read_annotations
 from pipeline.ontology import read_ontology
 from tests.conftest import TINY
@@ -82,6 +88,18 @@ def test_15_to_17_columns(tmp_path: Path, columns: int) -> None:
         ({4: "NOT|enables", 11: "none"}, "negated"),  # the first reason that holds counts
         ({4: "enables|NOT"}, "negated"),
         ({4: "NOTHING"}, None),
+        ({4: "not|involved_in"}, "negated"),
+        ({4: "NOT involved_in"}, "negated"),
+        ({4: "involved_in, Not "}, "negated"),
+        ({4: "part_of;NOT"}, "negated"),
+        ({4: " NOT"}, "negated"),
+        ({4: "knot|notable"}, None),
+        ({7: " IEA "}, "evidence"),
+        ({7: "iea"}, "evidence"),
+        ({13: " Taxon:559292"}, None),
+        ({13: "NCBITaxon:4932"}, "taxon"),
+        ({14: " 20200102 "}, "date"),
+        ({5: " GO:0000003 ", 14: "20150101 "}, None),
         ({13: "taxon:4932|taxon:559292"}, "taxon"),
         ({13: "taxon:559292|taxon:4932"}, None),
         ({11: "xYAL001C|YAL001Cx"}, "no_gene_id"),
@@ -96,12 +114,12 @@ def test_15_to_17_columns(tmp_path: Path, columns: int) -> None:
 )
 def test_reasons(tmp_path: Path, change: dict[int, str], reason: str | None) -> None:
     table = read(
-        gaf(tmp_path, change),
+        gaf(tmp_path, change, {7: "IEA"}),
         taxon="taxon:559292",
         exclude_evidence=("IEA",),
         date_cutoff="2020-01-01",
     )
-    assert table.dropped == ({reason: 1} if reason else {})
+    assert table.dropped == Counter({"evidence": 1}) + Counter({reason: 1} if reason else {})
     assert table.kept == (0 if reason else 1)
 
 
@@ -123,9 +141,125 @@ def test_identifiers_are_taken_in_the_columns_order(tmp_path: Path) -> None:
 def test_malformed_lines(tmp_path: Path, change: dict[int, str], columns: int, found: str) -> None:
     path = gaf(tmp_path, {}, change, columns=columns)
     bad_line = 2 if columns == 12 else 3
-    with pytest.raises(InputError, match=f"test.gaf:{bad_line}: {found}"):
+    with pytest.raises(InputError, match=f"test.gaf:{bad_line}: {found}") as error:
         read(path)
+    # Where no line is GAF, counting them all would leave nothing.
+    assert ("on_bad_line=skip" in str(error.value)) == (columns == 17)
     assert read(path, on_bad_line="skip").dropped["malformed"] == (2 if columns == 12 else 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"exclude_evidence": ("igi",)}, "exclude_evidence: 'igi' is in no line of .*mean 'IGI'"),
+        ({"exclude_evidence": ("IGI", "IGII")}, "'IGII' is in no line .* There are IMP, IEA, IGI"),
+        ({"include_evidence": ("IDA",)}, "include_evidence: 'IDA' is in no line"),
+        ({"taxon": "4932"}, "annotations.taxon: '4932' is in no line .* There are 559292, 9606"),
+    ],
+)
+def test_what_no_line_has_is_not_asked_for(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        read(**settings)
+
+
+def test_a_preset_may_ask_for_evidence_that_no_line_has(tmp_path: Path) -> None:
+    config = Annotations(**PATTERN, exclude_evidence=("IGI", "IEA"))
+    path = gaf(tmp_path, {})
+    with pytest.raises(ParameterError, match="'IEA' is in no line"):  # the user's own
+        read_annotations(path, ONTOLOGY.terms, ONTOLOGY.aliases, config, ["IGI"])
+    config = Annotations(**PATTERN, exclude_evidence=("IGI",))
+    table = read_annotations(path, ONTOLOGY.terms, ONTOLOGY.aliases, config, ["IGI"])
+    assert (table.kept, table.absent_codes) == (1, ("IGI",))
+    assert evidence_of_preset(resolve({"preset": "torchcell"})) == {"IGI"}
+
+
+GPAD = "UniProtKB\tP1\tinvolved_in\tGO:0000003\tPMID:1\tECO:0000315\t\t\t20150101\tSGD\t\t\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("!gpa-version: 1.1\n" + GPAD, r"is GPAD \('!gpa-version: 1.1'\)"),
+        (" ! GPAD-version: 2.0\n", "is GPAD"),
+        ("!generated: x\n" + GPAD, "is GPAD .no header, but 12 columns"),
+        ("!gpi-version: 2.1\n", "is GPI"),
+    ],
+)
+@pytest.mark.parametrize("on_bad_line", ["error", "skip"])
+def test_gpad_is_said_by_name(tmp_path: Path, text: str, said: str, on_bad_line: str) -> None:
+    path = tmp_path / "test.gpad"
+    path.write_text(text)
+    with pytest.raises(InputError, match=said + ".*expected GAF"):
+        read(path, on_bad_line=on_bad_line)
+
+
+def _with_blanks(line: str) -> str:
+    return "\t".join(f" {cell}  " for cell in line.split("\t"))
+
+
+UNCHANGED: dict[str, Callable[[str], str]] = {
+    "blanks": _with_blanks,
+    "a comment before": lambda line: f"  ! {line}\n{line}",
+    "a blank line": lambda line: f"{line}\n \t",
+    "small evidence": lambda line: re.sub(r"\tI(EA|MP|GI)\t", lambda m: m[0].lower(), line),
+    "a small NOT": lambda line: line.replace("NOT|", "not|"),
+    "a comma": lambda line: line.replace("NOT|", "NOT,"),
+    "a blank in place of a bar": lambda line: line.replace("NOT|involved_in", "involved_in NOT"),
+    "a small taxon": lambda line: line.replace("taxon:", "TAXON:"),
+    "two columns less": lambda line: "\t".join(line.split("\t")[:15]),
+}
+
+
+@settings(deadline=None)
+@given(
+    edits=st.dictionaries(st.integers(2, 21), st.sampled_from(list(UNCHANGED)), max_size=8),
+    end=st.sampled_from(["\n", "\r", "\r\n"]),
+)
+def test_what_means_the_same_gives_the_same(
+    tmp_path_factory: pytest.TempPathFactory, edits: dict[int, str], end: str
+) -> None:
+    lines = (TINY / "tiny.gaf").read_text().splitlines()
+    for number, edit in edits.items():
+        lines[number] = UNCHANGED[edit](lines[number])
+    path = tmp_path_factory.mktemp("gaf") / "edited.gaf"
+    path.write_bytes("\n".join([*lines, ""]).replace("\n", end).encode())
+    settings: dict[str, Any] = {"taxon": "559292", "exclude_evidence": ("IGI",)}
+    edited, plain = read(path, **settings), read(**settings)
+    assert edited.pairs.equals(plain.pairs)
+    assert edited.names.equals(plain.names)
+    assert (edited.lines, edited.dropped) == (plain.lines, plain.dropped)
+
+
+@settings(deadline=None)
+@given(
+    number=st.integers(2, 21),
+    column=st.integers(0, 16),
+    edit=st.sampled_from(["delete the tab", "one more tab", "empty it", "letters", "go on below"]),
+)
+def test_a_damaged_line_is_counted_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, number: int, column: int, edit: str
+) -> None:
+    lines = (TINY / "tiny.gaf").read_text().splitlines()
+    cells = lines[number].split("\t")
+    cell = cells[column]
+    cells[column] = {"one more tab": f"{cell}\t", "empty it": "", "letters": f"{cell}x",
+                     "go on below": f"{cell}\n", "delete the tab": cell}[edit]  # fmt: skip
+    if edit == "delete the tab" and column < 16:
+        cells[column : column + 2] = [cell + cells[column + 1]]
+    lines[number] = "\t".join(cells)
+    path = tmp_path_factory.mktemp("gaf") / "edited.gaf"
+    path.write_text("\n".join([*lines, ""]))
+    said = None
+    try:
+        table = read(path)
+    except InputError as error:
+        said = str(error)
+    if said is not None:
+        line = "[0-9]+" if edit == "go on below" else str(number + 1)
+        assert re.search(rf"edited\.gaf:{line}:", said)
+    else:
+        assert table.kept + sum(table.dropped.values()) == table.lines
+        assert table.lines == 20  # what is cut in two leaves 15 columns and a blank line
 
 
 def test_names_of_genes(tmp_path: Path) -> None:

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from goatools.obo_parser import OBOReader
 
-from data_specs.errors import InputError
+from data_specs.errors import InputError, ParameterError
+from data_specs.raw_files import read_text
+from pipeline.obo import read_obo
 from pipeline.ontology import read_ontology
 from tests.conftest import TINY
 
@@ -84,7 +87,7 @@ def test_cycle_is_printed_with_a_way_out(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         read_ontology(path, ("is_a", "part_of"))
     assert "GO:2 -part_of-> GO:4 -is_a-> GO:3 -is_a-> GO:2" in str(error.value)
-    assert "hierarchy.relations=[is_a]" in str(error.value)
+    assert "ontology.relations=[is_a]" in str(error.value)
     assert read_ontology(path).edges.height == 3
 
 
@@ -114,13 +117,6 @@ def test_term_defined_twice(tmp_path: Path) -> None:
         read_ontology(path)
 
 
-def test_stanzas_without_blank_lines_between(tmp_path: Path) -> None:
-    path = tmp_path / "dense.obo"
-    path.write_text(HEADER + "[Term]\nid: GO:1\nname: a\n[Term]\nid: GO:2\nname: b\n")
-    with pytest.raises(InputError, match="blank line between stanzas"):
-        read_ontology(path)
-
-
 def test_alternative_id_of_two_terms(tmp_path: Path) -> None:
     path = write(tmp_path, term(1, "alt_id: GO:9"), term(2, "alt_id: GO:9"))
     with pytest.raises(InputError, match="claimed by GO:1 and GO:2"):
@@ -141,6 +137,90 @@ def test_truncated_gzip(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress((TINY / "tiny.obo").read_bytes())[:-40])
     with pytest.raises(InputError, match="the file is cut off"):
         read_ontology(path)
+
+
+def test_replacements_are_followed_through_obsolete_terms(tmp_path: Path) -> None:
+    gone = "is_obsolete: true"
+    path = write(
+        tmp_path,
+        term(1, "alt_id: GO:11", "alt_id: GO:12"),
+        term(2),
+        term(3, gone, "replaced_by: GO:4"),
+        term(4, gone, "replaced_by: GO:5"),
+        term(5, gone, "replaced_by: GO:11"),
+        term(6, gone, "replaced_by: GO:7"),  # in a circle
+        term(7, gone, "replaced_by: GO:6"),
+        term(8, gone, "replaced_by: GO:3", "replaced_by: GO:1"),  # two ways to one end
+        term(9, gone, "replaced_by: GO:3", "replaced_by: GO:2"),  # two ends
+        term(12, gone),  # a stub that is an alternative id
+        term(13, gone, "replaced_by: GO:12", "replaced_by: GO:99"),
+        term(14, gone, "replaced_by: GO:2", "alt_id: GO:15"),
+        term(16, gone, "consider: GO:2"),
+    )
+    ends = {row[0]: row[1:] for row in read_ontology(path).aliases.rows()}
+    assert ends == {
+        "GO:11": ("GO:1", "alt_id"),
+        "GO:12": ("GO:1", "alt_id"),
+        "GO:15": ("GO:2", "replaced_by"),
+        **{f"GO:{n}": ("GO:1", "replaced_by") for n in (3, 4, 5, 8, 13)},
+        "GO:14": ("GO:2", "replaced_by"),
+        **{f"GO:{n}": (None, "obsolete") for n in (6, 7, 9, 16)},
+    }
+
+
+def test_a_stub_that_two_terms_claim_leads_nowhere(tmp_path: Path) -> None:
+    stub = term(3, "is_obsolete: true")
+    path = write(tmp_path, term(1, "alt_id: GO:3"), term(2, "alt_id: GO:3"), stub)
+    assert read_ontology(path).aliases.rows() == [("GO:3", None, "obsolete")]
+
+
+def test_dropped_edges_are_counted(tmp_path: Path) -> None:
+    gci = '{gci_relation="part_of", gci_filler="GO:1"}'
+    path = write(
+        tmp_path,
+        term(1, "xrefs: x", "xrefs: y"),
+        term(2, "is_a: GO:1", "is_a: GO:3", "is_a: GO:99", f"relationship: part_of GO:1 {gci}"),
+        term(3, "is_obsolete: true", "is_a: GO:98"),
+        term(4, "is_a: GO:2", f"is_a: GO:1 {gci} ! one", "relationship: regulates GO:97"),
+    )
+    ontology = read_ontology(path, ("is_a", "part_of"), undefined_parents="skip")
+    assert ontology.edges.rows() == [("GO:2", "GO:1", "is_a"), ("GO:4", "GO:2", "is_a")]
+    assert ontology.dropped_edges == {
+        "obsolete_parent": 1, "conditional": 2, "undefined_parent": 1,
+    }  # fmt: skip
+    assert ontology.unknown_tags == {"xrefs": 2}
+    with pytest.raises(InputError, match=r"obo:15: GO:2 is_a 'GO:99'.*undefined_parents=skip"):
+        read_ontology(path)
+
+
+def test_a_relation_that_no_live_term_has(tmp_path: Path) -> None:
+    dead = term(3, "is_obsolete: true", "relationship: regulates GO:1")
+    path = write(tmp_path, term(1), term(2, "relationship: part_of GO:1"), dead)
+    for asked in ("part-of", "Part_Of", "regulates"):
+        with pytest.raises(ParameterError, match=f"'{asked}' is in no live term .* is_a, part_of"):
+            read_ontology(path, ("is_a", asked))
+    with pytest.raises(ParameterError, match="did you mean 'part_of'"):
+        read_ontology(path, ("is_a", "part-of"))
+    topology = tmp_path / "topology"
+    topology.write_text("ROOT: A 1\nGENES: x\nTERMS:\n")
+    with pytest.raises(ParameterError, match=r"There are is_a\.$"):
+        read_ontology(topology, ("is_a", "part_of"))
+
+
+@pytest.mark.real
+def test_the_terms_that_goatools_reads(real_data: Path, tmp_path: Path) -> None:
+    text = read_text(real_data / "go" / "go-2019-01-27.obo.gz")
+    plain = tmp_path / "go.obo"
+    plain.write_text(text)
+    records = read_obo(text, plain).records
+    for other in OBOReader(str(plain), optional_attrs={"relationship"}):
+        own = records.pop(other.item_id)
+        assert (own.name, own.namespace) == (other.name, other.namespace)
+        assert (own.obsolete, {*own.alt_ids}) == (other.is_obsolete, other.alt_ids)
+        parents = {("is_a", parent) for parent in other._parents}
+        parents |= {(r, parent) for r, own in other.relationship.items() for parent in own}
+        assert {(edge.relation, edge.term) for edge in own.parents} == parents
+    assert not records
 
 
 @pytest.mark.real
