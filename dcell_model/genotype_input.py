@@ -104,6 +104,8 @@ def _read_list(path: Path, names: GeneNames, unknown_form: InputError) -> list[l
         try:
             own = split_names(text, names.whole)
         except InputError as error:
+            if not genotypes:  # as likely a header
+                raise InputError(f"{unknown_form} {_LIST}") from None
             raise InputError(f"{path}:{number}: {error}") from None
         figure = next((w for w in own if _NUMBER.fullmatch(w) and not _is_known(w, names)), None)
         if figure is not None:

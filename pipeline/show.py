@@ -85,9 +85,7 @@ def _show_phenotypes(files: Sequence[Mapping[str, Any]]) -> None:
             _line("left out", f"{', '.join(columns)} of {file['path']}")
         for name, words in file["not_measured"].items():
             found = ", ".join(f"{word} {count:,}" for word, count in words.items())
-            _line(
-                "not measured", f"{name}: {sum(words.values()):,} cells of {file['path']}: {found}"
-            )
+            _line("not measured", f"{name} of {file['path']}: {found}")
 
 
 def _show_ontology(layout: DataLayout) -> None:

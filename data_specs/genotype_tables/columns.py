@@ -32,8 +32,12 @@ def candidates(form: Form) -> list[int]:
 
 
 def count_numbers(rows: pl.DataFrame, form: Form) -> dict[int, Counts]:
-    """Count what is in each column of a plain table that could be a phenotype."""
+    """Count what is in each column of a plain table that could be a phenotype.
+
+    A row of another width than the header is left out: its cells stand in others' columns.
+    """
     rows = rows.select(cells_of(rows, form.separator))
+    rows = rows.filter(pl.col("cells").list.len() == len(form.header))
     return {
         at: Counts(
             *rows.select(

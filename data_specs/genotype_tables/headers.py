@@ -112,10 +112,10 @@ def recognise(path: Path, rows: pl.DataFrame) -> Form:
         form = _form_of(path, tuple(header))
         if form is None or header[0].startswith("#"):
             continue
-        if text and separator is None:  # or it is a title with the word in it
+        if text and separator is None:
             if len(header) == 1:
                 separator = NO_SEPARATOR
-            elif at + 1 < len(first) and len(first[at + 1]) != len(header):
+            elif _is_prose(header, first[at + 1 : at + 2]):
                 continue
         _refuse_rows_above(path, rows.head(at), len([*filter(None, header)]), separator)
         return replace(form, header_row=rows["row"][at], separator=separator)
@@ -124,6 +124,11 @@ def recognise(path: Path, rows: pl.DataFrame) -> Form:
     row = rows["row"][0] + text  # lines count from 0 there, rows of a sheet from 1
     kind = UnknownForm if text else InputError
     raise kind(f"{path}:{row}: unknown header {first[0]}. {known_forms()}")
+
+
+def _is_prose(cells: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Whether the word `genes` is one of a title or remark, and not of a header between blanks."""
+    return "#" in "".join(cells) or any(len(row) != len(cells) for row in below)
 
 
 def _is_dcell(cells: Sequence[str]) -> bool:

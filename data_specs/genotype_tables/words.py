@@ -20,12 +20,14 @@ NOT_MEASURED = (
 NO_GENE = ("", "nan", "na", "n/a", "null", "none", ".", "-", "--", "–", "—")
 # Squares of larger ones and sums over all samples leave float32, in which models are trained.
 LARGEST = 1e15
-# What a person may have meant as a number: 0,91 1.234,5 <0.01 95% 0.5* 0.9±0.1 −1 1e300 -inf.
+# What a person may have meant as a number: 0,91 1.234,5 <0.01 95% 0.5* 0.9±0.1 −1 1e300 -inf
+# 0.5h, 12 h. Not 7x or 3B, as wells and strains are called.
 _LIKE = (
-    r"^(?i)[<>=~≈≤≥]*\s*[+\-−–]?\s*"
+    r"(?i)^[<>=~≈≤≥]*\s*[+\-−–]?\s*"
     r"(?:\d[\d.,'’\s]*|[.,]\d[\d.,'’\s]*)(?:e\s*[+\-−–]?\s*\d+)?"
     r"\s*(?:[%*†‡]*|(?:±|\+/-|\+-).*)$"
-    r"|^(?i)[+\-−–]?(?:inf|infinity|∞)$"
+    r"|^[<>=~≈≤≥]*\s*[+\-−–]?\s*(?:\d*[.,]\d+(?:e[+\-]?\d+)?|\d+\s)\s*[\p{L}µ°/²³%^\d\s-]*$"
+    r"|^[+\-−–]?(?:inf|infinity|∞)$"
 )
 _DATE = r"^\d{1,4}\.\d{1,2}\.\d{1,4}$"
 

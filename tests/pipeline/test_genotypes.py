@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_specs.errors import InputError
+from data_specs.genotype_tables import FORMS
 from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameters import Genotypes, resolve
 from data_specs.tables import GENOTYPE_KEYS
@@ -284,6 +285,59 @@ def test_stage_gives_the_same_bytes_for_any_order_of_rows(tmp_path: Path, writte
     second = build(tmp_path / "2", [written("t.txt", "".join(reversed(lines)))])
     for name in ("genotypes.parquet/00000.parquet", "genes.parquet", "ledger.json"):
         assert (first.genotypes / name).read_bytes() == (second.genotypes / name).read_bytes()
+
+
+def test_rows_without_the_first_phenotype_are_dropped_and_counted(
+    tmp_path: Path, written: Writer
+) -> None:
+    text = "genes,fitness,note,plate\nA|B,0.5,x,1\nA|C,,y,2\nB|C,ND,z,-\nC,0.25,,-\n"
+    layout = build(tmp_path, [written("t.csv", text)])
+    ledger = read_json(layout.genotypes / "ledger.json")
+    assert (ledger["genotypes"], ledger["dropped"]) == (2, {"missing_phenotype": 2})
+    [file] = ledger["files"]
+    assert file["phenotypes"] == ["fitness", "plate"]
+    assert file["left_out"] == {"note": "text"}
+    assert file["not_measured"] == {"fitness": {"(empty)": 1, "ND": 1}, "plate": {"-": 2}}
+
+
+def test_a_file_without_one_value_of_the_first_phenotype(tmp_path: Path, written: Writer) -> None:
+    header = "\t".join(FORMS["tau_sga"])
+    rows = "".join(f"A_1\tB{n}_1\tNaN\t1\t0.5\t1\n" for n in range(3))
+    files = [written("good.txt", "2 A B 1\n"), written("t.txt", f"{header}\n{rows}")]
+    with pytest.raises(InputError, match=r"none of its 3 rows has a value of 'interaction'"):
+        build(tmp_path, files)
+    layout = build(tmp_path, files[1:], phenotypes=["fitness"])
+    assert read_json(layout.genotypes / "ledger.json")["genotypes"] == 3
+
+
+def test_a_bad_row_says_what_to_do(tmp_path: Path, written: Writer) -> None:
+    with pytest.raises(InputError, match=r"t\.csv:3: .* 0\.9\. .*on_bad_row: skip"):
+        build(tmp_path, [written("t.csv", 'genes,score\nA,1\nB,"0,9"\n')])
+    layout = build(tmp_path, [written("t.csv", 'genes,score\nA,1\nB,"0,9"\n')], on_bad_row="skip")
+    assert read_json(layout.genotypes / "ledger.json")["dropped"] == {"malformed": 1}
+
+
+def test_phenotypes_that_are_asked_for(tmp_path: Path, written: Writer) -> None:
+    files = [
+        written("t.csv", "genes,plate,fitness\nA,1,0.5\n"),
+        written("u.csv", "genes,fitness,od\nB,0.25,3\n"),
+    ]
+    with pytest.raises(InputError, match="the primary phenotype is 'fitness', but in"):
+        build(tmp_path, files)
+    layout = build(tmp_path, files, phenotypes=["fitness", "od"])
+    table = pl.read_parquet(layout.genotypes / "genotypes.parquet" / "*.parquet")
+    assert table.select("fitness", "od").rows() == [(0.5, None), (0.25, 3.0)]
+    assert "plate" not in table.columns
+    with pytest.raises(InputError, match="no column 'od'; did you mean"):
+        build(tmp_path, files, phenotypes=["od", "fitness"])  # the first must be in each file
+    with pytest.raises(InputError, match=r"no genotype file has .*'ods'; did you mean 'od'"):
+        build(tmp_path, files, phenotypes=["fitness", "ods"])
+
+
+def test_names_with_blanks_that_the_annotations_know(tmp_path: Path, written: Writer) -> None:
+    layout = build(tmp_path, [written("t.tsv", "genes\tscore\nA|spI IFN\t1\nDUR1,2,A\t2\n")])
+    genes = pl.read_parquet(layout.genotypes / "genes.parquet")["gene"].to_list()
+    assert genes == ["A", "DUR1,2", "spI IFN"]
 
 
 def test_failure_leaves_what_was_there(tmp_path: Path, written: Writer) -> None:
