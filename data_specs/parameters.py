@@ -44,6 +44,7 @@ class Sources:
     test_genotypes: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()  # of genes; index pairs (STRING adjacency) need network_genes
     network_genes: str | None = None  # the gene of each index, one a line, counted from 1
+    gene_names: str | None = None  # columns from, to: applied to names before any other rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,8 @@ class Genotypes:
     """How genotype tables are read and merged."""
 
     control_gene: str | None = "YDL227C"  # HO: a deletion of it in a query is no deletion
+    names: Literal["resolve", "exact"] = "resolve"  # exact: systematic names as written, no other
+    same_gene: Literal["refuse", "merge"] = "refuse"  # a gene twice in a genotype, by any names
     orders: tuple[int, ...] = ()  # numbers of deleted genes to keep; empty keeps all
     unannotated: Literal["keep", "drop"] = "keep"
     on_bad_row: Literal["error", "skip"] = "error"

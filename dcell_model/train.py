@@ -21,6 +21,7 @@ from data_specs.chain import TRAINED_ON, Link, digest_of, refuse_other_data
 from data_specs.errors import InputError, exit_with_message
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Parameters, changed, load
+from data_specs.touching import warn_if_few_touch
 from dcell_model import checkpoint, provenance
 from dcell_model.batches import EpochBatches, TrainingBatches
 from dcell_model.dataset import MutantStateDataset
@@ -71,6 +72,7 @@ def run(
     fabric = fabric_of(config)
     if fabric.is_global_zero:
         prepare_folder(out, resume)
+        warn_if_few_touch(layout)
     fabric.barrier()
     return _Training(fabric, layout, dataset, targets, samples, parameters, out, resume).run()
 
@@ -135,8 +137,7 @@ class _Training:
         return targets.mean(dim=0).float(), torch.where(std > 0, std, 1.0).float()
 
     def run(self) -> dict[str, Any]:
-        config = self.config
-        leader = self.fabric.is_global_zero
+        config, leader = self.config, self.fabric.is_global_zero
         with (
             live_metrics(self.out / "live", leader, self.history) as log,
             progress_bar(leader) as progress,
@@ -151,13 +152,12 @@ class _Training:
                 shown = "–" if row["val_pearson"] is None else f"{row['val_pearson']:.3f}"
                 progress.update(task, description=f"epoch {row['epoch']}, val Pearson {shown}")
         record = self._record()
-        if self.fabric.is_global_zero:
+        if leader:
             write_json(self.out / RECORD, record)
         return record
 
     def _epoch(self, advance: Any) -> dict[str, Any]:
-        epoch = len(self.history) + 1
-        start = time.perf_counter()
+        epoch, start = len(self.history) + 1, time.perf_counter()
         train_loss = self._train_one_epoch(epoch, advance)
         self._take_statistics()
         seconds = time.perf_counter() - start

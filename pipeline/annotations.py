@@ -3,7 +3,7 @@
 The order of the reasons is that of `_reason`; a line is counted under the first that holds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,12 +11,14 @@ import polars as pl
 
 from data_specs.errors import InputError, ParameterError
 from data_specs.files import replacing
-from data_specs.raw_files import read_text
+from data_specs.gene_names import MAPPED
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Annotations as AnnotationsConfig
 from data_specs.parameters import Parameters
+from data_specs.raw_files import read_text
 from data_specs.tables import write_table
 from pipeline.exchange.reading import reader_of
+from pipeline.gene_mapping import read_gene_mapping
 from pipeline.sources import input_files
 from pipeline.stage import run_stage
 
@@ -60,7 +62,7 @@ def read_annotations(
         InputError: a malformed line, unless `on_bad_line: skip`.
         ParameterError: a gene-id pattern that is no regular expression.
     """
-    lines = _lines(read_text(path))
+    lines = read_lines(read_text(path))
     table = lines.with_columns(
         reason=_reason(config),
         gene=_gene_id(config),
@@ -82,24 +84,40 @@ def read_annotations(
 
 
 def gene_names(lines: pl.DataFrame) -> pl.DataFrame:
-    """The symbols (column 3) and synonyms (column 11) that lines give beside each gene's id.
+    """Each gene's id, with the symbols (column 3) and synonyms (column 11) that lines give beside.
 
     Returns:
         `data_specs.tables.GENE_NAMES`.
     """
     named = lines.filter(~pl.col("reason").is_in(_NAMELESS).fill_null(False))
     parts = [
-        named.select(_values(column).alias("name"), "gene", kind=pl.lit(kind)).explode("name")
+        named.select(values_of(column).alias("name"), "gene", kind=pl.lit(kind)).explode("name")
         for column, kind in (("c3", "symbol"), ("c11", "synonym"))
     ]
     further = (pl.col("name") != "") & (pl.col("name") != pl.col("gene"))
     names = pl.concat(parts).filter(further).unique()
     # What is a gene's symbol is not its synonym as well.
     names = names.sort("kind").unique(["name", "gene"], keep="first", maintain_order=True)
-    return names.sort("name", "kind", "gene")
+    return _sorted([ids_of(named), names])
 
 
-def _lines(text: str) -> pl.DataFrame:
+def ids_of(genes: pl.DataFrame) -> pl.DataFrame:
+    """The ids in the column `gene`, as names of themselves."""
+    ids = genes["gene"].unique()
+    return pl.DataFrame({"name": ids, "gene": ids}).with_columns(kind=pl.lit("systematic"))
+
+
+def mapped(mapping: Mapping[str, str]) -> pl.DataFrame:
+    """A mapping (`pipeline.gene_mapping`) as rows of `data_specs.tables.GENE_NAMES`."""
+    rows = [(name, gene, MAPPED) for name, gene in mapping.items()]
+    return pl.DataFrame(rows, schema=_NO_NAMES.schema, orient="row")
+
+
+def _sorted(names: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat(names).sort("name", "kind", "gene")
+
+
+def read_lines(text: str) -> pl.DataFrame:
     """Annotation lines as columns `c1` … `c17` (null beyond the line's end), with file lines."""
     return (
         pl.DataFrame({"text": text.split("\n")}, schema={"text": pl.String})
@@ -125,7 +143,7 @@ def _malformed() -> pl.Expr:
     ).fill_null(True)
 
 
-def _values(column: str) -> pl.Expr:
+def values_of(column: str) -> pl.Expr:
     """The `|`-separated values of a cell, trimmed."""
     return pl.col(column).fill_null("").str.split("|").list.eval(pl.element().str.strip_chars())
 
@@ -145,7 +163,7 @@ def _gene_id(config: AnnotationsConfig) -> pl.Expr:
                 f"annotations.gene_id_columns: {column}; a GAF has columns 1 to {GAF_COLUMNS}"
             )
     return pl.coalesce(
-        _values(f"c{column}")
+        values_of(f"c{column}")
         .list.eval(pl.element().filter(pl.element().str.contains(pattern)))
         .list.first()
         for column in config.gene_id_columns
@@ -158,7 +176,7 @@ def _reason(config: AnnotationsConfig) -> pl.Expr:
     taxon = none
     if config.taxon is not None:
         wanted = f"taxon:{config.taxon.removeprefix('taxon:')}"
-        taxon = _values("c13").list.first() != wanted  # the second, if any, is the host's
+        taxon = values_of("c13").list.first() != wanted  # the second, if any, is the host's
     evidence = pl.col("c7").is_in(list(config.exclude_evidence))
     if config.include_evidence is not None:
         evidence |= ~pl.col("c7").is_in(list(config.include_evidence))
@@ -167,7 +185,7 @@ def _reason(config: AnnotationsConfig) -> pl.Expr:
         date = pl.col("c14") > config.date_cutoff.replace("-", "")
     return (
         pl.when(_malformed()).then(pl.lit("malformed"))
-        .when(_values("c4").list.contains("NOT")).then(pl.lit("negated"))
+        .when(values_of("c4").list.contains("NOT")).then(pl.lit("negated"))
         .when(taxon).then(pl.lit("taxon"))
         .when(_gene_id(config).is_null()).then(pl.lit("no_gene_id"))
         .when(evidence).then(pl.lit("evidence"))
@@ -222,11 +240,16 @@ def from_topology(path: Path) -> AnnotationTable:
         list(imported.annotations), schema={"term": pl.String, "gene": pl.String}, orient="row"
     )
     names = pl.DataFrame(list(imported.gene_names), schema=_NO_NAMES.schema, orient="row")
+    names = _sorted([ids_of(pairs), names])
     return AnnotationTable(pairs, lines=imported.lines, kept=imported.lines, names=names)
 
 
 def run(parameters: Parameters, layout: DataLayout) -> None:
-    """Read the annotations named in `sources.json`; write the kept pairs and their ledger."""
+    """Read the annotations named in `sources.json`; write the kept pairs and their ledger.
+
+    The names of genes are written with what `sources.gene_names` maps to them: all that later
+    stages need to tell what a name means.
+    """
     own = input_files(layout, "annotations")
     [(_, path)] = own or input_files(layout, "ontology")  # which then brings its own
     if not own:
@@ -244,10 +267,11 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             f"{table.lines} lines; dropped: {dict(table.dropped)}. Loosen annotations.*, or check "
             "that ontology, annotations and gene_id_pattern belong together."
         )
+    given = [mapped(read_gene_mapping(path)) for _, path in input_files(layout, "gene_names")]
     with replacing(layout.annotations) as folder:
         folder.mkdir()
         write_table(table.pairs, folder / "annotations.parquet")
-        write_table(table.names, folder / "names.parquet")
+        write_table(_sorted([table.names, *given]), folder / "names.parquet")
         ledger = {
             "lines": table.lines,
             "dropped": dict(table.dropped),

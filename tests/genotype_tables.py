@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from data_specs.errors import InputError
+from data_specs.naming import Naming
 from data_specs.parameters import Dask, Genotypes
 from pipeline import genotype_merging, genotypes
 from pipeline.dask import workers
@@ -36,9 +37,10 @@ def read(
     piece_bytes: int = 2**26,
 ) -> GenotypeTable:
     """Read all genotypes of a file."""
+    naming = Naming(control_gene=control_gene)
     with tempfile.TemporaryDirectory() as scratch, workers(Dask(), 1) as each:
         file = open_file(path, Path(scratch), piece_bytes, each)
-        pieces = [read_piece(piece, file.form, control_gene) for piece in file.pieces]
+        pieces = [read_piece(piece, file.form, naming) for piece in file.pieces]
     if not any(piece.rows for piece in pieces):
         raise InputError(f"{path}: a header without a row below it; expected genotypes")
     complaints = [piece.complaint for piece in pieces if piece.complaint]
@@ -66,7 +68,8 @@ def merge(
     names = [str(file.path) for _, file in files]
     frames, runs = [], []
     for given, table in tables:
-        rows, dropped = genotype_merging.usable(table.frame, given, settings)
+        controls = [settings.control_gene] if settings.control_gene else []
+        rows, dropped = genotype_merging.usable(table.frame, given, controls, settings.orders)
         dropped = genotype_merging.added([table.dropped, dropped])
         frames.append(rows)
         runs.append([genotypes.Run(Path(), table.rows, rows.height, dropped, None, [])])

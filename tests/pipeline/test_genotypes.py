@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from data_specs.errors import InputError
 from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameters import Genotypes, resolve
-from data_specs.tables import GENOTYPE_KEYS
+from data_specs.tables import GENOTYPE_KEYS, write_table
 from pipeline.genotypes import run
 from pipeline.sources import describe
 from tests.genotype_tables import GenotypeTable, merge, read
 
 ALL = Genotypes()
+NAMES = [("ABC1", "YAL001C", "symbol"), ("ABC2", "YAL002W", "symbol")]
 FEW = settings(max_examples=40, deadline=None)
 Writer = Callable[[str, str], Path]
 Row = tuple[str, str | None, float, float | None]  # genes, query, interaction, fitness
@@ -228,6 +229,9 @@ def build(
             "inputs": [describe(str(path), path) for path in (*train, *test)],
         },
     )
+    layout.annotations.mkdir()
+    names = pl.DataFrame(NAMES, schema=["name", "gene", "kind"], orient="row")
+    write_table(names, layout.annotations / "names.parquet")
     run(resolve({"genotypes": genotypes}), layout)
     return layout
 
