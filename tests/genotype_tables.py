@@ -9,11 +9,13 @@ from typing import Any
 import polars as pl
 
 from data_specs.errors import InputError
+from data_specs.gene_names import GeneNames
 from data_specs.naming import Naming
-from data_specs.parameters import Dask, Genotypes
+from data_specs.parameters import Dask
+from data_specs.parameters import Genotypes as GenotypesConfig
 from pipeline import genotype_merging, genotypes
 from pipeline.dask import workers
-from pipeline.genotype_formats import GenotypeFile, open_file, read_piece
+from pipeline.genotype_formats import GenotypeFile, Genotypes, open_file, read_piece
 from pipeline.genotype_headers import Form
 
 
@@ -56,8 +58,18 @@ def read(
     )
 
 
+def read_with(text: str, names: GeneNames, *, merge: bool = False) -> Genotypes:
+    """Read a table of one piece whose names mean what `names` says."""
+    with tempfile.TemporaryDirectory() as scratch, workers(Dask(), 1) as each:
+        path = Path(scratch) / "table.tsv"
+        path.write_text(text)
+        file = open_file(path, Path(scratch), 2**26, each)
+        [piece] = file.pieces
+        return read_piece(piece, file.form, Naming(names, merge=merge))
+
+
 def merge(
-    tables: Sequence[tuple[Any, GenotypeTable]], settings: Genotypes
+    tables: Sequence[tuple[Any, GenotypeTable]], settings: GenotypesConfig
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """Merge tables in one part; the genotypes and the ledger."""
     files = [

@@ -10,8 +10,8 @@ import polars as pl
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError, InputError
 from data_specs.files import replacing
-from data_specs.raw_files import read_text
 from data_specs.layout import DataLayout
+from data_specs.raw_files import read_text
 from data_specs.tables import ROOT
 from pipeline import topology
 from pipeline.exchange import cellmaps_tables, cx2, gennet, graphml, obo_gaf

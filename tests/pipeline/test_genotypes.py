@@ -229,7 +229,7 @@ def build(
             "inputs": [describe(str(path), path) for path in (*train, *test)],
         },
     )
-    layout.annotations.mkdir()
+    layout.annotations.mkdir(exist_ok=True)
     names = pl.DataFrame(NAMES, schema=["name", "gene", "kind"], orient="row")
     write_table(names, layout.annotations / "names.parquet")
     run(resolve({"genotypes": genotypes}), layout)
