@@ -7,9 +7,9 @@ On disk it is a folder of Arrow IPC files that any Arrow reader can map:
 - `genes.arrow`: gene; row order is the gene index, sorted by name
 - `annotations.arrow`: term, gene (indices), sorted: row m of every mutant state
 - `edges.arrow`: child, parent (term indices), sorted
-- `names.arrow`: name, gene, kind: symbols and synonyms of genes, those of genes that the hierarchy
-  does not have included (`data_specs.gene_names` looks names up); no part of the fingerprint
-- `cell_graph.json`: format, version and fingerprint
+- `names.arrow`: name, gene, kind: all that it takes to say what a name means
+  (`data_specs.gene_names`), with genes that the hierarchy does not have; no part of the fingerprint
+- `cell_graph.json`: format, version, fingerprint, and whether names are resolved or taken exactly
 """
 
 import functools
@@ -31,6 +31,10 @@ IntArray = npt.NDArray[np.int64]
 
 VERSION = 3
 DESCRIPTION = "cell_graph.json"
+_DESCRIBED = {
+    "format", "version", "fingerprint", "terms", "genes", "annotations", "edges", "names",
+    "exact_names", "sha256",
+}  # fmt: skip
 SCHEMAS = {
     "terms": pa.schema(
         [
@@ -63,6 +67,7 @@ class CellGraph:
         annotations: `[M, 2]` int64, (term, gene), sorted.
         edges: `[E, 2]` int64, (child, parent), sorted.
         gene_names: (name, gene, kind) of further names, as `data_specs.tables.GENE_NAMES`.
+        exact_names: whether a gene has no name but its systematic one as written.
     """
 
     term_ids: Sequence[str]
@@ -74,6 +79,7 @@ class CellGraph:
     annotations: IntArray
     edges: IntArray
     gene_names: Sequence[tuple[str, str, str]] = ()
+    exact_names: bool = False
 
     @property
     def num_terms(self) -> int:
@@ -153,6 +159,7 @@ class CellGraph:
             "annotations": len(self.annotations),
             "edges": len(self.edges),
             "names": len(self.gene_names),
+            "exact_names": self.exact_names,
             "sha256": {name: _sha256(files[f"{name}.arrow"]) for name in SCHEMAS},
         }
         files[DESCRIPTION] = json_text(description).encode()
@@ -203,6 +210,12 @@ class CellGraph:
                 f"{where}: format and version {found}; expected 'dcell-cell-graph' version "
                 f"{VERSION}. Build the data again with this version of the code."
             )
+        exact = description.get("exact_names", False)  # a graph from before there was a choice
+        if not description.keys() <= _DESCRIBED or not isinstance(exact, bool):
+            raise ArtefactError(
+                f"{where / DESCRIPTION}: keys {sorted(description)}; expected "
+                f"{sorted(_DESCRIBED)}. Build it again."
+            )
         sums = description.get("sha256", {})
         tables = {
             name: _table(content, schema, sums.get(name), where / f"{name}.arrow")
@@ -224,6 +237,7 @@ class CellGraph:
             annotations=numbers("annotations", "term", "gene"),
             edges=numbers("edges", "child", "parent"),
             gene_names=tuple(zip(*names, strict=True)),
+            exact_names=exact,
         )
         if graph.fingerprint != description.get("fingerprint"):
             raise ArtefactError(

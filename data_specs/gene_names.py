@@ -1,41 +1,118 @@
 """Genes by any of their names: systematic (YAL001C), standard (TFC3) or another synonym.
 
-A name is looked up as a systematic name, then as a symbol, then as a synonym: what is one gene's
-standard name is that gene, even where another gene has it among its synonyms. If it is none of
-these as it stands, it is looked up without regard to case, since mutants are written in lower case.
+One rule wherever a name enters, at the build and with a checkpoint. After the mapping of
+`sources.gene_names`, a name is looked up as a systematic name, then as a symbol, then as a synonym:
+what is one gene's standard name is that gene, even where another gene has it among its synonyms. If
+it is none of these as it stands, it is looked up without regard to case, since mutants are written
+in lower case. The first of these that any gene has decides: one gene is it, several are ambiguous.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
 from data_specs.genotype_text import whole_names
 
-_KINDS = ("systematic", "symbol", "synonym")
+KINDS = ("systematic", "symbol", "synonym")
+MAPPED = "mapped"  # a row of `sources.gene_names`: its `gene` may be any name
+AS_WRITTEN, AMBIGUOUS, UNRESOLVED = "as_written", "ambiguous", "unresolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a name means.
+
+    Attributes:
+        gene: its systematic name; where no gene has the name, or several have, the name itself,
+            or what it is mapped to: a gene without annotation.
+        how: `as_written` for a systematic name; else `mapped` or the kind of name that it is
+            (`systematic` in another case); or `ambiguous`, or `unresolved`.
+        genes: the genes that have the name; several if it is ambiguous.
+    """
+
+    gene: str
+    how: str
+    genes: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether it is a gene of the annotations."""
+        return self.how not in (AMBIGUOUS, UNRESOLVED)
 
 
 class GeneNames:
-    """The names that a cell graph knows, those of genes that it does not have included.
+    """The names of genes, and what each one means.
 
     Args:
-        graph: the cell graph.
-        others: systematic names of more genes, as a store has that no term has.
+        rows: name, gene, kind as `data_specs.tables.GENE_NAMES`; `systematic` rows name genes
+            that need not have a row else.
+        ids: systematic names in the order of their numbers.
+        exact: a name is a systematic one as written, or none (`genotypes.names: exact`). The
+            mapping is the user's word, and holds as written.
     """
 
-    def __init__(self, graph: CellGraph, others: Iterable[str] = ()) -> None:
-        rows = [(gene, gene, "systematic") for gene in (*graph.gene_ids, *others)]
-        rows += [(gene, gene, "systematic") for _, gene, _ in graph.gene_names]
-        rows += graph.gene_names
-        self._exact: dict[str, dict[str, set[str]]] = {kind: {} for kind in _KINDS}
-        self._folded: dict[str, dict[str, set[str]]] = {kind: {} for kind in _KINDS}
+    def __init__(
+        self, rows: Iterable[tuple[str, str, str]], ids: Sequence[str] = (), *, exact: bool = False
+    ) -> None:
+        self.exact = exact
+        self._exact: dict[str, dict[str, set[str]]] = {kind: {} for kind in (MAPPED, *KINDS)}
+        self._folded: dict[str, dict[str, set[str]]] = {kind: {} for kind in (MAPPED, *KINDS)}
         self._symbol: dict[str, str] = {}
+        for gene in ids:
+            self._add(gene, gene, "systematic")
         for name, gene, kind in rows:
-            self._exact[kind].setdefault(name, set()).add(gene)
-            self._folded[kind].setdefault(name.casefold(), set()).add(gene)
+            self._add(name, gene, kind)
+            if kind != MAPPED:
+                self._add(gene, gene, "systematic")
             if kind == "symbol":
                 self._symbol.setdefault(gene, name)
-        self.index = {gene: number for number, gene in enumerate(graph.gene_ids)}
+        self.index = {gene: number for number, gene in enumerate(ids)}
+
+    def _add(self, name: str, gene: str, kind: str) -> None:
+        self._exact[kind].setdefault(name, set()).add(gene)
+        self._folded[kind].setdefault(name.casefold(), set()).add(gene)
+
+    @classmethod
+    def of(cls, graph: CellGraph) -> "GeneNames":
+        """The names that a cell graph knows, those of genes that it does not have included."""
+        return cls(graph.gene_names, graph.gene_ids, exact=graph.exact_names)
+
+    @property
+    def mapping(self) -> bool:
+        """Whether there is one (`sources.gene_names`)."""
+        return bool(self._exact[MAPPED])
+
+    def resolve(self, name: str) -> Resolution:
+        """What a name means; never fails."""
+        found = self._look_up(name, (MAPPED,))
+        if not found:
+            return self._resolve_own(name)
+        if len(found[1]) > 1:
+            return Resolution(name, AMBIGUOUS, tuple(sorted(found[1])))
+        own = self._resolve_own(next(iter(found[1])))
+        return Resolution(own.gene, MAPPED, own.genes) if own.known else own
+
+    def _resolve_own(self, name: str) -> Resolution:
+        found = self._look_up(name, ("systematic",) if self.exact else KINDS)
+        if not found:
+            return Resolution(name, UNRESOLVED)
+        kind, genes = found
+        if len(genes) > 1:
+            return Resolution(name, AMBIGUOUS, tuple(sorted(genes)))
+        gene = next(iter(genes))
+        return Resolution(gene, AS_WRITTEN if gene == name else kind, (gene,))
+
+    def _look_up(self, name: str, kinds: Sequence[str]) -> tuple[str, set[str]] | None:
+        for names, key in ((self._exact, name), (self._folded, name.casefold())):
+            for kind in kinds:
+                if found := names[kind].get(key):
+                    return kind, found
+            if self.exact:
+                return None
+        return None
 
     def symbol(self, gene: str) -> str:
         """A gene's standard name, else its systematic one."""
@@ -50,25 +127,22 @@ class GeneNames:
         """The systematic name of the gene of a name; None if no gene has it.
 
         Raises:
-            InputError: the name is a synonym of several genes; names them.
+            InputError: several genes have the name; names them.
         """
-        for names, key in ((self._exact, name), (self._folded, name.casefold())):
-            for kind in _KINDS:
-                found = names[kind].get(key)
-                if found and len(found) == 1:
-                    return next(iter(found))
-                if found:
-                    candidates = ", ".join(map(self.both, sorted(found)))
-                    raise InputError(
-                        f"'{name}' is a {kind} of {len(found)} genes: {candidates}. Write the "
-                        "systematic name of the one that is meant."
-                    )
-        return None
+        found = self.resolve(name)
+        if found.how == AMBIGUOUS:
+            raise InputError(f"{self.explain(name)}. Write the systematic name of the one meant.")
+        return found.gene if found.known else None
+
+    def number(self, name: str) -> int | None:
+        """The number of the gene of a name in the cell graph; None if it has no such gene."""
+        found = self.resolve(name)
+        return self.index.get(found.gene) if found.known else None
 
     def near(self, name: str, count: int = 3) -> list[str]:
         """Up to so many known names that look like this one, the likest first."""
         known: dict[str, str] = {}
-        for kind in reversed(_KINDS):
+        for kind in ("systematic",) if self.exact else (*reversed(KINDS), MAPPED):
             known |= {each.casefold(): each for each in self._exact[kind]}
         matches = difflib.get_close_matches(name.casefold(), known, n=count, cutoff=0.7)
         return [known[match] for match in matches]
@@ -76,7 +150,7 @@ class GeneNames:
     @property
     def whole(self) -> frozenset[str]:
         """The names that a split would tear apart, as `genotype_text.whole_names` gives them."""
-        return whole_names(name for kind in _KINDS for name in self._exact[kind])
+        return whole_names(name for names in self._exact.values() for name in names)
 
     def matching(self, text: str, count: int = 8) -> list[tuple[str, str]]:
         """Up to so many (name, gene) with the text in the name, each gene of the cell graph once.
@@ -86,7 +160,8 @@ class GeneNames:
         """
         text = text.casefold()
         found: list[tuple[tuple[int, int, str], str, str]] = []
-        for number, kind in enumerate(_KINDS if text else ()):
+        kinds = KINDS[:1] if self.exact else KINDS
+        for number, kind in enumerate(kinds if text else ()):
             for name, genes in self._exact[kind].items():
                 place = name.casefold().find(text)
                 if place >= 0:
@@ -100,9 +175,21 @@ class GeneNames:
 
     def explain(self, name: str) -> str:
         """Why a model on the cell graph does not know the gene of a name."""
-        gene = self.gene(name)
-        if gene is not None:
-            shown = name if name == gene else f"{name} ({gene})"
+        found = self.resolve(name)
+        if found.known:
+            shown = name if name == found.gene else f"{name} ({found.gene})"
             return f"{shown} is annotated to no term of the hierarchy"
-        near = self.near(name)
-        return f"{name} is no name of a gene here" + (f"; near: {', '.join(near)}" if near else "")
+        named = name if name == found.gene else f"{name}, mapped to {found.gene},"
+        if found.how == AMBIGUOUS:
+            genes = ", ".join(map(self.both, found.genes))
+            return f"{named} is a name of {len(found.genes)} genes: {genes}"
+        near = self.near(found.gene)
+        return f"{named} is no name of a gene here" + (f"; near: {', '.join(near)}" if near else "")
+
+
+def counts(how: Iterable[str]) -> dict[str, Any]:
+    """How many names were what: `as_written`, `renamed`, `ambiguous`, `unresolved`."""
+    total = dict.fromkeys((AS_WRITTEN, "renamed", AMBIGUOUS, UNRESOLVED), 0)
+    for each in how:
+        total[each if each in total else "renamed"] += 1
+    return total

@@ -67,6 +67,7 @@ class Sources:
     test_genotypes: Texts = ()
     networks: Texts = ()  # of genes; index pairs (STRING adjacency) need network_genes
     network_genes: Text | None = None  # the gene of each index, one a line, counted from 1
+    gene_names: Text | None = None  # columns from, to: applied to names before any other rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,8 @@ class Genotypes:
     """How genotype tables are read and merged."""
 
     control_gene: Text | None = "YDL227C"  # HO: a deletion of it in a query is no deletion
+    names: Literal["resolve", "exact"] = "resolve"  # exact: systematic names as written, no other
+    same_gene: Literal["refuse", "merge"] = "refuse"  # a gene twice in a genotype, by any names
     orders: Orders = ()  # numbers of deleted genes to keep; empty keeps all
     phenotypes: Texts = ()  # columns to take, the one to predict first; empty takes all
     unannotated: Literal["keep", "drop"] = "keep"

@@ -33,10 +33,21 @@ ALIASES = pa.schema(
 )
 # One row a (term, gene) pair, sorted.
 ANNOTATIONS = pa.schema([("term", pa.large_string()), ("gene", pa.large_string())])
-# One row a further name of a gene, sorted by name, kind and gene: `kind` is symbol (the standard
-# name, one a gene) or synonym. Genes of lines that were dropped are named, too.
+# One row a name of a gene, sorted by name, kind and gene: `kind` is systematic (its id), symbol
+# (the standard name, one a gene), synonym, or mapped (from `sources.gene_names`: `gene` is what the
+# name stands for, which need not be an id). Genes of lines that were dropped are named, too.
 GENE_NAMES = pa.schema(
     [("name", pa.large_string()), ("gene", pa.large_string()), ("kind", pa.large_string())]
+)
+# One row a name that kept rows of the genotype tables have, sorted: the gene that it means, how
+# that was told (`data_specs.gene_names.Resolution`), and in how many rows it is.
+RESOLVED_NAMES = pa.schema(
+    [
+        ("name", pa.large_string()),
+        ("gene", pa.large_string()),
+        ("how", pa.large_string()),
+        ("rows", pa.int64()),
+    ]
 )
 # One row a term of the pruned hierarchy, sorted by (stratum, term); the root is row 0.
 STRATA = pa.schema([("term", pa.large_string()), ("stratum", pa.int64()), ("height", pa.int64())])

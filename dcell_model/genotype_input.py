@@ -9,6 +9,7 @@ from typing import Any
 from data_specs.errors import InputError
 from data_specs.gene_names import GeneNames
 from data_specs.genotype_text import split_names
+from data_specs.naming import Naming
 from data_specs.parameters import Genotypes
 from data_specs.raw_files import read_text
 from data_specs.tables import parts_of
@@ -83,10 +84,11 @@ def _read_table(path: Path, names: GeneNames) -> list[list[str]]:
     from data_specs.genotype_tables import open_file, read_piece
 
     genotypes: list[list[str]] = []
+    naming = Naming(names, CONTROL_GENE, merge=True)
     with tempfile.TemporaryDirectory() as scratch:
         file = open_file(path, Path(scratch), Genotypes().piece_bytes, _here, None)
         for piece in file.pieces:
-            read = read_piece(piece, file.form, CONTROL_GENE, names.whole, as_written=True)
+            read = read_piece(piece, file.form, naming, as_written=True)
             if read.complaint:
                 raise InputError(f"{read.complaint} Correct the row, or leave it out.")
             genotypes += read.frame["genes"].to_list()

@@ -54,13 +54,10 @@ class Resolved:
 def resolve(trained: Trained, genotypes: Sequence[Sequence[str]]) -> Resolved:
     """Find the genes of genotypes by any of their names.
 
-    Raises:
-        InputError: a name is a synonym of several genes.
+    As in a build, a name of no gene, or of several, is that of a gene without annotation.
     """
-    index: dict[str, int | None] = {}
-    for name in {name for names in genotypes for name in names}:
-        gene = trained.names.gene(name)
-        index[name] = None if gene is None else trained.names.index.get(gene)
+    names = {name for own in genotypes for name in own}
+    index = {name: trained.names.number(name) for name in names}
     rows = [sorted({i for n in names if (i := index[n]) is not None}) for names in genotypes]
     return Resolved(
         given=genotypes,

@@ -285,7 +285,7 @@ def _genes(trained: Trained, path: Path | None) -> tuple[IntArray, list[str]]:
     if path is None:
         return np.arange(trained.model.graph.num_genes), []
     names = read_gene_names(path, trained.names)
-    found = {name: trained.names.index.get(trained.names.gene(name) or "") for name in names}
+    found = {name: trained.names.number(name) for name in names}
     known = {index for index in found.values() if index is not None}
     genes: npt.NDArray[np.int64] = np.array(sorted(known), dtype=np.int64)
     return genes, [name for name, index in found.items() if index is None]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data_specs.touching import ambiguous_names, few_touch
 from dcell_model.scores import MODEL_NAMES, PART_NAMES, SCORE_NAMES
 
 if TYPE_CHECKING:
@@ -78,6 +79,12 @@ def _facts(ledger: Mapping[str, Any], metrics: Mapping[str, Any]) -> "Table":
         f"{store['unannotated_genes']:,} genes without annotation",
         *([_dropped(store["dropped"])] if any(store["dropped"].values()) else []),
     )
+    names = genotypes.get("names", {})
+    if sum(names.values()) > names.get("as_written", 0):
+        add("names", ", ".join(f"{count:,} {words(how)}" for how, count in names.items()))
+    for warning in (few_touch(store), ambiguous_names(names)):
+        if warning:
+            add("warning", warning)
     samples = (f"{count:,} {part}" for part, count in metrics["samples"].items() if count)
     add("samples", f"{', '.join(samples)} ({split['method']} split)")
     add("model", f"{metrics['parameters']:,} parameters")

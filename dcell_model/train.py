@@ -23,6 +23,7 @@ from data_specs.gene_networks import require_networks
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameter_changes import changed
 from data_specs.parameters import Parameters
+from data_specs.touching import warn_if_few_touch
 from dcell_model import checkpoint, provenance
 from dcell_model.batches import EpochBatches, TrainingBatches
 from dcell_model.dataset import MutantStateDataset
@@ -87,6 +88,7 @@ def run(
     fabric = fabric_of(config)
     if fabric.is_global_zero:
         prepare_folder(out, resume)
+        warn_if_few_touch(layout)
     fabric.barrier()
     training = _Training(fabric, layout, dataset, targets, samples, parameters, out, resume)
     return training.run(lines)

@@ -66,7 +66,7 @@ class Trained:
         mean, std = (value.double().cpu() for value in scale)
         graph = model.graph
         encoder = StateEncoder(graph, graph.num_genes)
-        return cls(model, GeneNames(graph), encoder, tuple(phenotypes), mean, std, digest)
+        return cls(model, GeneNames.of(graph), encoder, tuple(phenotypes), mean, std, digest)
 
     def encode(self, offsets: IntArray, genes: IntArray) -> MutantStateBatch:
         """Genotypes as a batch on the model's device.

@@ -4,7 +4,7 @@ The order of the reasons is that of `_reason`; a line is counted under the first
 """
 
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import polars as pl
 
 from data_specs.errors import InputError, ParameterError
 from data_specs.files import replacing
+from data_specs.gene_names import MAPPED
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Annotations as AnnotationsConfig
 from data_specs.parameters import Parameters
@@ -26,6 +27,7 @@ from pipeline.annotation_requests import (
     taxon_of_line,
 )
 from pipeline.exchange.reading import reader_of
+from pipeline.gene_mapping import read_gene_mapping
 from pipeline.sources import input_files
 from pipeline.stage import run_stage
 
@@ -89,7 +91,7 @@ def read_annotations(
     """
     text = read_text(path)
     refuse_other_formats(text, path)
-    lines = _lines(text)
+    lines = read_lines(text)
     table = lines.with_columns(
         reason=_reason(config),
         gene=_gene_id(config),
@@ -121,24 +123,40 @@ def read_annotations(
 
 
 def gene_names(lines: pl.DataFrame) -> pl.DataFrame:
-    """The symbols (column 3) and synonyms (column 11) that lines give beside each gene's id.
+    """Each gene's id, with the symbols (column 3) and synonyms (column 11) that lines give beside.
 
     Returns:
         `data_specs.tables.GENE_NAMES`.
     """
     named = lines.filter(~pl.col("reason").is_in(_NAMELESS).fill_null(False))
     parts = [
-        named.select(_values(column).alias("name"), "gene", kind=pl.lit(kind)).explode("name")
+        named.select(values_of(column).alias("name"), "gene", kind=pl.lit(kind)).explode("name")
         for column, kind in (("c3", "symbol"), ("c11", "synonym"))
     ]
     further = (pl.col("name") != "") & (pl.col("name") != pl.col("gene"))
     names = pl.concat(parts).filter(further).unique()
     # What is a gene's symbol is not its synonym as well.
     names = names.sort("kind").unique(["name", "gene"], keep="first", maintain_order=True)
-    return names.sort("name", "kind", "gene")
+    return _sorted([ids_of(named), names])
 
 
-def _lines(text: str) -> pl.DataFrame:
+def ids_of(genes: pl.DataFrame) -> pl.DataFrame:
+    """The ids in the column `gene`, as names of themselves."""
+    ids = genes["gene"].unique()
+    return pl.DataFrame({"name": ids, "gene": ids}).with_columns(kind=pl.lit("systematic"))
+
+
+def mapped(mapping: Mapping[str, str]) -> pl.DataFrame:
+    """A mapping (`pipeline.gene_mapping`) as rows of `data_specs.tables.GENE_NAMES`."""
+    rows = [(name, gene, MAPPED) for name, gene in mapping.items()]
+    return pl.DataFrame(rows, schema=_NO_NAMES.schema, orient="row")
+
+
+def _sorted(names: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat(names).sort("name", "kind", "gene")
+
+
+def read_lines(text: str) -> pl.DataFrame:
     """Annotation lines as columns `c1` … `c17` (null beyond the line's end), with file lines.
 
     No cell has blanks around it. Evidence codes are written large, whoever wrote them small.
@@ -169,7 +187,7 @@ def _malformed() -> pl.Expr:
     ).fill_null(True)
 
 
-def _values(column: str) -> pl.Expr:
+def values_of(column: str) -> pl.Expr:
     """The `|`-separated values of a cell, trimmed."""
     return pl.col(column).fill_null("").str.split("|").list.eval(pl.element().str.strip_chars())
 
@@ -189,7 +207,7 @@ def _gene_id(config: AnnotationsConfig) -> pl.Expr:
                 f"annotations.gene_id_columns: {column}; a GAF has columns 1 to {GAF_COLUMNS}"
             )
     return pl.coalesce(
-        _values(f"c{column}")
+        values_of(f"c{column}")
         .list.eval(pl.element().filter(pl.element().str.contains(pattern)))
         .list.first()
         for column in config.gene_id_columns
@@ -268,6 +286,7 @@ def from_topology(path: Path) -> AnnotationTable:
         list(imported.annotations), schema={"term": pl.String, "gene": pl.String}, orient="row"
     )
     names = pl.DataFrame(list(imported.gene_names), schema=_NO_NAMES.schema, orient="row")
+    names = _sorted([ids_of(pairs), names])
     return AnnotationTable(pairs, lines=imported.lines, kept=imported.lines, names=names)
 
 
@@ -292,7 +311,11 @@ def _notes(table: AnnotationTable, parameters: Parameters, path: Path) -> Iterat
 
 
 def run(parameters: Parameters, layout: DataLayout) -> None:
-    """Read the annotations named in `sources.json`; write the kept pairs and their ledger."""
+    """Read the annotations named in `sources.json`; write the kept pairs and their ledger.
+
+    The names of genes are written with what `sources.gene_names` maps to them: all that later
+    stages need to tell what a name means.
+    """
     own = input_files(layout, "annotations")
     [(_, path)] = own or input_files(layout, "ontology")  # which then brings its own
     if not own:
@@ -314,10 +337,11 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         )
     for note in _notes(table, parameters, path) if own else ():
         print(f"note: {note}", file=sys.stderr)
+    given = [mapped(read_gene_mapping(path)) for _, path in input_files(layout, "gene_names")]
     with replacing(layout.annotations) as folder:
         folder.mkdir()
         write_table(table.pairs, folder / "annotations.parquet")
-        write_table(table.names, folder / "names.parquet")
+        write_table(_sorted([table.names, *given]), folder / "names.parquet")
         ledger = {
             "lines": table.lines,
             "dropped": dict(table.dropped),

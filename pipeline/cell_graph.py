@@ -17,6 +17,8 @@ def number(
     edges: pl.DataFrame,
     annotations: pl.DataFrame,
     names: pl.DataFrame | None = None,
+    *,
+    exact_names: bool = False,
 ) -> CellGraph:
     """Turn names into indices: terms in the order (stratum, term), genes in that of their names.
 
@@ -25,13 +27,18 @@ def number(
         strata: columns term, stratum, height.
         edges: columns child, parent.
         annotations: columns term, gene.
-        names: `data_specs.tables.GENE_NAMES`, if there are any; carried along as they are.
+        names: `data_specs.tables.GENE_NAMES`, if there are any; carried along, less what the genes
+            of the cell graph say themselves.
+        exact_names: whether a gene has no name but its systematic one as written.
     """
     ordered = strata.join(terms, on="term", how="inner").sort("stratum", "term")
     genes = annotations["gene"].unique().sort()
     term_index = {term: index for index, term in enumerate(ordered["term"])}
     gene_index = {gene: index for index, gene in enumerate(genes)}
     pairs = [(term_index[term], gene_index[gene]) for term, gene in annotations.iter_rows()]
+    if names is not None:
+        own = (pl.col("kind") == "systematic") & pl.col("gene").is_in(genes.implode())
+        names = names.filter(~own).select("name", "gene", "kind")
     links = [(term_index[child], term_index[parent]) for child, parent in edges.iter_rows()]
     return CellGraph(
         term_ids=ordered["term"].to_list(),
@@ -42,11 +49,12 @@ def number(
         genes_contained=ordered["genes_contained"].cast(pl.Int64).to_numpy(),
         annotations=np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2),
         edges=np.array(sorted(links), dtype=np.int64).reshape(-1, 2),
-        gene_names=() if names is None else tuple(names.select("name", "gene", "kind").rows()),
+        gene_names=() if names is None else tuple(names.rows()),
+        exact_names=exact_names,
     )
 
 
-def run(_: Parameters, layout: DataLayout) -> None:
+def run(parameters: Parameters, layout: DataLayout) -> None:
     """Number the pruned hierarchy and write the cell graph."""
     graph = number(
         pl.read_parquet(layout.hierarchy / "terms.parquet"),
@@ -54,6 +62,7 @@ def run(_: Parameters, layout: DataLayout) -> None:
         pl.read_parquet(layout.hierarchy / "edges.parquet").select("child", "parent"),
         pl.read_parquet(layout.hierarchy / "annotations.parquet").select("term", "gene"),
         pl.read_parquet(layout.annotations / "names.parquet"),
+        exact_names=parameters.genotypes.names == "exact",
     )
     with replacing(layout.cell_graph) as folder:
         graph.write(folder)

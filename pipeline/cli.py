@@ -64,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
         action="extend",
         help="genotype tables to test on, kept out of training",
     )
+    build.add_argument(
+        "--gene-names", metavar="F",
+        help="names of genes to read as others: a table of two columns, from and to (TSV or CSV)",
+    )  # fmt: skip
     _add_parameters(build)
     build.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to build")
     build.set_defaults(run=_build)
@@ -175,6 +179,7 @@ def _build(options: argparse.Namespace) -> None:
             "annotations": options.annotations,
             "genotypes": options.genotypes,
             "test_genotypes": options.test_genotypes,
+            "gene_names": options.gene_names,
         },
     }
     refuse_without_effect(
@@ -221,7 +226,8 @@ def _verify(options: argparse.Namespace) -> None:
 
     failures = 0
     for check in verify(DataLayout(options.data)):
-        print(f"{'ok  ' if check.passed else 'FAIL'}  {check.name}: {check.detail}")
+        state = "warn" if check.warning else "ok  " if check.passed else "FAIL"
+        print(f"{state}  {check.name}: {check.detail}")
         failures += not check.passed
     if failures:
         raise InputError(f"{options.data}: {failures} checks failed; build it again")

@@ -1,6 +1,6 @@
 """Rows of one gene set become one genotype: the mean of each phenotype, and its spread."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -8,22 +8,21 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from data_specs.parameters import Genotypes as GenotypesConfig
-
 Given = Literal["train", "test"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
 def usable(
-    frame: pl.DataFrame, given: Given, settings: GenotypesConfig
+    frame: pl.DataFrame, given: Given, controls: Collection[str], orders: Sequence[int]
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Leave out what is no genotype to learn from, and count it by reason.
 
     Args:
         frame: `genes`, `query` and phenotypes.
         given: as what the file was given.
-        settings: the control gene, and the numbers of deleted genes to keep.
+        controls: the control gene, by all names that genes of the frame have for it.
+        orders: the numbers of deleted genes to keep; empty keeps all.
 
     Returns:
         `key` (gene names joined by tabs), `query`, `given` and phenotypes; and the counts.
@@ -32,8 +31,8 @@ def usable(
     rows = frame.with_columns(key=pl.col("genes").list.join("\t"), given=pl.lit(given))
     dropped = {}
     for reason, unfit in {
-        "no_deletion": _no_deletion(settings.control_gene),
-        "order": _other_order(settings.orders),
+        "no_deletion": _no_deletion(controls),
+        "order": _other_order(orders),
     }.items():
         kept = rows.filter(~unfit)
         dropped[reason] = rows.height - kept.height
@@ -41,9 +40,8 @@ def usable(
     return rows.drop("genes"), added([dropped])
 
 
-def _no_deletion(control_gene: str | None) -> pl.Expr:
-    control = [] if control_gene is None else [control_gene]
-    return (pl.col("genes").list.len() == 0) | pl.col("key").is_in(control)
+def _no_deletion(controls: Collection[str]) -> pl.Expr:
+    return (pl.col("genes").list.len() == 0) | pl.col("key").is_in(sorted(controls))
 
 
 def _other_order(orders: Sequence[int]) -> pl.Expr:

@@ -1,8 +1,9 @@
 """Stage `genotypes`: all given files as one table, one row a distinct set of deleted genes.
 
 Rows of one gene set (repeats, other alleles, query and array exchanged) become one genotype with
-the mean of each phenotype and its spread. What a file calls a gene is taken as it is: whether a
-gene is annotated is asked where the hierarchy is known.
+the mean of each phenotype and its spread. What a file calls a gene is looked up among the names
+that the annotations give it (`data_specs.gene_names`), so that two names of one gene are one gene;
+whether it is annotated is asked where the hierarchy is known.
 
 No table is ever whole in memory. Pieces of the files are parsed, sorted by gene set and laid down;
 then ranges of gene sets are merged, each from all pieces, and written as the parts of the table.
@@ -11,7 +12,7 @@ then ranges of gene sets are merged, each from all pieces, and written as the pa
 import itertools
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,13 @@ from data_specs.genotype_tables import (
     read_piece,
     unknown,
 )
-from data_specs.genotype_text import whole_names
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Genotypes as GenotypesConfig
 from data_specs.parameters import Parameters
 from data_specs.tables import part_name, write_table
 from pipeline.dask import Each, workers
 from pipeline.genotype_merging import Given, added, merge, usable
+from pipeline.resolved_names import account_of, read_naming, require_control, table_of
 from pipeline.sources import input_files
 from pipeline.stage import run_stage
 
@@ -53,6 +54,9 @@ class Run:
         complaint: about the first row that could not be read.
         sampled: keys at equal distances.
         not_measured: by phenotype, the words that stand where nothing was measured.
+        names: as written, and how often.
+        same_gene: rows that name a gene twice, which counts once.
+        control_met: whether a query strain has a deletion of the control gene.
     """
 
     path: Path
@@ -62,6 +66,9 @@ class Run:
     complaint: str | None
     sampled: list[str]
     not_measured: dict[str, dict[str, int]]
+    names: dict[str, int] = field(default_factory=dict)
+    same_gene: int = 0
+    control_met: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +84,23 @@ class Part:
 
 
 def sort_piece(
-    piece: Piece,
-    form: Form,
-    given: Given,
-    settings: GenotypesConfig,
-    path: Path,
-    whole: frozenset[str] = frozenset(),
+    piece: Piece, form: Form, given: Given, settings: GenotypesConfig, names: Path, path: Path
 ) -> Run:
     """Parse a piece, leave out what is no genotype to learn from, and lay the rest down sorted."""
-    read = read_piece(piece, form, settings.control_gene, whole)
-    rows, dropped = usable(read.frame, given, settings)
+    naming = read_naming(names, settings)
+    read = read_piece(piece, form, naming)
+    controls = {naming.gene(name) for name in read.names if naming.is_control(name)}
+    rows, dropped = usable(read.frame, given, controls, settings.orders)
     rows = rows.sort("key")
     with replacing(path) as partial:
         rows.write_ipc(partial)
     step = max(1, settings.part_rows // SAMPLED)
     sampled = rows["key"].gather_every(step).to_list()
     dropped = added([read.dropped, dropped])
-    return Run(path, read.rows, rows.height, dropped, read.complaint, sampled, read.not_measured)
+    return Run(
+        path, read.rows, rows.height, dropped, read.complaint, sampled, read.not_measured,
+        read.names, read.same_gene, read.control_met,
+    )  # fmt: skip
 
 
 def boundaries(runs: Sequence[Run], part_rows: int) -> list[str]:
@@ -137,13 +144,6 @@ def part_of(genotypes: pl.DataFrame, rows: int, also_in_test: int) -> Part:
     )
 
 
-def known_whole_names(layout: DataLayout) -> frozenset[str]:
-    """Names of the annotations that hold a separator: `genotype_text.whole_names`."""
-    names = pl.read_parquet(layout.annotations / "names.parquet")
-    genes = pl.read_parquet(layout.annotations / "annotations.parquet", columns=["gene"])
-    return whole_names({*names["name"], *names["gene"], *genes["gene"]})
-
-
 def phenotypes_of(files: Sequence[GenotypeFile], asked: Sequence[str] = ()) -> list[str]:
     """The phenotypes of any of the files, the common primary one first.
 
@@ -180,12 +180,15 @@ def phenotypes_of(files: Sequence[GenotypeFile], asked: Sequence[str] = ()) -> l
 def run(parameters: Parameters, layout: DataLayout) -> None:
     """Write `genotypes.parquet`, `genes.parquet` and their ledger from the files of the sources.
 
+    `gene_names.parquet` says what every name in them means.
+
     In the ledger, rows == sum(dropped) + merged + genotypes.
 
     Raises:
-        InputError: a file that cannot be read, or nothing left to learn from.
+        InputError: a file that cannot be read, nothing left to learn from, or a control gene that
+            was asked for and is nowhere.
     """
-    settings = parameters.genotypes
+    settings, annotated = parameters.genotypes, layout.annotations / "names.parquet"
     train, test = (input_files(layout, role) for role in ("genotypes", "test_genotypes"))
     named: list[tuple[Given, tuple[str, Path]]] = [
         *(("train", file) for file in train), *(("test", file) for file in test)
@@ -210,27 +213,34 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             for given, (_, path) in named
         ]
         phenotypes = phenotypes_of([file for _, file in files], settings.phenotypes)
-        runs = _sort(files, settings, scratch, each, known_whole_names(layout))
+        runs = _sort(files, settings, annotated.absolute(), scratch, each)
+        naming = read_naming(annotated, settings)
+        own = [run for runs_of_file in runs for run in runs_of_file]
+        met = table_of((run.names for run in own), naming.names)
+        require_control(naming, any(run.control_met for run in own), met["name"])
         parts = _merge(runs, phenotypes, settings, table, each)
         genes = sorted({gene for part in parts for gene in part.genes})
         write_table(
             pl.DataFrame({"gene": genes}, schema={"gene": pl.String}), folder / "genes.parquet"
         )
-        names = [name for _, (name, _) in named]
-        write_json(folder / "ledger.json", ledger_of(names, files, runs, parts, len(genes)))
+        write_table(met, folder / "gene_names.parquet")
+        paths = [name for _, (name, _) in named]
+        account = account_of(met, naming.names, sum(run.same_gene for run in own))
+        ledger = ledger_of(paths, files, runs, parts, len(genes))
+        write_json(folder / "ledger.json", ledger | {"names": account})
         shutil.rmtree(scratch)
 
 
 def _sort(
     files: Sequence[tuple[Given, GenotypeFile]],
     settings: GenotypesConfig,
+    names: Path,
     scratch: Path,
     each: Each,
-    whole: frozenset[str],
 ) -> list[list[Run]]:
     """Parse the pieces of all files; the runs of each file."""
     tasks = [
-        (piece, file.form, given, settings, scratch / f"{number}-{at}.arrow", whole)
+        (piece, file.form, given, settings, names, scratch / f"{number}-{at}.arrow")
         for number, (given, file) in enumerate(files)
         for at, piece in enumerate(file.pieces)
     ]

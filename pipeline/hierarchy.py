@@ -23,6 +23,7 @@ from data_specs.parameters import Hierarchy as HierarchyConfig
 from data_specs.parameters import Parameters
 from data_specs.tables import ROOT, write_table
 from pipeline.stage import run_stage
+from pipeline.unmet_names import unmet
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +199,10 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     steps = []
     if parameters.hierarchy.gene_universe == "assayed":
         assayed = pl.read_parquet(layout.genotypes / "genes.parquet")
+        known = annotations["gene"].unique().sort().to_list()
         annotations = annotations.join(assayed, on="gene", how="semi")
         if annotations.is_empty():
-            raise InputError(
-                "hierarchy.gene_universe=assayed: no annotated gene occurs in the genotype table; "
-                "check that both name genes alike"
-            )
+            raise unmet(layout, known)
     full = assemble(terms["term"], edges.iter_rows(), annotations.iter_rows())
     if parameters.hierarchy.gene_universe == "assayed":
         steps.append({"step": "gene_universe", **full.size()})

@@ -3,7 +3,8 @@
 A network is undirected: an edge that is given in both directions, or repeatedly, counts once, with
 the largest of its weights. What is left out is counted: edges of a gene with itself
 (`self`), with a gene that the store does not have (`unknown_gene`), and those whose weight is 0 or
-below `networks.least_weight` (`weight`).
+below `networks.least_weight` (`weight`). Names of genes mean what they mean in genotypes
+(`data_specs.gene_names`); `names` counts those that were renamed, ambiguous, or no gene's.
 """
 
 import re
@@ -16,6 +17,7 @@ from data_specs.cell_graph import CellGraph
 from data_specs.chain import write_link
 from data_specs.errors import InputError
 from data_specs.files import replacing
+from data_specs.gene_names import GeneNames, counts
 from data_specs.gene_networks import write_manifest
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Networks, Parameters
@@ -71,6 +73,17 @@ def clean(
     }
 
 
+def named(edges: pl.DataFrame, names: GeneNames) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Edges between the genes that their names mean, and how many names were what."""
+    ends = pl.concat([edges["gene_a"], edges["gene_b"]]).unique().sort()
+    found = [names.resolve(name) for name in ends]
+    genes = pl.DataFrame({"name": ends, "gene": [own.gene for own in found]})
+    for end in ("gene_a", "gene_b"):
+        meant = edges.select(name=end).join(genes, on="name", how="left", maintain_order="left")
+        edges = edges.with_columns(meant["gene"].alias(end))
+    return edges, counts(own.how for own in found)
+
+
 def name_of(path: Path, channel: str = "") -> str:
     """The name of a network: that of its file, without what says only how it is written.
 
@@ -91,7 +104,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         InputError: a file that is no network, or two of one name.
     """
     graph, meta = CellGraph.read(layout.cell_graph), StoreReader(layout.store).meta
-    known = [*graph.gene_ids, *meta.other_genes]
+    known, names = [*graph.gene_ids, *meta.other_genes], GeneNames.of(graph)
     lists = input_files(layout, "network_genes")
     genes = read_gene_list(lists[0][1]) if lists else None
     account: dict[str, Any] = {}
@@ -104,7 +117,9 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
                     raise InputError(
                         f"{given}: a second network of the name '{name}'; rename the file"
                     )
+                edges, how = named(edges, names)
                 table, account[name] = clean(edges, known, parameters.networks)
+                account[name]["names"] = how
                 write_table(table, folder / f"{name}.parquet")
         write_json(folder / "ledger.json", {"genes": len(known), "networks": account})
         write_manifest(folder, list(account))

@@ -15,6 +15,7 @@ from data_specs.genotype_text import split_names
 from data_specs.layout import DataLayout, read_json
 from data_specs.mutant_state import StateEncoder
 from data_specs.store import StoreReader
+from data_specs.touching import ambiguous_names, few_touch
 
 
 def show(layout: DataLayout, genotype: str | None = None, run: Path | None = None) -> None:
@@ -59,6 +60,10 @@ def show(layout: DataLayout, genotype: str | None = None, run: Path | None = Non
         f"{reader.meta.samples:,} samples, {stored['bytes_per_sample']:,} bytes a sample, "
         f"{reader.meta.layout}",
     )
+    names = rows.get("names", {})
+    known = f"{stored['unannotated_genes']:,} of {rows['genes']:,} genes without annotation"
+    how = [f"{count:,} {kind.replace('_', ' ')}" for kind, count in names.items()]
+    _line("names", "; ".join([known, *([", ".join(how)] if how else [])]))
     _show_phenotypes(rows["files"])
     parts = ", ".join(f"{split[p]:,} {p}" for p in ("train", "val", "test") if split[p])
     excluded = f", {split['excluded']:,} excluded" if split.get("excluded") else ""
@@ -69,6 +74,9 @@ def show(layout: DataLayout, genotype: str | None = None, run: Path | None = Non
         kept = f"{network['edges']:,} edges between {network['genes']:,} genes"
         dropped = {"dropped": {k: n for k, n in network["dropped"].items() if n}}
         _line("network", f"{name}: {kept}{_list(dropped)}")
+    for warning in (few_touch(stored), ambiguous_names(names)):
+        if warning:
+            _line("warning", warning)
     _line("fingerprint", graph.fingerprint)
     _show_genotype(graph, reader, genotype)
     _show_chain(layout, run)
@@ -124,7 +132,7 @@ def _show_chain(layout: DataLayout, run: Path | None) -> None:
 
 def _show_genotype(graph: CellGraph, reader: StoreReader, genotype: str | None) -> None:
     ids = [*graph.gene_ids, *reader.meta.other_genes]
-    names = GeneNames(graph, reader.meta.other_genes)
+    names = GeneNames.of(graph)
     if genotype is None:
         block = reader.block(0)
         genes = block.genes[slice(*block.gene_offsets[:2])].astype(np.int64)
@@ -151,11 +159,11 @@ def _indices(given: list[str], ids: list[str], names: GeneNames) -> npt.NDArray[
     index = {gene: number for number, gene in enumerate(ids)}
     found = []
     for name in given:
-        gene = names.gene(name)
+        gene = names.resolve(name).gene  # a name that no gene has may be one without annotation
         if gene not in index:
             raise InputError(
                 f"{names.explain(name)}, and the store has no genotype of it"
-                if gene
+                if names.gene(name)
                 else f"{names.explain(name)}. Write a systematic or standard name, or a synonym."
             )
         found.append(index[gene])

@@ -73,8 +73,8 @@ def settle(config: SourcesConfig, layout: DataLayout) -> dict[str, Any]:
 
     Returns:
         `{"profile", "ontology", "annotations", "genotypes": […], "test_genotypes": […],
-        "networks": […], "network_genes"}` with paths as strings; `annotations` is None where the
-        ontology file brings its own, `network_genes` where no network needs it.
+        "networks": […], "network_genes", "gene_names"}` with paths as strings; `annotations` is
+        None where the ontology file brings its own, the last two where they are not given.
 
     Raises:
         InputError: a role without a file, or a file that cannot be had.
@@ -104,6 +104,7 @@ def settle(config: SourcesConfig, layout: DataLayout) -> dict[str, Any]:
         "test_genotypes": _own(config.test_genotypes),
         "networks": networks,
         "network_genes": _own([config.network_genes])[0] if config.network_genes else None,
+        "gene_names": _own([config.gene_names])[0] if config.gene_names else None,
     }
     for name in _files(settled):
         require_file(located(layout, name))
@@ -133,7 +134,7 @@ def describe(name: str, path: Path) -> dict[str, Any]:
 
 
 def _files(settled: dict[str, Any]) -> list[str]:
-    single = [settled["ontology"], settled["annotations"], settled["network_genes"]]
+    single = [settled[r] for r in ("ontology", "annotations", "network_genes", "gene_names")]
     several = ("genotypes", "test_genotypes", "networks")
     return [*filter(None, single), *(name for role in several for name in settled[role])]
 

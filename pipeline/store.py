@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from data_specs.cell_graph import DELETED, WILD_TYPE, CellGraph, IntArray
+from data_specs.cell_graph import DELETED, WILD_TYPE, CellGraph
 from data_specs.chain import write_link
 from data_specs.errors import InputError
 from data_specs.files import replacing, shown, size_of
@@ -34,56 +34,11 @@ from data_specs.store_manifest import (
     block_key,
     shard_name,
 )
-from data_specs.tables import GENOTYPE_KEYS, part_name, parts_of, write_table
+from data_specs.tables import part_name, parts_of, write_table
 from pipeline.dask import workers
+from pipeline.samples import Samples, select_samples, touching_of
 from pipeline.stage import run_stage
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """The genotypes to encode, in the store's order.
-
-    Attributes:
-        offsets: `[N + 1]` int64, where each sample's genes begin in `genes`.
-        genes: int64 indices of the deleted genes: below G the cell graph's, above it `others`.
-        others: assayed genes that no term of the cell graph is annotated with, sorted.
-        phenotypes: `[N]` float32 a phenotype, NaN where not measured; the primary one first.
-    """
-
-    offsets: IntArray
-    genes: IntArray
-    others: tuple[str, ...]
-    phenotypes: dict[str, npt.NDArray[np.float32]]
-
-
-def select_samples(genotypes: pl.DataFrame, graph: CellGraph, others: Sequence[str]) -> Samples:
-    """Number the genes of the genotypes and pick what the store holds of the phenotypes.
-
-    Args:
-        genotypes: `data_specs.tables.GENOTYPE_KEYS` and the phenotypes, means then spreads.
-        graph: the cell graph.
-        others: genes of the whole genotype table that the cell graph does not have, sorted.
-
-    Means of all phenotypes are stored, and of the primary one the spread too, as
-    `NAME_spread`, with the number of merged rows as `count`.
-    """
-    lists = genotypes["genes"]
-    index = {gene: number for number, gene in enumerate([*graph.gene_ids, *others])}
-    means = [
-        column
-        for column in genotypes.columns
-        if column not in GENOTYPE_KEYS and not column.endswith("_spread")
-    ]
-    columns = [*means, f"{means[0]}_spread", "count"]
-    return Samples(
-        offsets=np.concatenate([[0], np.cumsum(lists.list.len().to_numpy(), dtype=np.int64)]),
-        genes=lists.explode().replace_strict(index, return_dtype=pl.Int64).to_numpy(),
-        others=tuple(others),
-        phenotypes={
-            name: genotypes[name].cast(pl.Float32).fill_null(float("nan")).to_numpy()
-            for name in columns
-        },
-    )
+from pipeline.unmet_names import unmet
 
 
 def encode_blocks(
@@ -267,10 +222,14 @@ def _estimate(samples: Samples, graph: CellGraph, config: StoreConfig) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What became of one part of the genotype table; no shard if no genotype was left."""
+    """What became of one part of the genotype table; no shard if no genotype was left.
+
+    `touching` samples change a row of the wild type.
+    """
 
     shard: tuple[ShardEntry, list[BlockEntry]] | None
     dropped: int
+    touching: int
     phenotypes: tuple[str, ...]
 
 
@@ -288,36 +247,42 @@ def encode_part(
         annotated = pl.element().is_in(pl.Series(graph.gene_ids).implode())
         genotypes = genotypes.filter(pl.col("genes").list.eval(annotated).list.all())
     if genotypes.is_empty():
-        return Encoded(None, rows, ())
+        return Encoded(None, rows, touching_of(pl.read_parquet(part), graph), ())
     samples = select_samples(genotypes, graph, others)
     with replacing(folder / part.stem) as shard:
         entries = write_shard(samples, graph, parameters.store, shard)
     with replacing(folder / part.name) as keys:
         write_table(genotypes.select("genes", "queries", "given", "count"), keys)
-    return Encoded(entries, rows - genotypes.height, tuple(samples.phenotypes))
+    touching = touching_of(genotypes, graph)
+    return Encoded(entries, rows - genotypes.height, touching, tuple(samples.phenotypes))
 
 
 def run(parameters: Parameters, layout: DataLayout) -> None:
     """Encode the merged genotypes against the cell graph; write the store and its ledger.
 
     Raises:
-        InputError: no genotype is left, or the disk is full.
+        InputError: no genotype is left, or none touches a term, or the disk is full.
     """
     graph = CellGraph.read(layout.cell_graph)
     parts = parts_of(layout.genotypes / "genotypes.parquet")
     genes = pl.read_parquet(layout.genotypes / "genes.parquet")["gene"]
     dropping = parameters.genotypes.unannotated == "drop"
-    others = [] if dropping else sorted(set(genes) - set(graph.gene_ids))
+    unannotated = sorted(set(genes) - set(graph.gene_ids))
+    others = [] if dropping else unannotated
     with replacing(layout.store) as folder, workers(parameters.dask, len(parts)) as each:
         scratch = folder.absolute() / "scratch"
         scratch.mkdir(parents=True)
         cell_graph = layout.cell_graph.absolute()
         done = each(encode_part, [(p, others, parameters, cell_graph, scratch) for p in parts])
         kept = [(part, own) for part, own in zip(parts, done, strict=True) if own.shard]
+        touching = sum(own.touching for own in done)
+        if not touching:
+            raise unmet(layout, graph.gene_ids)
         if not kept:
             raise InputError(
                 "genotypes.unannotated=drop left no genotype: none has only genes of the "
-                "hierarchy. Check that annotations and genotypes name genes alike."
+                "hierarchy, though "
+                f"{touching:,} have some. Check that annotations and genotypes name genes alike."
             )
         samples = folder / "samples.parquet"
         samples.mkdir()
@@ -334,7 +299,8 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             "layout": meta.layout,
             "samples": meta.samples,
             "dropped": {"unannotated": sum(own.dropped for own in done)} if dropping else {},
-            "unannotated_genes": len(meta.other_genes),
+            "touching": touching,
+            "unannotated_genes": len(unannotated),
             "bytes": size,
             "bytes_per_sample": round(size / meta.samples, 1),
         }

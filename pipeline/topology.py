@@ -21,7 +21,7 @@ class Topology:
         lines: (term, gene) entries in the file, repeats counted.
         names: names of the terms that have one.
         namespaces: namespaces of the terms that have one.
-        gene_names: further names of its genes, as rows of `data_specs.tables.GENE_NAMES`.
+        gene_names: symbols and synonyms of its genes, as rows of `data_specs.tables.GENE_NAMES`.
     """
 
     terms: tuple[str, ...]
@@ -42,10 +42,17 @@ class Topology:
         namespaces: Mapping[str, str] | None = None,
         gene_names: Iterable[tuple[str, str, str]] = (),
     ) -> "Topology":
-        """Sort, and leave out repeats, empty names, and names of genes that no term has."""
+        """Sort, and leave out repeats, empty names, and names of genes that no term has.
+
+        Rows of `gene_names` that are no symbols or synonyms (a mapping's) are left out, too.
+        """
         entries = list(annotations)
         genes = {gene for _, gene in entries}
-        further = {(n, g, kind) for n, g, kind in gene_names if g in genes and n not in ("", g)}
+        further = {
+            (name, gene, kind)
+            for name, gene, kind in gene_names
+            if gene in genes and name not in ("", gene) and kind in ("symbol", "synonym")
+        }
         return cls(
             terms=tuple(sorted(set(terms))),
             edges=tuple(sorted(set(edges))),

@@ -10,10 +10,12 @@ import polars as pl
 from data_specs.cell_graph import DELETED, CellGraph
 from data_specs.chain import chain
 from data_specs.errors import ArtefactError
+from data_specs.gene_names import GeneNames, counts
 from data_specs.layout import DataLayout, read_json
 from data_specs.store import STATE_COLUMNS, StoreReader
 from data_specs.store_manifest import BlockEntry
 from data_specs.tables import PARTS, ROOT, parts_of
+from data_specs.touching import few_touch
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Check:
     name: str
     passed: bool
     detail: str
+    warning: bool = False  # the promise is kept, but is it what was wanted?
 
 
 class _BrokenPromiseError(Exception):
@@ -54,6 +57,11 @@ def verify(layout: DataLayout) -> Iterator[Check]:
     if graph is not None and reader is not None:
         yield _run("mutant states", lambda: _check_states(graph, reader, layout))
         yield _run("split", lambda: _check_split(reader, layout))
+    if graph is not None and (layout.genotypes / "gene_names.parquet").is_file():
+        yield _run("names", lambda: _check_names(graph, layout))
+    stored = layout.store / "ledger.json"
+    if stored.is_file() and (warning := few_touch(read_json(stored))):
+        yield Check("touching", True, warning, warning=True)
     yield _run("ledger", lambda: _check_ledger(layout))
     yield _run("chain", lambda: _check_chain(layout))
 
@@ -111,6 +119,20 @@ def _check_rows(graph: CellGraph) -> str:
     enough = graph.genes_direct <= graph.genes_contained
     _require(bool(enough.all()), "a term contains fewer genes than it has direct ones")
     return f"{len(rows):,} rows of {graph.num_genes:,} genes"
+
+
+def _check_names(graph: CellGraph, layout: DataLayout) -> str:
+    """Every name in the genotypes means what it means to a model on the cell graph."""
+    names = GeneNames.of(graph)
+    table = pl.read_parquet(layout.genotypes / "gene_names.parquet")
+    for name, gene, how in table.select("name", "gene", "how").iter_rows():
+        found = names.resolve(name)
+        _require(
+            (found.gene, found.how) == (gene, how),
+            f"'{name}' was taken for {gene} ({how}); the cell graph says {found.gene}",
+        )
+    shown = counts(table["how"]).items()
+    return ", ".join(f"{count:,} {how.replace('_', ' ')}" for how, count in shown)
 
 
 def _check_blocks(reader: StoreReader) -> str:

@@ -9,8 +9,11 @@ from typing import Any
 import polars as pl
 
 from data_specs.errors import InputError
-from data_specs.genotype_tables import Form, GenotypeFile, open_file, read_piece
-from data_specs.parameters import Dask, Genotypes
+from data_specs.gene_names import GeneNames
+from data_specs.genotype_tables import Form, GenotypeFile, Genotypes, open_file, read_piece
+from data_specs.naming import Naming
+from data_specs.parameters import Dask
+from data_specs.parameters import Genotypes as GenotypesConfig
 from pipeline import genotype_merging, genotypes
 from pipeline.dask import workers
 
@@ -36,12 +39,13 @@ def read(
     on_bad_row: str = "error",
     piece_bytes: int = 2**26,
     phenotypes: Sequence[str] | None = (),
-    whole: frozenset[str] = frozenset(),
+    known: Sequence[str] = (),
 ) -> GenotypeTable:
     """Read all genotypes of a file."""
+    naming = Naming(GeneNames((), known, exact=True), control_gene)
     with tempfile.TemporaryDirectory() as scratch, workers(Dask(), 1) as each:
         file = open_file(path, Path(scratch), piece_bytes, each, phenotypes)
-        pieces = [read_piece(piece, file.form, control_gene, whole) for piece in file.pieces]
+        pieces = [read_piece(piece, file.form, naming) for piece in file.pieces]
     if not any(piece.rows for piece in pieces):
         raise InputError(f"{path}: a header without a row below it; expected genotypes")
     complaints = [piece.complaint for piece in pieces if piece.complaint]
@@ -59,8 +63,18 @@ def read(
     )
 
 
+def read_with(text: str, names: GeneNames, *, merge: bool = False) -> Genotypes:
+    """Read a table of one piece whose names mean what `names` says."""
+    with tempfile.TemporaryDirectory() as scratch, workers(Dask(), 1) as each:
+        path = Path(scratch) / "table.tsv"
+        path.write_text(text)
+        file = open_file(path, Path(scratch), 2**26, each)
+        [piece] = file.pieces
+        return read_piece(piece, file.form, Naming(names, merge=merge))
+
+
 def merge(
-    tables: Sequence[tuple[Any, GenotypeTable]], settings: Genotypes
+    tables: Sequence[tuple[Any, GenotypeTable]], settings: GenotypesConfig
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """Merge tables in one part; the genotypes and the ledger."""
     files = [
@@ -71,7 +85,8 @@ def merge(
     names = [str(file.path) for _, file in files]
     frames, runs = [], []
     for given, table in tables:
-        rows, dropped = genotype_merging.usable(table.frame, given, settings)
+        controls = [settings.control_gene] if settings.control_gene else []
+        rows, dropped = genotype_merging.usable(table.frame, given, controls, settings.orders)
         dropped = genotype_merging.added([table.dropped, dropped])
         frames.append(rows)
         runs.append([genotypes.Run(Path(), table.rows, rows.height, dropped, None, [], {})])

@@ -1,8 +1,10 @@
 """The names of the deleted genes of every row, told apart by column and not row by row."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
@@ -10,34 +12,43 @@ from data_specs.genotype_tables.cells import LISTED, cell
 from data_specs.genotype_tables.headers import Form
 from data_specs.genotype_tables.words import is_no_gene
 from data_specs.genotype_text import SEPARATORS, names_in
+from data_specs.naming import Naming
 
 # A name holds a letter or a digit, and no separator; a spreadsheet's errors begin with '#'.
 _GENE = r"^[^\s|;,+\x1f#][^\s|;,+\x1f]*$"
 _STRAIN_GENE = r"^[^\s|;,_\x1f#][^\s|;,_\x1f]*$"  # `_` ends the names: `YAR002W+YDL227C_tm3180`
 
 
+AS_WRITTEN = Naming()
+Ints = npt.NDArray[np.int64]
+
+
 def names_of_rows(
-    rows: pl.DataFrame, form: Form, control_gene: str | None, whole: frozenset[str]
-) -> tuple[list[pl.Series], pl.Series]:
-    """Names of the deleted genes as they stand, list[str] `[N]` each, and query keys, str `[N]`."""
+    rows: pl.DataFrame, form: Form, naming: Naming
+) -> tuple[list[pl.Series], pl.DataFrame]:
+    """Names of the deleted genes as they stand, list[str] `[N]` each, and the query strains `[N]`.
+
+    These have a `key` (str or null), and tell whether the `control` gene was there (bool).
+    """
     if form.strains:
         in_strain = pl.col("id").str.replace(r"_[^_]*$", "").str.split("+")
-        query = _taken_apart(rows, form.strains[0], in_strain, control_gene)
-        array = _taken_apart(rows, form.strains[1], in_strain, None)
-        return [query["names"], array["names"]], query["key"]
+        query = _taken_apart(rows, form.strains[0], in_strain, naming)
+        array = _taken_apart(rows, form.strains[1], in_strain, AS_WRITTEN)
+        return [query["names"], array["names"]], query
     if form.query is not None:
         listed = pl.col("id").str.strip_prefix(LISTED).str.replace_all(LISTED, "|", literal=True)
         listed = listed.str.split("|").list.eval(pl.element().str.strip_chars())
-        key = _taken_apart(rows, form.query, listed, control_gene)["key"]
+        query = _taken_apart(rows, form.query, listed, naming)
     else:
-        key = pl.Series([None], dtype=pl.String).new_from_index(0, rows.height)
+        query = rows.select("row", key=pl.lit(None, pl.String), control=pl.lit(False))
     if form.name == "dcell":
         inner = (pl.col("cells").list.len().cast(pl.Int64) - 2).clip(0)
-        return [rows.select(pl.col("cells").list.slice(1, inner)).to_series()], key
+        return [rows.select(pl.col("cells").list.slice(1, inner)).to_series()], query
     if form.is_list:
-        return [split(rows.select(_filled(form.genes[0])).to_series(), whole)], key
+        texts = rows.select(_filled(form.genes[0])).to_series()
+        return [split(texts, naming.names.whole)], query
     columns = [_filled(at).str.strip_prefix(LISTED).str.strip_chars() for at in form.genes]
-    return [rows.select(pl.concat_list(columns).list.drop_nulls()).to_series()], key
+    return [rows.select(pl.concat_list(columns).list.drop_nulls()).to_series()], query
 
 
 def _filled(at: int) -> pl.Expr:
@@ -87,49 +98,85 @@ def is_no_name(form: Form, whole: frozenset[str]) -> pl.Expr:
     return ~(fits | known)
 
 
-def _taken_apart(
-    rows: pl.DataFrame, at: int, names: pl.Expr, control_gene: str | None
-) -> pl.DataFrame:
-    """Sorted `names` of a cell, list[str] `[N]`, without the control, and their `key`, str `[N]`.
+def _taken_apart(rows: pl.DataFrame, at: int, names: pl.Expr, naming: Naming) -> pl.DataFrame:
+    """The strains in a cell: `names` (list[str] `[N]`) as they stand, sorted, less the control's.
 
-    There are far fewer strains than rows: each is taken apart once.
+    `control` (bool `[N]`) tells whether that was there; `key` (str `[N]`) has the genes that the
+    names mean. There are far fewer strains than rows: each is taken apart once.
     """
     ids = rows.select(id=_filled(at).fill_null(""))
-    names = names.list.sort()
-    if control_gene is not None:
-        names = names.list.eval(pl.element().filter(pl.element() != control_gene))
-    strains = ids.unique().with_columns(names=names)
-    key = pl.col("names").list.join("|")
+    strains = ids.unique().with_columns(names=names.list.sort())
+    known = strains["names"].explode().drop_nulls().unique().to_list()
+    genes = {name: gene for name in known if (gene := naming.gene(name)) != name}
+    controls = [name for name in known if naming.is_control(name)]
+    control = pl.element().is_in(pl.Series(controls, dtype=pl.String).implode())
+    strains = strains.with_columns(
+        control=pl.col("names").list.eval(control).list.any(),
+        names=pl.col("names").list.eval(pl.element().filter(~control)),
+    )
+    key = pl.col("names")
+    if genes:
+        key = key.list.eval(pl.element().replace(genes)).list.unique().list.sort()
+    key = key.list.join("|")
     strains = strains.with_columns(key=pl.when(key != "").then(key))
     return ids.join(strains, on="id", how="left", maintain_order="left")
 
 
-def in_order(
-    names: Sequence[pl.Series], is_no_name: pl.Expr
-) -> tuple[pl.Series, pl.Series, pl.Series]:
-    """Join and sort the names of every row, given as one or more list[str] `[N]`.
+@dataclass(frozen=True, slots=True)
+class GeneLists:
+    """The genes of rows `[N]`, and the M names that they are from.
 
-    Returns:
-        The sorted names, list[str] `[N]`; whether one occurs twice, bool `[N]`; whether one is
-        none, as `is_no_name` says of the column `name`, bool `[N]`.
+    Attributes:
+        genes: sorted, each once, list[str] `[N]`.
+        repeated: whether one is named twice, bool `[N]`.
+        unfit: whether a name is none, bool `[N]`.
+        known: the distinct names.
+        owners, codes: `[M]` the row of each name, and which of the distinct ones it is.
+    """
+
+    genes: pl.Series
+    repeated: pl.Series
+    unfit: pl.Series
+    known: pl.Series
+    owners: Ints
+    codes: Ints
+
+    def names_in(self, rows: pl.Series) -> dict[str, int]:
+        """The names in some rows, bool `[N]`, and how often each is there."""
+        codes = self.codes[rows.to_numpy()[self.owners]]
+        counts = np.bincount(codes, minlength=self.known.len()).tolist()
+        return {name: count for name, count in zip(self.known, counts, strict=True) if count}
+
+
+def in_order(names: Sequence[pl.Series], is_no_name: pl.Expr, naming: Naming) -> GeneLists:
+    """Find what the names of every row, given as one or more list[str] `[N]`, mean; join and sort.
+
+    A name is none where `is_no_name` says so of the column `name`.
     """
     # As whole numbers: sorting lists of strings takes a hundred times as long.
     sizes = [part.list.len().fill_null(0).to_numpy().astype(np.int64) for part in names]
     flat = [part.filter(part.list.len() > 0).explode().fill_null("") for part in names]
     known = pl.concat([part.unique() for part in flat]).unique().sort()
-    base = max(known.len(), 1)
-    ranked = np.concatenate(
-        [
-            np.repeat(np.arange(len(size)) * base, size)
-            + part.cast(pl.Enum(known)).to_physical().to_numpy()
-            for size, part in zip(sizes, flat, strict=True)
-        ]
-    )
-    ranked.sort()  # by row, then by name
-    owners, codes = np.divmod(ranked, base)
+    owners = np.concatenate([np.repeat(np.arange(len(size)), size) for size in sizes])
+    codes = np.concatenate([_ranks(part, known) for part in flat])
+    meant = pl.Series([naming.gene(name) for name in known], dtype=pl.String)
+    genes = meant.unique().sort()
+    base = max(genes.len(), 1)
+    ranked = owners * base + _ranks(meant, genes)[codes]
+    ranked.sort()  # by row, then by gene
     repeated, unfit = np.zeros((2, names[0].len()), dtype=bool)
-    repeated[owners[1:][ranked[1:] == ranked[:-1]]] = True
+    again = ranked == np.concatenate([[-1], ranked[:-1]])
+    repeated[ranked[again] // base] = True
     unfit[owners[known.to_frame("name").select(is_no_name).to_series().to_numpy()[codes]]] = True
-    offsets = np.concatenate([[0], np.cumsum(np.sum(sizes, axis=0))])
-    lists = pa.LargeListArray.from_arrays(offsets, known.gather(codes).to_arrow())
-    return pl.Series("genes", lists), pl.Series(repeated), pl.Series(unfit)
+    rows, ranks = np.divmod(ranked[~again], base)
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(unfit)))])
+    lists = pl.Series(
+        "genes", pa.LargeListArray.from_arrays(offsets, genes.gather(ranks).to_arrow())
+    )
+    return GeneLists(lists, pl.Series(repeated), pl.Series(unfit), known, owners, codes)
+
+
+def _ranks(names: pl.Series, known: pl.Series) -> Ints:
+    """The place of every name `[M]` among the known ones, which are sorted."""
+    ranks: Ints = names.cast(pl.Enum(known)).to_physical().to_numpy().astype(np.int64)
+    return ranks

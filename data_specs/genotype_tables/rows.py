@@ -14,8 +14,9 @@ import polars as pl
 
 from data_specs.genotype_tables.cells import Piece, cell, cells_of, read_rows, row_in_file
 from data_specs.genotype_tables.headers import Form
-from data_specs.genotype_tables.names import in_order, is_no_name, names_of_rows
+from data_specs.genotype_tables.names import AS_WRITTEN, in_order, is_no_name, names_of_rows
 from data_specs.genotype_tables.words import NOT_MEASURED, expected_for, is_missing, number
+from data_specs.naming import Naming
 
 # What can be wrong with a row, the first that holds, and the reason that it is counted under.
 PROBLEMS = {
@@ -33,7 +34,7 @@ class Genotypes:
     """The genotypes of a piece: `frame` has `genes`, `query`, then float64 phenotypes.
 
     `genes` list[str], sorted, each once; `query` the sorted genes deleted in the query strain
-    joined by `|`, null where there are none.
+    joined by `|`, null where there are none. Both are what the names in the piece mean.
     """
 
     frame: pl.DataFrame
@@ -41,30 +42,27 @@ class Genotypes:
     dropped: dict[str, int]  # rows that could not be read, by reason
     complaint: str | None  # about the first that is malformed: where, what was found and expected
     not_measured: dict[str, dict[str, int]]  # by phenotype: cells without a number, by their word
+    names: dict[str, int]  # as written in kept rows, and how often
+    same_gene: int  # kept rows that name a gene twice, which counts once
+    control_met: bool  # whether a query strain has a deletion of the control gene
 
 
 def read_piece(
-    piece: Piece,
-    form: Form,
-    control_gene: str | None = None,
-    whole: frozenset[str] = frozenset(),
-    *,
-    as_written: bool = False,
+    piece: Piece, form: Form, naming: Naming = AS_WRITTEN, *, as_written: bool = False
 ) -> Genotypes:
     """Read the genotypes of a piece of a file; rows that cannot be read are counted by reason.
 
     Args:
         piece: of the file.
         form: of the file.
-        control_gene: a deletion of it in a query strain is no deletion.
-        whole: names of genes that hold a separator, as `genotype_text.whole_names` gives them.
-        as_written: the genes in the order in which they are written, not sorted.
+        naming: what names mean.
+        as_written: names as they stand and in that order, not what they mean.
 
     Raises:
         InputError: the piece is damaged.
     """
     rows = read_rows(piece)
-    parsed, not_measured = _parse(rows, form, control_gene, whole, as_written)
+    parsed, not_measured, names = _parse(rows, form, naming, as_written)
     dropped = dict.fromkeys(PROBLEMS.values(), 0)
     for problem, count in parsed["problem"].drop_nulls().value_counts().iter_rows():
         dropped[PROBLEMS[problem]] += count
@@ -75,29 +73,34 @@ def read_piece(
         rows=rows.height,
         dropped={reason: count for reason, count in dropped.items() if count},
         complaint=(
-            None if malformed.is_empty() else _complaint(piece, malformed.row(0, named=True), form)
+            None
+            if malformed.is_empty()
+            else _complaint(piece, malformed.row(0, named=True), form, naming)
         ),
         not_measured=not_measured,
+        names=names,
+        same_gene=int(good["repeated"].sum()),
+        control_met=bool(parsed["control"].any()),
     )
 
 
 def _parse(
-    chunk: pl.DataFrame,
-    form: Form,
-    control_gene: str | None,
-    whole: frozenset[str],
-    as_written: bool,
-) -> tuple[pl.DataFrame, dict[str, dict[str, int]]]:
+    chunk: pl.DataFrame, form: Form, naming: Naming, as_written: bool
+) -> tuple[pl.DataFrame, dict[str, dict[str, int]], dict[str, int]]:
     """Parse rows `[N]` to `row`, `cells`, `genes`, `query`, phenotypes, `problem` (or null).
 
-    Also returns, by phenotype, the words that stand where nothing was measured, with their counts.
+    Further columns tell whether a gene is `repeated`, and whether the query had the `control`.
+
+    Also returns, by phenotype, the words that stand where nothing was measured, with their counts;
+    and the names in rows without a problem, and how often each is there.
     """
     rows = chunk.select("row", cells_of(chunk, form.separator))
     columns = pl.lit(len(form.header))
     if form.name == "dcell":
         columns = cell(0).cast(pl.Int64, strict=False) + 2
-    names, query = names_of_rows(rows, form, control_gene, whole)
-    genes, repeated, unfit = in_order(names, is_no_name(form, whole))
+    names, query = names_of_rows(rows, form, naming)
+    lists = in_order(names, is_no_name(form, naming.names.whole), naming)
+    genes = lists.genes
     if as_written:
         empty = pl.lit([], pl.List(pl.String))
         genes = pl.select(
@@ -116,20 +119,24 @@ def _parse(
         .then(pl.lit("header"))
         .when(width)
         .then(pl.lit("columns"))
-        .when(unfit)
+        .when(lists.unfit)
         .then(pl.lit("gene"))
-        .when(repeated)
+        .when(lists.repeated & (not naming.merge))
         .then(pl.lit("repeated_gene"))
         .when(odd)
         .then(pl.lit("number"))
         .when(next(iter(missing.values()), none))
         .then(pl.lit("missing_phenotype"))
     )
-    parsed = rows.with_columns(phenotypes, genes=genes, query=query, problem=problem)
+    parsed = rows.with_columns(
+        phenotypes, genes=genes, repeated=lists.repeated, query=query["key"],
+        control=query["control"], problem=problem,
+    )  # fmt: skip
     read = pl.col("problem").is_null() | (pl.col("problem") == "missing_phenotype")
     is_read = parsed.select(read).to_series()
     words = {name: _counts(texts[name].filter(missing[name] & is_read)) for name in missing}
-    return parsed, {name: counts for name, counts in words.items() if counts}
+    not_measured = {name: counts for name, counts in words.items() if counts}
+    return parsed, not_measured, lists.names_in(parsed["problem"].is_null())
 
 
 def _is_header(form: Form) -> pl.Expr:
@@ -143,7 +150,7 @@ def _counts(words: pl.Series) -> dict[str, int]:
     return {word or "(empty)": count for word, count in counts.iter_rows()}
 
 
-def _complaint(piece: Piece, row: Mapping[str, Any], form: Form) -> str:
+def _complaint(piece: Piece, row: Mapping[str, Any], form: Form, naming: Naming) -> str:
     """Say what is wrong with a row, and where."""
     cells = [(cell or "").strip() for cell in row["cells"]]
     match row["problem"]:
@@ -167,7 +174,12 @@ def _complaint(piece: Piece, row: Mapping[str, Any], form: Form) -> str:
                 "(a name with a blank must be one that the annotations know)"
             )
         case "repeated_gene":
-            found, expected = f"genes {row['genes']}", "each gene once"
+            one = pl.DataFrame({"cells": [row["cells"]], "row": [row["row"]]})
+            named = sorted(name for part in names_of_rows(one, form, naming)[0] for name in part[0])
+            genes = [naming.gene(name) for name in named]
+            twice = next(gene for gene in genes if genes.count(gene) > 1)
+            found = f"genes {named}" + (f", two of which are {twice}" if named != genes else "")
+            expected = "each gene once, or genotypes.same_gene=merge to take it once"
         case _:
             name, at = next(
                 (name, at)

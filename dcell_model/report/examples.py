@@ -59,7 +59,7 @@ def examples(
         measured: `[n]`.
         predicted: `[n]` by model.
     """
-    names, ids = GeneNames(dataset.graph), dataset.gene_ids
+    names, ids = GeneNames.of(dataset.graph), dataset.gene_ids
     moved = _moved(model, dataset, samples) if isinstance(model, DCell) else [[] for _ in samples]
     return [
         Example(

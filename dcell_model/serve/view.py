@@ -74,7 +74,8 @@ def genotype_view(trained: Trained, given: Sequence[str]) -> dict[str, Any]:
         given: names of genes, in any order; those of one gene count once.
 
     Returns:
-        `genes`: `given`, `gene` (systematic) and `symbol` of each that the model knows, in order;
+        `genes`: `given`, `gene` (systematic), `symbol`, and `name` to ask for it again by, of each
+        that the model knows, in order;
         `unknown`: `name`, `reason` and `near` names of each that it does not, taken as wild type;
         `predicted`, `wild_type`: P predictions; `singles`: P predictions for each gene alone;
         `terms`: what the deletions reach, the most changed first: `term` (index), `state_change`,
@@ -86,14 +87,20 @@ def genotype_view(trained: Trained, given: Sequence[str]) -> dict[str, Any]:
     """
     names = _checked(given)
     known, unknown = _sort_out(trained, names)
-    rows = [list(known), *([gene] for gene in known)]
+    rows = [list(known.values()), *([name] for name in known.values())]
     (_, wild_type), (table, states) = predictions(trained, resolve(trained, rows), subsystems=True)
     assert wild_type is not None
     assert states is not None
     root = _heads(trained, table, "predicted")
     return {
         "genes": [
-            {"given": name, "gene": gene, "symbol": trained.names.symbol(gene)}
+            {
+                "given": name,
+                "gene": gene,
+                "symbol": trained.names.symbol(gene),
+                # A mapping may have another meaning for the systematic name.
+                "name": gene if trained.names.resolve(gene).gene == gene else name,
+            }
             for gene, name in known.items()
         ],
         "unknown": unknown,
@@ -151,14 +158,10 @@ def _sort_out(
     known: dict[str, str] = {}
     unknown: list[dict[str, Any]] = []
     for name in names:
-        try:
-            gene = trained.names.gene(name)
-        except InputError as error:  # a synonym of several genes
-            unknown.append({"name": name, "reason": str(error), "near": []})
-            continue
-        if gene in trained.names.index:
-            known.setdefault(gene, name)
-        elif gene is not None:
+        found = trained.names.resolve(name)
+        if found.known and found.gene in trained.names.index:
+            known.setdefault(found.gene, name)
+        elif found.known or found.genes:  # annotated to no term, or several genes
             unknown.append({"name": name, "reason": trained.names.explain(name), "near": []})
         else:
             near = trained.names.near(name) if len(unknown) < EXPLAINED else []

@@ -33,6 +33,36 @@ def test_names_travel_with_it_and_are_not_in_the_fingerprint(tmp_path: Path) -> 
     )
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_whether_names_are_exact_travels_with_it(exact: bool, tmp_path: Path) -> None:
+    graph = dataclasses.replace(random_cell_graph(0), exact_names=exact)
+    graph.write(tmp_path / "graph")
+    assert CellGraph.read(tmp_path / "graph").exact_names == exact
+    assert graph.fingerprint == random_cell_graph(0).fingerprint
+
+
+def test_a_graph_from_before_names_could_be_exact_is_read(tmp_path: Path) -> None:
+    graph = random_cell_graph(0)
+    graph.write(tmp_path / "graph")
+    path = tmp_path / "graph" / "cell_graph.json"
+    description = json.loads(path.read_text())
+    del description["exact_names"]
+    path.write_text(json.dumps(description))
+    again = CellGraph.read(tmp_path / "graph")
+    assert (again.fingerprint, again.exact_names) == (graph.fingerprint, False)
+
+
+@pytest.mark.parametrize("change", [{"exact_namez": True}, {"exact_names": "yes"}])
+def test_a_description_with_something_else_in_it_is_refused(
+    change: dict[str, object], tmp_path: Path
+) -> None:
+    random_cell_graph(0).write(tmp_path / "graph")
+    path = tmp_path / "graph" / "cell_graph.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ArtefactError, match=r"cell_graph.json: keys .*; expected .*exact_names"):
+        CellGraph.read(tmp_path / "graph")
+
+
 def test_any_arrow_reader_can_map_it(tmp_path: Path) -> None:
     graph = random_cell_graph(0)
     graph.write(tmp_path / "graph")

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from data_specs.errors import InputError
-from data_specs.gene_names import GeneNames
+from data_specs.gene_names import GeneNames, Resolution, counts
 from tests.hierarchies import random_cell_graph
 
 ROWS = (
@@ -16,7 +16,7 @@ ROWS = (
     ("DEF2", "G003", "synonym"),  # another gene's standard name
     ("GONE9", "G900", "symbol"),  # annotated, but pruned away
 )
-NAMES = GeneNames(dataclasses.replace(random_cell_graph(0), gene_names=ROWS))
+NAMES = GeneNames.of(dataclasses.replace(random_cell_graph(0), gene_names=ROWS))
 
 
 @pytest.mark.parametrize(
@@ -58,5 +58,84 @@ def test_why_a_gene_is_not_known() -> None:
 
 
 def test_without_names() -> None:
-    bare = GeneNames(random_cell_graph(0))
+    bare = GeneNames.of(random_cell_graph(0))
     assert bare.gene("G001") == bare.symbol("G001") == "G001"
+
+
+MAPPING = (
+    ("old", "DEF2", "mapped"),  # to a symbol
+    ("OLD", "nowhere", "mapped"),
+    ("G003", "G004", "mapped"),  # an id that is to be another
+    ("G004", "G003", "mapped"),
+    ("Twice", "ABC1", "mapped"),
+    ("to two", "BOTH1", "mapped"),
+    ("zab", "G001", "mapped"),
+    ("ZAB", "G002", "mapped"),
+)
+MAPPED = GeneNames.of(dataclasses.replace(random_cell_graph(0), gene_names=ROWS + MAPPING))
+
+
+@pytest.mark.parametrize(
+    ("name", "gene", "how"),
+    [
+        ("old", "G002", "mapped"),
+        ("OLD", "nowhere", "unresolved"),
+        ("G003", "G004", "mapped"),  # once, not round in a circle
+        ("G004", "G003", "mapped"),
+        ("g004", "G003", "mapped"),
+        ("tWICE", "G001", "mapped"),
+        ("to two", "BOTH1", "ambiguous"),
+        ("ZAB", "G002", "mapped"),
+        ("Zab", "Zab", "ambiguous"),  # in another case it is two names
+        ("G001", "G001", "as_written"),
+        ("g001", "G001", "systematic"),
+        ("abc1", "G001", "symbol"),
+        ("BOTH1", "BOTH1", "ambiguous"),
+        ("both2", "both2", "unresolved"),
+    ],
+)
+def test_what_a_name_means(name: str, gene: str, how: str) -> None:
+    found = MAPPED.resolve(name)
+    assert (found.gene, found.how) == (gene, how)
+    assert found.known == (how not in ("ambiguous", "unresolved"))
+    assert MAPPED.number(name) == (MAPPED.index.get(gene) if found.known else None)
+
+
+def test_what_stands_as_written_wins_over_other_case_whatever_its_kind() -> None:
+    rows = [("ab", "G1", "synonym"), ("AB", "G2", "symbol"), ("Ab", "Ab", "systematic")]
+    names = GeneNames(rows)
+    assert [names.resolve(name).gene for name in ("ab", "AB", "Ab", "aB")] == [
+        "G1",
+        "G2",
+        "Ab",
+        "Ab",
+    ]
+
+
+def test_exact_names_are_systematic_ones_as_written_or_mapped_ones() -> None:
+    graph = dataclasses.replace(random_cell_graph(0), gene_names=ROWS + MAPPING, exact_names=True)
+    names = GeneNames.of(graph)
+    assert names.resolve("G001") == Resolution("G001", "as_written", ("G001",))
+    assert names.resolve("Twice") == Resolution("ABC1", "unresolved")  # no symbols behind it
+    assert names.resolve("zab") == Resolution("G001", "mapped", ("G001",))
+    for name in ("g001", "ABC1", "abc1", "BOTH1", "Zab", "tWICE", "G900x"):
+        assert names.resolve(name) == Resolution(name, "unresolved")
+    assert names.symbol("G001") == "ABC1"  # it is shown all the same
+    assert names.near("G0011") == ["G011", "G001"]
+    assert names.matching("abc") == []
+
+
+def test_counts_of_names() -> None:
+    assert counts(["as_written", "symbol", "mapped", "ambiguous", "unresolved", "unresolved"]) == {
+        "as_written": 1, "renamed": 2, "ambiguous": 1, "unresolved": 2,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("old", "old (G002) is annotated to no term"),
+     ("OLD", "OLD, mapped to nowhere, is no name of a gene here"),
+     ("to two", "to two, mapped to BOTH1, is a name of 2 genes: G001 (ABC1), G002 (DEF2)")],
+)  # fmt: skip
+def test_a_mapped_name_is_explained(name: str, said: str) -> None:
+    assert MAPPED.explain(name).startswith(said)

@@ -1,5 +1,6 @@
 """`dcell predict`: whatever genotypes come in, the tables that come out."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from data_specs.cell_graph import CellGraph
+from data_specs.parameters import resolve
 from dcell_model import checkpoint
 from dcell_model.cli import main
 from dcell_model.dataset import encode_genotypes
 from dcell_model.engines.reference import outputs_and_heads
 from dcell_model.prediction_files import DELIMITERS
-from tests.trained_models import SCALE, expected_of
+from tests.trained_models import NAMES, SCALE, expected_of, trained_model
 
 GENOTYPES = ["YAL001C|NYAL002W", "nyal003w", "YAL001C|YAL0O5C"]  # the last with one that is none
 
@@ -127,6 +130,44 @@ def test_on_the_terminal(tiny_checkpoint: Path, capsys: pytest.CaptureFixture[st
     assert "subsystems reached" in captured.out
     assert "YAL0O5C is no name of a gene here; near: YAL005C" in captured.err
     assert max(map(len, captured.out.splitlines())) <= 80
+
+
+def test_a_name_of_several_genes_is_one_that_is_not_known(
+    tiny_build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a build, where it is a gene without annotation."""
+    rows = [("TWO", "YAL001C", "synonym"), ("TWO", "YAL002W", "synonym")]
+    path = checkpoint_with(tiny_build, tmp_path, rows)
+    predict(path, "--genotypes", "TWO,YAL003W", "--out", str(tmp_path / "p.csv"))
+    table = read(tmp_path / "p.csv").to_pydict()
+    assert (table["genes"], table["unknown"]) == (["YAL003W"], ["TWO"])
+    assert "TWO is a name of 2 genes: YAL001C, YAL002W" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_names_mean_what_they_mean_in_the_build(
+    tiny_build: Path, tmp_path: Path, exact: bool
+) -> None:
+    rows = [("b0003", "ABC2", "mapped"), ("ABC2", "YAL002W", "symbol")]
+    path = checkpoint_with(tiny_build, tmp_path, rows, exact=exact)
+    predict(path, "--genotypes", "b0003,yal001c,YAL004W", "--out", str(tmp_path / "p.csv"))
+    table = read(tmp_path / "p.csv").to_pydict()
+    assert table["genes"] == (["YAL004W"] if exact else ["YAL001C|YAL002W|YAL004W"])
+
+
+def checkpoint_with(
+    build: Path, folder: Path, rows: list[tuple[str, str, str]], *, exact: bool = False
+) -> Path:
+    """A checkpoint on the build's cell graph with these names."""
+    graph = CellGraph.read(build / "cell_graph")
+    graph = dataclasses.replace(graph, gene_names=rows, exact_names=exact)
+    path = folder / "checkpoint.pt"
+    state = checkpoint.describe(
+        trained_model(graph, torch.float32), resolve({"model": {"width_min": 3}}), NAMES, SCALE,
+        1, {},
+    )  # fmt: skip
+    checkpoint.save(state, path)
+    return path
 
 
 def test_a_checkpoint_is_all_that_is_needed(tiny_checkpoint: Path, tmp_path: Path) -> None:

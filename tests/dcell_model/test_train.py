@@ -43,6 +43,19 @@ def test_it_learns(tiny_build: Path, tmp_path: Path) -> None:
     assert (tmp_path / "run" / "live" / "plots" / "metrics" / "train_loss.tsv").is_file()
 
 
+def test_a_build_that_few_samples_touch_is_warned_about_once(
+    tiny_build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train.run(tiny_build, tmp_path / "a", settings(epochs=2))
+    assert "warning" not in capsys.readouterr().err
+    shutil.copytree(tiny_build, tmp_path / "data")
+    ledger = tmp_path / "data" / "store" / "ledger.json"
+    ledger.write_text(json.dumps(json.loads(ledger.read_text()) | {"touching": 3}))
+    train.run(tmp_path / "data", tmp_path / "b", settings(epochs=2))
+    said = capsys.readouterr().err
+    assert said.count("warning: only 3 of 45 samples touch a term of the hierarchy") == 1
+
+
 def test_same_seed_same_weights_other_seed_others(tiny_build: Path, tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         train.run(tiny_build, tmp_path / name, settings(seed=seed))

@@ -278,6 +278,8 @@ def test_names_of_genes(tmp_path: Path) -> None:
         ("TFC3", "YAL001C", "symbol"),
         ("TSV115", "YAL001C", "synonym"),
         ("TSV115", "YAL002W", "synonym"),
+        ("YAL001C", "YAL001C", "systematic"),
+        ("YAL002W", "YAL002W", "systematic"),
     ]
 
 

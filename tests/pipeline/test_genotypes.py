@@ -15,12 +15,16 @@ from data_specs.errors import InputError
 from data_specs.genotype_tables import FORMS
 from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameters import Genotypes, resolve
-from data_specs.tables import GENOTYPE_KEYS
+from data_specs.tables import GENOTYPE_KEYS, write_table
 from pipeline.genotypes import run
 from pipeline.sources import describe
 from tests.genotype_tables import GenotypeTable, merge, read
 
 ALL = Genotypes()
+NAMES = [
+    ("ABC1", "YAL001C", "symbol"), ("ABC2", "YAL002W", "symbol"), ("DUR1,2", "YBR208C", "symbol"),
+    ("spI IFN", "IFN1", "synonym"),
+]  # fmt: skip
 FEW = settings(max_examples=40, deadline=None)
 Writer = Callable[[str, str], Path]
 Row = tuple[str, str | None, float, float | None]  # genes, query, interaction, fitness
@@ -223,8 +227,6 @@ def test_means_and_spreads_are_those_of_the_rows(rows: list[Row]) -> None:
 
 # The stage
 
-NAMES = [("spI IFN", "IFN1"), ("DUR1,2", "YBR208C")]
-
 
 def build(
     root: Path, train: Sequence[Path], test: Sequence[Path] = (), **genotypes: object
@@ -242,10 +244,8 @@ def build(
         },
     )
     layout.annotations.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(NAMES, schema=["name", "gene"], orient="row").write_parquet(
-        layout.annotations / "names.parquet"
-    )
-    pl.DataFrame({"gene": ["A"]}).write_parquet(layout.annotations / "annotations.parquet")
+    names = pl.DataFrame(NAMES, schema=["name", "gene", "kind"], orient="row")
+    write_table(names, layout.annotations / "names.parquet")
     run(resolve({"genotypes": genotypes}), layout)
     return layout
 
@@ -337,7 +337,7 @@ def test_phenotypes_that_are_asked_for(tmp_path: Path, written: Writer) -> None:
 def test_names_with_blanks_that_the_annotations_know(tmp_path: Path, written: Writer) -> None:
     layout = build(tmp_path, [written("t.tsv", "genes\tscore\nA|spI IFN\t1\nDUR1,2,A\t2\n")])
     genes = pl.read_parquet(layout.genotypes / "genes.parquet")["gene"].to_list()
-    assert genes == ["A", "DUR1,2", "spI IFN"]
+    assert genes == ["A", "IFN1", "YBR208C"]
 
 
 def test_failure_leaves_what_was_there(tmp_path: Path, written: Writer) -> None:

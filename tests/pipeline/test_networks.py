@@ -108,6 +108,7 @@ def test_a_build_with_channels_of_string(tmp_path: Path) -> None:
     assert ledger["string.coexpression"] == {
         "rows": 5, "dropped": {"self": 1, "unknown_gene": 2, "weight": 0}, "merged": 1,
         "edges": 1, "genes": 2,
+        "names": {"as_written": 3, "renamed": 0, "ambiguous": 0, "unresolved": 1},
     }  # fmt: skip
     assert ledger["string.database"]["dropped"] == {"self": 1, "unknown_gene": 2, "weight": 2}
     genes = MutantStateDataset(layout.store).gene_ids

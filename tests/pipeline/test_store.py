@@ -19,7 +19,8 @@ from data_specs.store_manifest import DATA, shard_name
 from dcell_model.dataset import MutantStateDataset
 from pipeline import store
 from pipeline.build import build
-from pipeline.store import select_samples, write_manifest, write_shard
+from pipeline.samples import select_samples
+from pipeline.store import write_manifest, write_shard
 from tests.conftest import CHECKOUT, tiny_parameters
 from tests.hierarchies import random_cell_graph
 

@@ -60,7 +60,7 @@ def rewrite(layout: DataLayout, **changes: object) -> None:
 def test_good_build(build: DataLayout) -> None:
     checks = list(verify(build))
     assert all(check.passed for check in checks)
-    assert len(checks) == 9
+    assert len(checks) == 10
 
 
 def test_damaged_cell_graph(build: DataLayout) -> None:

@@ -52,7 +52,7 @@ async function follow() {
     return;
   }
   const state = fragment.read(); // the user may be at another term by now
-  const names = [...answer.genes.map(({ gene }) => gene), ...answer.unknown.map(({ name }) => name)];
+  const names = [...answer.genes.map(({ name }) => name), ...answer.unknown.map(({ name }) => name)];
   if (JSON.stringify(names) !== key) { // one name for each gene, whatever was typed
     state.genes = names;
     asked = JSON.stringify(names);
@@ -113,9 +113,9 @@ function chips() {
       at("gene").focus();
     },
   }, "×");
-  at("chips").replaceChildren(...answer.genes.map(({ gene, symbol }) => element("li", {},
+  at("chips").replaceChildren(...answer.genes.map(({ gene, symbol, name }) => element("li", {},
     outside(symbol, geneAddress(gene), "SGD"),
-    symbol === gene ? null : element("span", { className: "rest" }, gene), remove(gene, symbol))));
+    symbol === gene ? null : element("span", { className: "rest" }, gene), remove(name, symbol))));
   const instead = (name, near) => element("button", {
     type: "button", className: "link near",
     onclick: () => change({

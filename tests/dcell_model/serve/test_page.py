@@ -193,7 +193,7 @@ def test_names_that_no_gene_has(page: Any, address: str) -> None:
     page.wait_for_selector("#unknown li >> nth=1")
     texts = page.locator("#unknown li").all_inner_texts()
     assert texts[0].startswith("ABC22x is no name of a gene here; taken as wild type. Near: ")
-    assert "synonym of 2 genes: YAL001C (ABC1), YAL002C (ABC2)" in texts[1]
+    assert "name of 2 genes: YAL001C (ABC1), YAL002C (ABC2)" in texts[1]
     page.click("#unknown .near:text-is('ABC22')")
     page.wait_for_selector("#chips li:has-text('ABC22')")
     page.click("#unknown [aria-label='Remove OLD']")

@@ -1,5 +1,6 @@
 """What the page shows is what `dcell predict` says."""
 
+import dataclasses
 import json
 import math
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from data_specs.errors import InputError
+from data_specs.gene_names import GeneNames
 from dcell_model.genotype_predictions import predictions, resolve
 from dcell_model.serve.view import (
     MAX_GENES,
@@ -98,11 +100,26 @@ def test_names(trained: Trained) -> None:
         ("abc1", "YAL001C", "ABC1"), ("dna, LIGASE", "YAL003C", "ABC3"),
     ]  # fmt: skip
     reasons = {own["name"]: own["reason"] for own in view["unknown"]}
-    assert reasons["OLD"].startswith("'OLD' is a synonym of 2 genes: YAL001C (ABC1), YAL002C")
+    assert reasons["OLD"].startswith("OLD is a name of 2 genes: YAL001C (ABC1), YAL002C")
     assert reasons["UNUSED"] == "UNUSED (YZZ001C) is annotated to no term of the hierarchy"
     assert reasons["ABC2x"] == "ABC2x is no name of a gene here"
     assert "ABC2" in next(own["near"] for own in view["unknown"] if own["name"] == "ABC2x")
     assert len(view["singles"]) == 2
+
+
+def test_a_name_that_comes_back_means_the_same_gene(trained: Trained) -> None:
+    """The page asks again by what it was answered; a mapping may swap two genes."""
+    swapped = (("YAL001C", "YAL002C", "mapped"), ("YAL002C", "YAL001C", "mapped"))
+    graph = trained.model.graph
+    graph = dataclasses.replace(graph, gene_names=(*graph.gene_names, *swapped))
+    mapped = dataclasses.replace(trained, names=GeneNames.of(graph))
+    once = genotype_view(mapped, ["YAL001C", "abc1", "YAL003C"])
+    assert [own["gene"] for own in once["genes"]] == ["YAL002C", "YAL001C", "YAL003C"]
+    again = genotype_view(mapped, [own["name"] for own in once["genes"]])
+    assert [own["gene"] for own in again["genes"]] == [own["gene"] for own in once["genes"]]
+    expected = genotype_view(trained, ["YAL002C", "YAL001C", "YAL003C"])
+    assert once["predicted"] == expected["predicted"]
+    assert once["singles"] == expected["singles"]
 
 
 def test_limits(trained: Trained) -> None:

@@ -72,7 +72,7 @@ def read_back(folder: Path, kind: str) -> dict[str, object]:
         "annotations": set(found.pairs.iter_rows()),
         "names": dict(named.select("term", "name").iter_rows()),
         "namespaces": dict(named.select("term", "namespace").iter_rows()),
-        "gene names": found.names.rows(),
+        "gene names": found.names.filter(pl.col("kind") != "systematic").rows(),
     }
 
 
