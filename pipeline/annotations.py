@@ -62,7 +62,7 @@ def read_annotations(
         InputError: a malformed line, unless `on_bad_line: skip`.
         ParameterError: a gene-id pattern that is no regular expression.
     """
-    lines = read_lines(read_text(path))
+    lines = _lines(read_text(path))
     table = lines.with_columns(
         reason=_reason(config),
         gene=_gene_id(config),
@@ -91,7 +91,7 @@ def gene_names(lines: pl.DataFrame) -> pl.DataFrame:
     """
     named = lines.filter(~pl.col("reason").is_in(_NAMELESS).fill_null(False))
     parts = [
-        named.select(values_of(column).alias("name"), "gene", kind=pl.lit(kind)).explode("name")
+        named.select(_values(column).alias("name"), "gene", kind=pl.lit(kind)).explode("name")
         for column, kind in (("c3", "symbol"), ("c11", "synonym"))
     ]
     further = (pl.col("name") != "") & (pl.col("name") != pl.col("gene"))
@@ -117,7 +117,7 @@ def _sorted(names: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(names).sort("name", "kind", "gene")
 
 
-def read_lines(text: str) -> pl.DataFrame:
+def _lines(text: str) -> pl.DataFrame:
     """Annotation lines as columns `c1` … `c17` (null beyond the line's end), with file lines."""
     return (
         pl.DataFrame({"text": text.split("\n")}, schema={"text": pl.String})
@@ -143,7 +143,7 @@ def _malformed() -> pl.Expr:
     ).fill_null(True)
 
 
-def values_of(column: str) -> pl.Expr:
+def _values(column: str) -> pl.Expr:
     """The `|`-separated values of a cell, trimmed."""
     return pl.col(column).fill_null("").str.split("|").list.eval(pl.element().str.strip_chars())
 
@@ -163,7 +163,7 @@ def _gene_id(config: AnnotationsConfig) -> pl.Expr:
                 f"annotations.gene_id_columns: {column}; a GAF has columns 1 to {GAF_COLUMNS}"
             )
     return pl.coalesce(
-        values_of(f"c{column}")
+        _values(f"c{column}")
         .list.eval(pl.element().filter(pl.element().str.contains(pattern)))
         .list.first()
         for column in config.gene_id_columns
@@ -176,7 +176,7 @@ def _reason(config: AnnotationsConfig) -> pl.Expr:
     taxon = none
     if config.taxon is not None:
         wanted = f"taxon:{config.taxon.removeprefix('taxon:')}"
-        taxon = values_of("c13").list.first() != wanted  # the second, if any, is the host's
+        taxon = _values("c13").list.first() != wanted  # the second, if any, is the host's
     evidence = pl.col("c7").is_in(list(config.exclude_evidence))
     if config.include_evidence is not None:
         evidence |= ~pl.col("c7").is_in(list(config.include_evidence))
@@ -185,7 +185,7 @@ def _reason(config: AnnotationsConfig) -> pl.Expr:
         date = pl.col("c14") > config.date_cutoff.replace("-", "")
     return (
         pl.when(_malformed()).then(pl.lit("malformed"))
-        .when(values_of("c4").list.contains("NOT")).then(pl.lit("negated"))
+        .when(_values("c4").list.contains("NOT")).then(pl.lit("negated"))
         .when(taxon).then(pl.lit("taxon"))
         .when(_gene_id(config).is_null()).then(pl.lit("no_gene_id"))
         .when(evidence).then(pl.lit("evidence"))
