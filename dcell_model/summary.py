@@ -80,7 +80,7 @@ def _facts(ledger: Mapping[str, Any], metrics: Mapping[str, Any]) -> "Table":
         *([_dropped(store["dropped"])] if any(store["dropped"].values()) else []),
     )
     names = genotypes.get("names", {})
-    if sum(names.values()) > names.get("as_written", 0):
+    if names.get("renamed") or names.get("ambiguous"):
         add("names", ", ".join(f"{count:,} {words(how)}" for how, count in names.items()))
     for warning in (few_touch(store), ambiguous_names(names)):
         if warning:

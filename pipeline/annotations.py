@@ -91,7 +91,7 @@ def read_annotations(
     """
     text = read_text(path)
     refuse_other_formats(text, path)
-    lines = read_lines(text)
+    lines = _lines(text)
     table = lines.with_columns(
         reason=_reason(config),
         gene=_gene_id(config),
@@ -130,7 +130,7 @@ def gene_names(lines: pl.DataFrame) -> pl.DataFrame:
     """
     named = lines.filter(~pl.col("reason").is_in(_NAMELESS).fill_null(False))
     parts = [
-        named.select(values_of(column).alias("name"), "gene", kind=pl.lit(kind)).explode("name")
+        named.select(_values(column).alias("name"), "gene", kind=pl.lit(kind)).explode("name")
         for column, kind in (("c3", "symbol"), ("c11", "synonym"))
     ]
     further = (pl.col("name") != "") & (pl.col("name") != pl.col("gene"))
@@ -156,7 +156,7 @@ def _sorted(names: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(names).sort("name", "kind", "gene")
 
 
-def read_lines(text: str) -> pl.DataFrame:
+def _lines(text: str) -> pl.DataFrame:
     """Annotation lines as columns `c1` … `c17` (null beyond the line's end), with file lines.
 
     No cell has blanks around it. Evidence codes are written large, whoever wrote them small.
@@ -187,7 +187,7 @@ def _malformed() -> pl.Expr:
     ).fill_null(True)
 
 
-def values_of(column: str) -> pl.Expr:
+def _values(column: str) -> pl.Expr:
     """The `|`-separated values of a cell, trimmed."""
     return pl.col(column).fill_null("").str.split("|").list.eval(pl.element().str.strip_chars())
 
@@ -207,7 +207,7 @@ def _gene_id(config: AnnotationsConfig) -> pl.Expr:
                 f"annotations.gene_id_columns: {column}; a GAF has columns 1 to {GAF_COLUMNS}"
             )
     return pl.coalesce(
-        values_of(f"c{column}")
+        _values(f"c{column}")
         .list.eval(pl.element().filter(pl.element().str.contains(pattern)))
         .list.first()
         for column in config.gene_id_columns

@@ -9,7 +9,6 @@ from data_specs.errors import InputError
 from data_specs.gene_names import AMBIGUOUS, UNRESOLVED, GeneNames
 from data_specs.layout import DataLayout
 from data_specs.raw_files import read_text
-from pipeline.annotations import read_lines, values_of
 from pipeline.sources import input_files
 
 COLUMNS = (2, 3, 10, 11)  # of a GAF, that say what a gene is called
@@ -52,7 +51,11 @@ def _advice(layout: DataLayout, unknown: pl.Series) -> str:
         )
     given = input_files(layout, "annotations")
     for path in [path for _, path in given]:
-        hits = {column: _hits(path, column, unknown) for column in COLUMNS}
+        values = _values(path)
+        hits = {
+            column: [name for name in unknown if name.casefold() in values[column]]
+            for column in COLUMNS
+        }
         best = max(COLUMNS, key=lambda column: (len(hits[column]), -column))
         if hits[best]:
             return (
@@ -67,8 +70,12 @@ def _advice(layout: DataLayout, unknown: pl.Series) -> str:
     )
 
 
-def _hits(path: Path, column: int, names: pl.Series) -> list[str]:
-    """The names that a column of the annotation file has, in any case."""
-    values = read_lines(read_text(path)).select(values_of(f"c{column}")).to_series()
-    there = values.explode().str.to_lowercase().unique()
-    return names.filter(names.str.to_lowercase().is_in(there.implode())).to_list()
+def _values(path: Path) -> dict[int, set[str]]:
+    """What the annotation file has in each of the columns, in lower case."""
+    values: dict[int, set[str]] = {column: set() for column in COLUMNS}
+    for line in read_text(path).split("\n"):
+        cells = [] if line.startswith("!") else line.split("\t")
+        for column in COLUMNS:
+            for value in cells[column - 1 : column]:
+                values[column] |= {name.strip().casefold() for name in value.split("|")}
+    return {column: own - {""} for column, own in values.items()}
