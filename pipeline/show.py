@@ -64,7 +64,7 @@ def show(layout: DataLayout, genotype: str | None = None, run: Path | None = Non
     known = f"{stored['unannotated_genes']:,} of {rows['genes']:,} genes without annotation"
     how = [f"{count:,} {kind.replace('_', ' ')}" for kind, count in names.items()]
     _line("names", "; ".join([known, *([", ".join(how)] if how else [])]))
-    _show_phenotypes(rows["files"])
+    _show_phenotypes(reader.meta.phenotypes, rows["files"])
     parts = ", ".join(f"{split[p]:,} {p}" for p in ("train", "val", "test") if split[p])
     excluded = f", {split['excluded']:,} excluded" if split.get("excluded") else ""
     _line("split", f"{split['method']}: {parts}{excluded}")
@@ -82,9 +82,9 @@ def show(layout: DataLayout, genotype: str | None = None, run: Path | None = Non
     _show_chain(layout, run)
 
 
-def _show_phenotypes(files: Sequence[Mapping[str, Any]]) -> None:
+def _show_phenotypes(phenotypes: Sequence[str], files: Sequence[Mapping[str, Any]]) -> None:
     """Say what is predicted, which other columns are there, and which were left out, and why."""
-    target, *others = dict.fromkeys(name for file in files for name in file["phenotypes"])
+    target, *others = phenotypes
     also = f"; also {', '.join(others)}" if others else ""
     _line("phenotypes", f"{target} is predicted by default{also}")
     for file in files:

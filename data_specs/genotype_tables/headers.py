@@ -168,9 +168,9 @@ def _form_of(path: Path, header: tuple[str, ...]) -> Form | None:
         genes = [cells.index("genes")]
     elif "gene_1" not in cells:
         return None
-    for column in (*genes, *([] if query is None else [query])):
-        if cells.count(cells[column]) > 1:
-            raise InputError(f"{path}: column '{header[column]}' occurs twice; delete or rename one")
+    for key in (*genes, *([] if query is None else [query])):
+        if cells.count(cells[key]) > 1:
+            raise InputError(f"{path}: column '{header[key]}' occurs twice; delete or rename one")
     return Form("plain", header, genes=tuple(genes), query=query, phenotypes={})
 
 

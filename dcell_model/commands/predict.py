@@ -24,7 +24,8 @@ def add_to(commands: Any) -> None:
     add_checkpoint(predict)
     predict.add_argument("--genotypes", metavar="G", required=True,
                          help="genes separated by | or , with ; between genotypes; or a file: a "
-                         "genotype a line, or a column 'genes' in CSV, TSV or Parquet")  # fmt: skip
+                         "genotype a line, or a table of any form that the build reads, told by "
+                         "its header; it needs no phenotype")  # fmt: skip
     predict.add_argument("--subsystems", action="store_true",
                          help="also the state of every subsystem that deletions reach, into "
                          "NAME.subsystems.SUFFIX")  # fmt: skip

@@ -40,7 +40,8 @@ def add_to(commands: Any) -> None:
         help="only genotypes with one of these genes, or with all of 'A|B'",
     )
     screen.add_argument("--genes", metavar="F", type=Path,
-                        help="file of the genes to combine (default: all)")  # fmt: skip
+                        help="file of the genes to combine, of any form that predict reads "
+                        "(default: all)")  # fmt: skip
     screen.add_argument("--phenotype", metavar="NAME", help="default: the model's first")
     screen.add_argument("--score", choices=("auto", "prediction", "multiplicative", "additive"),
                         default="auto", help="what an interaction is, see below")  # fmt: skip

@@ -21,7 +21,7 @@ GENES = st.lists(
 )
 VALUES = st.floats(-1e6, 1e6).map(repr)
 ROWS = st.lists(
-    st.tuples(GENES, VALUES, st.sampled_from(["x", "sick", ""]), VALUES).map(
+    st.tuples(GENES, VALUES, st.sampled_from(["x", "sick"]), VALUES).map(
         lambda row: ["|".join(row[0]), *row[1:]]
     ),
     min_size=1,
