@@ -126,7 +126,7 @@ def test_truncated_gzip(tmp_path: Path, role: str) -> None:
     ("sections", "message"),
     [
         ({"hierarchy": {"containment": 99}}, "pruning step 'containment'"),
-        ({"annotations": {"include_evidence": ["XYZ"]}}, "no annotation is left of 20 lines"),
+        ({"annotations": {"date_cutoff": "1990-01-01"}}, "no annotation is left of 20 lines"),
         ({"genotypes": {"orders": [7]}}, "order"),
     ],
 )
