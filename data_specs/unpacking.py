@@ -7,6 +7,7 @@ name: nothing is read from them.
 import bz2
 import gzip
 import lzma
+import re
 import stat
 import zipfile
 import zlib
@@ -32,7 +33,9 @@ _KINDS = {
     stat.S_IFCHR: "a device; expected a file",
     stat.S_IFBLK: "a device; expected a file",
 }
-_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+# Long enough not to be the beginning of a text: a list of genes may begin with PAR1.
+_PACKED = {"gzip": rb"\x1f\x8b", "bzip2": rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)",
+           "xz": rb"\xfd7zXZ\0", "zstd": rb"\x28\xb5\x2f\xfd"}  # fmt: skip
 _ZIP = b"PK\x03\x04"
 _OTHERS = {
     _ZIP: "a ZIP archive",
@@ -43,7 +46,7 @@ _OTHERS = {
     b"\x1f\x9d": "packed by compress (.Z)",
     b"LZIP": "packed by lzip",
     b"\x5d\0\0": "packed by lzma",
-    b"PAR1": "a Parquet table",
+    b"PAR1\x15": "a Parquet table",
     b"\x89HDF": "an HDF5 file",
     b"SQLite format 3": "an SQLite database",
     b"%PDF": "a PDF",
@@ -91,7 +94,7 @@ def packing_of(path: Path) -> str | None:
 
 
 def _packing(head: bytes) -> str | None:
-    return next((name for magic, name in _PACKED.items() if head.startswith(magic)), None)
+    return next((name for name, magic in _PACKED.items() if re.match(magic, head)), None)
 
 
 def _refuse_other(head: bytes, path: Path, inside: str = "") -> None:

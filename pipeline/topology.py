@@ -119,8 +119,12 @@ def is_topology(text: str) -> bool:
 
 
 def _is_drugcell(line: str) -> bool:
-    columns = line.rstrip("\r\n").split("\t")
+    columns = _cells(line)
     return len(columns) == 3 and columns[2] in ("default", "gene")
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split("\t")]
 
 
 def parse(text: str, path: Path) -> Topology:
@@ -179,12 +183,12 @@ def _parse_drugcell(text: str, path: Path) -> tuple[set[str], Pairs, Pairs]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        if not _is_drugcell(line):
+        term, other, kind = _cells(line) if _is_drugcell(line) else ("", "", "")
+        if not term or not other:
             raise InputError(
                 f"{path}:{number}: found '{line.strip()[:60]}'; expected three tab-separated "
                 "columns ending in 'default' (parent, child term) or 'gene' (term, gene)"
             )
-        term, other, kind = line.rstrip("\r").split("\t")
         terms.add(term)
         if kind == "gene":
             genes.append((term, other))

@@ -104,88 +104,193 @@ def read(text: str, path: Path) -> Topology:
     """Read a hierarchy; a node's `name` makes its id.
 
     Raises:
-        InputError: not CX2, a node without a name or with that of another, or an edge to nowhere.
+        InputError: not CX2; a node without an id or a name, or with that of another; an edge to
+            nowhere; an attribute of another type. Says of which node or edge.
     """
     try:
-        aspects = _aspects(text)
-        declared = aspects["attributeDeclarations"][0] if aspects["attributeDeclarations"] else {}
-        values = {node["id"]: _values(node, declared.get("nodes", {})) for node in aspects["nodes"]}
-        arrows = [(edge["id"], edge["s"], edge["t"]) for edge in aspects["edges"]]
-        called: Any = [a[GENE_NAMES] for a in aspects["networkAttributes"] if GENE_NAMES in a]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        aspects = _aspects(json.loads(text))
+        declared = _declared(aspects["attributeDeclarations"])
+        nodes = _nodes(aspects["nodes"], declared)
+        arrows = _arrows(aspects["edges"], nodes)
+        called = [a[GENE_NAMES] for a in aspects["networkAttributes"] if GENE_NAMES in a]
+        term_of = _terms(nodes)
+        names = {
+            key: {
+                term_of[n]: _word(own.get(key, ""), f"node {n}: {key}") for n, own in nodes.items()
+            }
+            for key in (NAME, NAMESPACE)
+        }
+        return Topology.of(
+            terms=term_of.values(),
+            edges=((term_of[target], term_of[source]) for source, target in arrows),
+            annotations=_annotations(nodes, arrows, term_of),
+            names=names[NAME],
+            namespaces=names[NAMESPACE],
+            gene_names=_gene_names(called[0] if called else []),
+        )
+    except _FaultError as fault:
+        raise InputError(f"{path}: {fault}") from None
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path}: not readable as CX2 ({type(error).__name__}: {str(error)[:120]}). Expected "
             "a list of aspects with nodes {id, v} and edges {id, s, t}."
         ) from None
-    term_of: dict[Any, str] = {}
-    node_of: dict[str, Any] = {}
-    for node, own in values.items():
-        term = own.get("name")
-        if not isinstance(term, str) or not term:
-            raise InputError(f"{path}: node {node} has no name; expected the id of its term")
-        if term in node_of:
-            raise InputError(
-                f"{path}: nodes {node_of[term]} and {node} are both named '{term}'; expected one "
-                "node for each term"
+
+
+class _FaultError(Exception):
+    """What is wrong in the file, without its name."""
+
+
+Id = int | str
+_GENES = "a list of genes"
+Values = dict[str, Any]
+
+
+def _aspects(parts: Any) -> dict[str, list[Values]]:
+    """All elements by aspect; a file may hold an aspect in several fragments."""
+    names = ("attributeDeclarations", "networkAttributes", "nodes", "edges", "status")
+    aspects: dict[str, list[Values]] = {name: [] for name in names}
+    for number, part in enumerate(_list(parts, "the file")):
+        for name, items in _dict(part, f"part {number}").items():
+            for index, item in enumerate(_list(items, name) if name in aspects else ()):
+                aspects[name].append(_dict(item, f"{name}, element {index}"))
+    for status in aspects["status"]:
+        if status.get("success") is False:
+            raise _FaultError(
+                f"says itself that it is not whole: {str(status.get('error'))[:120]!r}"
             )
-        term_of[node], node_of[term] = term, node
-    for edge, source, target in arrows:
-        for end in (source, target):
-            if end not in term_of:
-                raise InputError(f"{path}: edge {edge} leads to node {end}, which is not defined")
-    listed = {node: set(_members(own.get(MEMBERS, ""))) for node, own in values.items()}
-    below: dict[Any, set[str]] = {node: set() for node in values}
-    for _, source, target in arrows:
+    return aspects
+
+
+def _declared(declarations: list[Values]) -> dict[str, Values]:
+    """The declared attributes of nodes."""
+    declared: dict[str, Values] = {}
+    for part in declarations:
+        for name, rule in _dict(part.get("nodes", {}), "attributeDeclarations: nodes").items():
+            declared[name] = _dict(rule, f"attributeDeclarations: {name}")
+    return declared
+
+
+def _nodes(elements: list[Values], declared: Mapping[str, Values]) -> dict[Id, Values]:
+    """The attributes of nodes under their full names, with the defaults that are declared."""
+    full = {rule["a"]: name for name, rule in declared.items() if isinstance(rule.get("a"), str)}
+    defaults = {name: rule["v"] for name, rule in declared.items() if "v" in rule}
+    nodes: dict[Id, Values] = {}
+    for index, element in enumerate(elements):
+        node = _id(element, "id", f"nodes, element {index}")
+        own = _dict(element.get("v", {}), f"node {node}: v")
+        values = defaults | {full.get(key, key): value for key, value in own.items()}
+        if node in nodes:
+            both = " and ".join(repr(each.get("name")) for each in (nodes[node], values))
+            raise _FaultError(
+                f"node {node} is defined twice, as {both}; expected one node for each id"
+            )
+        nodes[node] = values
+    return nodes
+
+
+def _arrows(elements: list[Values], nodes: Mapping[Id, Values]) -> list[tuple[Id, Id]]:
+    arrows = []
+    for index, element in enumerate(elements):
+        edge = _id(element, "id", f"edges, element {index}") if "id" in element else f"no. {index}"
+        ends = [_id(element, end, f"edge {edge}") for end in ("s", "t")]
+        for end in ends:
+            if end not in nodes:
+                raise _FaultError(f"edge {edge} leads to node {end}, which is not defined")
+        arrows.append((ends[0], ends[1]))
+    return arrows
+
+
+def _terms(nodes: Mapping[Id, Values]) -> dict[Id, str]:
+    node_of: dict[str, Id] = {}
+    for node, own in nodes.items():
+        term = own.get("name")
+        if not isinstance(term, str) or not term.strip():
+            raise _FaultError(f"node {node} has no name; expected the id of its term")
+        _word(term, f"node {node}: name")
+        if term in node_of:
+            raise _FaultError(
+                f"nodes {node_of[term]} and {node} are both named '{term}'; expected one node for "
+                "each term"
+            )
+        node_of[term] = node
+    return {node: term for term, node in node_of.items()}
+
+
+def _annotations(
+    nodes: Mapping[Id, Values], arrows: Sequence[tuple[Id, Id]], term_of: Mapping[Id, str]
+) -> list[tuple[str, str]]:
+    listed = {n: set(_members(own.get(MEMBERS), f"node {n}")) for n, own in nodes.items()}
+    below: dict[Id, set[str]] = {node: set() for node in nodes}
+    for source, target in arrows:
         below[source] |= listed[target]
     annotations = []
-    for node, own in values.items():
-        genes = own[OWN] if OWN in own else sorted(listed[node] - below[node])
-        if not isinstance(genes, list):
-            raise InputError(f"{path}: node {node}: {OWN} is '{genes}'; expected a list of genes")
-        annotations += [(term_of[node], str(gene)) for gene in genes]
-    return Topology.of(
-        terms=node_of,
-        edges=((term_of[target], term_of[source]) for _, source, target in arrows),
-        annotations=annotations,
-        names={term_of[node]: str(own.get(NAME, "")) for node, own in values.items()},
-        namespaces={term_of[node]: str(own.get(NAMESPACE, "")) for node, own in values.items()},
-        gene_names=_gene_names(called[0] if called else [], path),
-    )
+    for node, own in nodes.items():
+        where = f"node {node}: {OWN}"
+        genes = sorted(listed[node] - below[node])
+        if OWN in own:
+            genes = [_word(gene, where, _GENES) for gene in _list(own[OWN], where, _GENES)]
+        if "" in genes:
+            raise _FaultError(f"{where} holds an empty name; expected {_GENES}")
+        annotations += [(term_of[node], gene) for gene in genes]
+    return annotations
 
 
-def _gene_names(called: Any, path: Path) -> list[tuple[str, str, str]]:
+def _members(value: Any, where: str) -> list[str]:
+    """Genes as cellmaps_vnn splits them: at commas where there is one, else at white space."""
+    if isinstance(value, list):
+        parts = [_word(gene, f"{where}: {MEMBERS}", "names of genes") for gene in value]
+    else:
+        text = "" if value is None else _word(value, f"{where}: {MEMBERS}", "names of genes")
+        parts = text.split(",") if "," in text else text.split()
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _gene_names(called: Any) -> list[tuple[str, str, str]]:
     rows = []
     for text in called if isinstance(called, list) else [called]:
-        gene, _, rest = str(text).partition(" ")
+        expected = "a list of 'GENE symbol NAME' and 'GENE synonym NAME'"
+        gene, _, rest = _word(text, GENE_NAMES, expected).partition(" ")
         kind, _, name = rest.partition(" ")
         if kind not in KINDS:
-            raise InputError(
-                f"{path}: {GENE_NAMES} holds '{text}'; expected a list of 'GENE symbol NAME' and "
-                "'GENE synonym NAME'"
-            )
+            raise _FaultError(f"{GENE_NAMES} is {_shown(text)}; expected {expected}")
         rows.append((name, gene, kind))
     return rows
 
 
-def _aspects(text: str) -> dict[str, list[Any]]:
-    """All elements by aspect; a file may hold an aspect in several fragments."""
-    names = ("attributeDeclarations", "networkAttributes", "nodes", "edges")
-    aspects: dict[str, list[Any]] = {name: [] for name in names}
-    for part in json.loads(text):
-        for name, items in part.items():
-            if name in aspects:
-                aspects[name] += items
-    return aspects
+def _shown(value: Any) -> str:
+    return ascii(value)[:60]
 
 
-def _values(node: Mapping[str, Any], declared: Mapping[str, Any]) -> dict[str, Any]:
-    """A node's attributes under their full names, with the defaults that are declared."""
-    full = {rule["a"]: name for name, rule in declared.items() if "a" in rule}
-    defaults = {name: rule["v"] for name, rule in declared.items() if "v" in rule}
-    return defaults | {full.get(key, key): value for key, value in node.get("v", {}).items()}
+def _dict(value: Any, where: str) -> Values:
+    if not isinstance(value, dict):
+        raise _FaultError(f"{where} is {_shown(value)}; expected a JSON object {{…}}")
+    return value
 
 
-def _members(value: Any) -> list[str]:
-    """Genes as cellmaps_vnn splits them: at commas where there is one, else at white space."""
-    parts = str(value).split(",") if "," in str(value) else str(value).split()
-    return [part.strip() for part in parts if part.strip()]
+def _list(value: Any, where: str, expected: str = "a list […]") -> list[Any]:
+    if not isinstance(value, list):
+        raise _FaultError(f"{where} is {_shown(value)}; expected {expected}")
+    return value
+
+
+def _id(element: Values, key: str, where: str) -> Id:
+    value = element.get(key)
+    if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+        return value
+    found = f"has '{key}' {_shown(value)}" if key in element else f"has no '{key}'"
+    raise _FaultError(f"{where} {found}; expected the number of a node or edge")
+
+
+def _word(value: Any, where: str, expected: str = "text") -> str:
+    """A text or a whole number, as text that can be written."""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise _FaultError(f"{where} is {_shown(value)}; expected {expected}")
+    text = str(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _FaultError(
+            f"{where} is {_shown(text)}, half of a pair of surrogates, no text"
+        ) from None
+    return text

@@ -6,6 +6,7 @@ Edges run from the child to its parent (`kind` is `is_child_of`) and from a gene
 
 import warnings
 from pathlib import Path
+from xml.etree import ElementTree
 from xml.etree.ElementTree import ParseError
 
 import networkx as nx
@@ -56,6 +57,7 @@ def read(text: str, path: Path) -> Topology:
     """
     if "<!ENTITY" in text:
         raise InputError(f"{path}: defines XML entities, which no hierarchy needs; remove them")
+    _refuse_what_is_lost(text, path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a key without a type, which is then a string
@@ -95,3 +97,27 @@ def read(text: str, path: Path) -> Topology:
             for name in str(graph.nodes[node].get(key, "")).split("|")
         ),
     )
+
+
+def _refuse_what_is_lost(text: str, path: Path) -> None:
+    """Refuse what networkx passes over: a second node of an id, other graphs, graphs in nodes."""
+    nodes: set[str] = set()
+    graphs = 0
+    try:
+        root = ElementTree.fromstring(text)
+    except (ParseError, ValueError, LookupError) as error:
+        raise InputError(f"{path}: not readable as GraphML ({str(error)[:160]})") from None
+    for element in root.iter():
+        kind = str(element.tag).rpartition("}")[2]
+        graphs += kind == "graph"
+        if kind == "node":
+            node = element.get("id")
+            if not node:
+                raise InputError(f"{path}: node {len(nodes) + 1} has no id; expected one")
+            if node in nodes:
+                raise InputError(
+                    f"{path}: node '{node}' is defined twice; expected one for each id"
+                )
+            nodes.add(node)
+    if graphs > 1:
+        raise InputError(f"{path}: holds {graphs} graphs; expected one")

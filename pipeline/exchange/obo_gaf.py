@@ -3,6 +3,8 @@
 They are read by the stages `ontology` and `annotations`, like any other OBO and GAF.
 """
 
+import re
+
 from pipeline.topology import Topology
 
 ASPECTS = {"biological_process": "P", "cellular_component": "C", "molecular_function": "F"}
@@ -17,12 +19,19 @@ def write_obo(topology: Topology) -> str:
         "format-version: 1.2\nontology: dcell\nremark: hierarchy as exported by dcell-data\n"
     ]
     for term in topology.terms:
-        lines = ["[Term]", f"id: {term}", f"name: {topology.names.get(term, term)}"]
+        name = _escaped(topology.names.get(term, term))
+        lines = ["[Term]", f"id: {_escaped(term)}", f"name: {name}"]
         if term in topology.namespaces:
-            lines.append(f"namespace: {topology.namespaces[term]}")
-        lines += [f"is_a: {p} ! {topology.names.get(p, p)}" for p in parents[term]]
+            lines.append(f"namespace: {_escaped(topology.namespaces[term])}")
+        above = ((p, topology.names.get(p, p)) for p in parents[term])
+        lines += [f"is_a: {_escaped(parent)} ! {_escaped(name)}" for parent, name in above]
         stanzas.append("\n".join([*lines, ""]))
     return "\n".join(stanzas)
+
+
+def _escaped(text: str) -> str:
+    """A value without what would begin a comment or modifiers, or go on in the next line."""
+    return re.sub(r"[\\{!]", r"\\\g<0>", text)
 
 
 def write_gaf(topology: Topology) -> str:

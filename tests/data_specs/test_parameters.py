@@ -1,12 +1,13 @@
 """Parameters: layers, types, and the nearest known name for an unknown one."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from data_specs.errors import ParameterError
+from data_specs.errors import InputError, ParameterError
 from data_specs.parameter_changes import changed
 from data_specs.parameter_input import load, override
 from data_specs.parameters import Parameters, resolve
@@ -86,6 +87,7 @@ def test_assignments(assignment: str, section: str, name: str, value: Any) -> No
         ("hierarchy.orphans=pull", "did you mean 'push'"),
         ("hierarchy.steps=[contain]", "did you mean 'containment'"),
         ("hierarchy.relations=[part_of]", "is_a is always needed"),
+        ("ontology.undefined_parents=drop", "did you mean"),
         ("annotations.date_cutoff=2010", "expected YYYY-MM-DD"),
         ("split.test=1.0", "split.test is 1.0; expected at least 0 and less than 1"),
         ("split.test=0.9", "split.val 0.1 and split.test 0.9 leave nothing to train on"),
@@ -176,3 +178,47 @@ def test_changed_values_lead_back() -> None:
 )
 def test_a_default_that_was_set_over_a_preset_is_a_change(given: dict[str, Any]) -> None:
     assert resolve(changed(resolve(given))) == resolve(given)
+
+
+def test_a_former_name_is_understood(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    both = ("is_a", "part_of")
+    old = {"hierarchy": {"relations": [*both], "containment": 3}}
+    assert resolve(old).ontology.relations == both  # of an earlier build: nothing is said
+    assert resolve(old).hierarchy.containment == 3
+    assert capsys.readouterr().err == ""
+    assert resolve(override({}, ["hierarchy.relations=[is_a,part_of]"])).ontology.relations == both
+    note = "hierarchy.relations is called ontology.relations now\n"
+    assert capsys.readouterr().err == f"note: --set: {note}"
+    path = tmp_path / "params.yaml"
+    path.write_text("hierarchy:\n  relations: [is_a, part_of]\n")
+    assert load(path).ontology.relations == both
+    assert capsys.readouterr().err == f"note: {path}: {note}"
+    path.write_text("hierarchy:\n  relations:\n")
+    assert load(path).ontology.relations == ("is_a",)
+
+
+def test_what_is_set_wins_under_either_name() -> None:
+    wanted = ("is_a", "regulates")
+    for given, assignment in (
+        ({"ontology": {"relations": ["is_a"]}}, "hierarchy.relations=[is_a,regulates]"),
+        ({"hierarchy": {"relations": ["is_a"]}}, "ontology.relations=[is_a,regulates]"),
+    ):
+        assert resolve(override(given, [assignment])).ontology.relations == wanted
+
+
+def test_two_names_with_two_values() -> None:
+    given = {"hierarchy": {"relations": "is_a,part_of"}, "ontology": {"relations": ["is_a"]}}
+    with pytest.raises(ParameterError, match="expected one of them"):
+        resolve(given)
+    given["ontology"] = {"relations": ["is_a", "part_of"]}
+    assert resolve(given).ontology.relations == ("is_a", "part_of")
+    assignments = ["hierarchy.relations=[is_a]", "ontology.relations=[is_a,part_of]"]
+    with pytest.raises(ParameterError, match=r"--set: ontology\.relations is .* former name"):
+        override({}, assignments)
+
+
+def test_a_parameter_file_that_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name, found in (("pipe", "is a pipe"), ("", "is a folder")):
+        with pytest.raises(InputError, match=found):
+            load(tmp_path / name)

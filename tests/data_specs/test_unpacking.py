@@ -49,7 +49,7 @@ def test_packed_text_is_that_text(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize("kind", PACK)
 def test_cut_off_and_damaged(tmp_path: Path, kind: str) -> None:
     whole = PACK[kind](TEXT.encode())
-    for length in (6, 9, len(whole) // 2, len(whole) - 1):
+    for length in (10, 15, len(whole) // 2, len(whole) - 1):
         path = packed(tmp_path, whole[:length])
         with pytest.raises(InputError, match=f"{kind} data (end in the middle|are damaged)"):
             read_text(path)
@@ -96,7 +96,7 @@ def archives() -> dict[str, bytes]:
         "a 7z archive": b"7z\xbc\xaf\x27\x1c\0\4",
         "a RAR archive": b"Rar!\x1a\x07\x01\0",
         "packed by lz4": b"\x04\x22\x4d\x18d",
-        "a Parquet table": b"PAR1abc",
+        "a Parquet table": b"PAR1\x15\x04",
         "an old Excel workbook": b"\xd0\xcf\x11\xe0\xa1\xb1",
     }
 
@@ -128,3 +128,8 @@ def test_what_is_no_file_is_called_what_it_is(tmp_path: Path) -> None:
                 require_file(tmp_path / name)
             with pytest.raises(InputError, match=found):
                 read_text(tmp_path / name)
+
+
+@pytest.mark.parametrize("text", ["PAR1\nRAR1\n", "BZh1 a\n", "7z\n", "PK\n"])
+def test_genes_that_are_named_like_formats(tmp_path: Path, text: str) -> None:
+    assert read_text(packed(tmp_path, text.encode())) == text

@@ -126,7 +126,7 @@ def test_truncated_gzip(tmp_path: Path, role: str) -> None:
     ("sections", "message"),
     [
         ({"hierarchy": {"containment": 99}}, "pruning step 'containment'"),
-        ({"annotations": {"include_evidence": ["XYZ"]}}, "no annotation is left of 20 lines"),
+        ({"annotations": {"date_cutoff": "1990-01-01"}}, "no annotation is left of 20 lines"),
         ({"genotypes": {"orders": [7]}}, "order"),
     ],
 )
@@ -146,3 +146,37 @@ def test_store_of_another_build(tiny_build: Path, tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "other" / "store", mixed / "store")
     with pytest.raises(InputError, match="fingerprint"):
         MutantStateDataset(mixed / "store")
+
+
+def test_inputs_in_other_line_ends_encodings_and_packings(tiny_build: Path, tmp_path: Path) -> None:
+    import bz2
+    import lzma
+
+    def old_mac(name: str) -> bytes:
+        return (TINY / name).read_bytes().replace(b"\n", b"\r")
+
+    (tmp_path / "o").write_bytes(bz2.compress(old_mac("tiny.obo")))
+    (tmp_path / "a").write_bytes(old_mac("tiny.gaf").decode().encode("utf-16"))
+    (tmp_path / "g").write_bytes(lzma.compress(old_mac("tiny.tsv")))
+    sources = {
+        "ontology": str(tmp_path / "o"), "annotations": str(tmp_path / "a"),
+        "genotypes": [str(tmp_path / "g")],
+    }  # fmt: skip
+    built = build(resolve(tiny_parameters(sources=sources)), tmp_path / "build").root
+    for part in ("cell_graph/cell_graph.json", "store/manifest.json", "annotations/ledger.json"):
+        assert (built / part).read_bytes() == (tiny_build / part).read_bytes()
+
+
+def test_what_a_file_lacks_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = (TINY / "tiny.gaf").read_text().replace("\tIGI\t", "\tIDA\t")
+    (tmp_path / "a.gaf").write_text(lines)
+    given = tiny_parameters(sources={"annotations": str(tmp_path / "a.gaf")})
+    given["annotations"] = {"gene_id_columns": [10, 3]}
+    build(resolve({"preset": "torchcell", **given}), tmp_path / "build")
+    said = capsys.readouterr().err
+    assert "note: preset torchcell goes by evidence IGI, which no line of" in said
+    assert "column 10 is empty in every line" in said
+    assert "3 ('NYAL001C'), 11 ('YAL001C|alias of YAL001C')" in said
+    given["annotations"]["exclude_evidence"] = ["IGI"]
+    with pytest.raises(InputError, match="'IGI' is in no line of"):
+        build(resolve(given), tmp_path / "build")

@@ -1,12 +1,17 @@
 """Which raw files are read, and what is said where one cannot be had."""
 
+import bz2
 import functools
+import gzip
 import http.server
 import io
+import lzma
+import os
 import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,6 +122,29 @@ def test_versions_come_from_the_headers() -> None:
     assert describe("o", TINY / "tiny.obo")["version"] == "releases/tiny"
     assert describe("a", TINY / "tiny.gaf")["version"] == "2024-01-01"
     assert describe("g", TINY / "tiny.tsv")["version"] is None
+
+
+def test_versions_of_packed_files(tmp_path: Path) -> None:
+    raw = (TINY / "tiny.obo").read_bytes()
+    utf_16 = raw.decode().replace("\n", "\r").encode("utf-16")
+    for packed in (bz2.compress(raw), lzma.compress(raw), gzip.compress(utf_16)):
+        (tmp_path / "packed").write_bytes(packed)
+        assert describe("o", tmp_path / "packed")["version"] == "releases/tiny"
+    (tmp_path / "packed").write_bytes(bz2.compress(raw)[:20])
+    assert describe("o", tmp_path / "packed")["version"] is None
+
+
+@pytest.mark.parametrize("role", ["ontology", "annotations", "genotypes", "test_genotypes"])
+def test_what_is_no_file_is_called_what_it_is_at_once(tmp_path: Path, role: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    given: dict[str, Any] = {
+        "ontology": str(TINY / "tiny.obo"), "genotypes": (str(TINY / "tiny.tsv"),),
+    }  # fmt: skip
+    for name, found in (("pipe", "is a pipe"), ("", "is a folder"), ("x", "no such file")):
+        place = str(tmp_path / name)
+        own = place if role in ("ontology", "annotations") else (place,)
+        with pytest.raises(InputError, match=found):
+            settle(Sources(**(given | {role: own})), DataLayout(tmp_path))
 
 
 def test_manifest_pins_what_can_be_pinned() -> None:

@@ -81,3 +81,10 @@ def test_real_drugcell_ontology(real_data: Path) -> None:
     assert hierarchy.lines == 59_753
     listed = (real_data / "drugcell" / "gene2ind.txt").read_text().split()[1::2]
     assert {gene for _, gene in hierarchy.annotations} == set(listed)
+
+
+def test_blanks_around_cells_of_drugcell_text() -> None:
+    text = "A \tB\tdefault \n B\tx \tgene\n"
+    assert parse(text, PATH) == parse("A\tB\tdefault\nB\tx\tgene\n", PATH)
+    with pytest.raises(InputError, match=":2: found"):
+        parse("A\tB\tdefault\nB\t \tgene\n", PATH)

@@ -1,11 +1,14 @@
 """CX2, and cellmaps_vnn's own reading of it."""
 
+import contextlib
+import copy
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_specs.errors import InputError
@@ -86,10 +89,23 @@ def test_aliases_defaults_fragments_and_commas() -> None:
          "nodes 0 and 1 are both named 'a'"),
         ([{"id": 0, "v": {"name": "a"}}], [{"id": 0, "s": 0, "t": 3}], "leads to node 3"),
         ([{"id": 0, "v": {"name": "a", "dcell_genes": "x"}}], [], "expected a list of genes"),
-        ([{"v": {"name": "a"}}], [], "not readable as CX2"),
-        ([{"id": 0, "v": 3}], [], "not readable as CX2"),
-        ([{"id": [], "v": {"name": "a"}}], [], "not readable as CX2"),
-        (3, [], "not readable as CX2"),
+        ([{"v": {"name": "a"}}], [], "nodes, element 0 has no 'id'"),
+        ([{"id": None, "v": {"name": "a"}}], [], "nodes, element 0 has 'id' None"),
+        ([{"id": 0, "v": 3}], [], "node 0: v is 3"),
+        ([{"id": [], "v": {"name": "a"}}], [], r"element 0 has 'id' \[\]"),
+        (3, [], "nodes is 3; expected a list"),
+        ([3], [], "nodes, element 0 is 3; expected a JSON object"),
+        ([{"id": 0, "v": {"name": "a"}}, {"id": 0, "v": {"name": "b"}}], [],
+         "node 0 is defined twice, as 'a' and 'b'"),
+        ([{"id": 0, "v": {"name": "a"}}], [{"id": 4, "s": [0], "t": 0}], "edge 4 has 's'"),
+        ([{"id": 0, "v": {"name": "a"}}], [{"id": 4, "s": 0}], "edge 4 has no 't'"),
+        ([{"id": 0, "v": {"name": "a"}}], [{"s": 0, "t": "0"}], "edge no. 0 leads to node 0"),
+        ([{"id": 0, "v": {"name": "\ud800"}}], [], "node 0: name is .*half of a pair"),
+        ([{"id": 0, "v": {"name": "a", "CD_MemberList": "\udfff"}}], [], "node 0: CD_MemberList"),
+        ([{"id": 0, "v": {"name": "a", "CD_MemberList": {"x": 1}}}], [], "expected names of gen"),
+        ([{"id": 0, "v": {"name": "a", "dcell_genes": [None]}}], [], "dcell_genes is None"),
+        ([{"id": 0, "v": {"name": "a", "namespace": ["b"]}}], [], "node 0: namespace is"),
+        ([{"id": 0, "v": {"name": " "}}], [], "node 0 has no name"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_named(nodes: object, edges: object, message: str) -> None:
@@ -101,8 +117,54 @@ def test_what_does_not_fit_is_named(nodes: object, edges: object, message: str) 
 @pytest.mark.parametrize("named", ["x", ["x alias y"], [3], {"x": "y"}])
 def test_names_of_genes_that_do_not_fit(named: object) -> None:
     text = json.dumps([{"CXVersion": "2.0"}, {"networkAttributes": [{"dcell_gene_names": named}]}])
-    with pytest.raises(InputError, match=r"dcell_gene_names holds .*; expected a list of 'GENE"):
+    with pytest.raises(InputError, match=r"dcell_gene_names is .*; expected a list of 'GENE"):
         read(text, PATH)
+
+
+def test_members_as_a_list_and_a_network_that_is_not_whole() -> None:
+    nodes = [{"id": "n1", "v": {"name": "a", MEMBERS: ["x", "y z", 7]}}]
+    parts: list[object] = [{"CXVersion": "2.0"}, {"nodes": nodes}]
+    assert read(json.dumps(parts), PATH).annotations == (("a", "7"), ("a", "x"), ("a", "y z"))
+    parts.append({"status": [{"success": False, "error": "timeout"}]})
+    with pytest.raises(InputError, match="not whole: 'timeout'"):
+        read(json.dumps(parts), PATH)
+
+
+ODD = st.sampled_from([None, True, -1, 1.5, "", "x", "\ud800", [], [0], {}, {"id": 0}, [[]]])
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    if not isinstance(value, dict | list):
+        return [path]
+    inside = value.items() if isinstance(value, dict) else enumerate(value)
+    return [path] * bool(path) + [p for key, part in inside for p in places(part, (*path, key))]
+
+
+WRITTEN = json.loads(write(of_cell_graph(random_cell_graph(3, terms=4, genes=5))))
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    place=st.sampled_from(places(WRITTEN)), odd=ODD, what=st.sampled_from(["put", "cut", "twice"])
+)
+def test_any_part_replaced_removed_or_repeated(place: Any, odd: Any, what: str) -> None:
+    parts = copy.deepcopy(WRITTEN)
+    where = parts
+    for key in place[:-1]:
+        where = where[key]
+    if what == "put":
+        where[place[-1]] = odd
+    elif what == "cut":
+        del where[place[-1]]
+    elif isinstance(where, list):
+        where.append(copy.deepcopy(where[place[-1]]))
+    text = json.dumps(parts)
+    with contextlib.suppress(InputError):
+        found = read(text, PATH)
+        shown = json.dumps(dataclasses.asdict(found), ensure_ascii=False)
+        assert shown.encode()
+        nodes = [node for part in parts for node in part.get("nodes", [])]
+        assert len(found.terms) == len(nodes)  # none vanished
 
 
 # cellmaps_vnn's reader on an export, in a process of its own: its imports warn.
