@@ -1,8 +1,10 @@
 """`dvc.yaml` says what every stage really depends on."""
 
 import ast
+import configparser
 import functools
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,27 @@ def test_params_file_shows_the_defaults() -> None:
                 for section in parameters.SECTIONS.values()
                 if key in section.__dataclass_fields__
             ), line
+
+
+def test_an_archive_tells_dvc_that_there_is_no_git() -> None:
+    """`git archive` fills in what stands after `$Format:` in files marked so."""
+    config = (CHECKOUT / ".dvc" / "config").read_text()
+    assert "no_scm" not in config.split("$Format:")[0]
+    filled = re.sub(r"\$Format:(.*?)\$", lambda m: m[1].replace("%n", "\n"), config)
+    parsed = configparser.ConfigParser()
+    parsed.read_string("\n".join(line.strip() for line in filled.splitlines()))
+    assert parsed["core"]["no_scm"] == "true"
+    assert (CHECKOUT / ".gitattributes").read_text() == ".dvc/config export-subst\n"
+
+
+def test_everything_that_a_stage_writes_is_cached() -> None:
+    """Else DVC has no figures to compare, and cannot bring a stage back that it ran before."""
+    for stage in STAGES.values():
+        for key in ("outs", "metrics", "plots"):
+            assert all(isinstance(entry, str) for entry in stage.get(key, []))
+    assert [m for stage in STAGES.values() for m in stage.get("metrics", [])] == [
+        "results/scores.json"
+    ]
 
 
 def _shown(value: Any) -> str:

@@ -1,0 +1,71 @@
+"""Lines where the output is no terminal; a bar where it is one."""
+
+import contextlib
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from dcell_model import progress as module
+from dcell_model.progress import duration, progress
+from tests.conftest import CHECKOUT
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0 s"), (75, "75 s"), (720, "12 min"), (12000, "3.3 h")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_lines_are_sparse_and_what_is_said_is_not(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    with progress("400 steps", 400) as shown:
+        for step in range(400):
+            clock[0] += 1
+            shown.advance()
+            if step == 9:
+                shown.say("epoch 1 of 40", "epoch 1")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == [
+        "  epoch 1 of 40, 6 min left", "  epoch 1: 10%, 6 min left", "  epoch 1: 18%, 6 min left",
+    ]  # fmt: skip
+    assert len(lines) == 14
+
+
+@pytest.mark.parametrize("settings", [{"visible": False}, {"lines": False}])
+def test_nothing_of_short_work(
+    capsys: pytest.CaptureFixture[str], settings: dict[str, bool]
+) -> None:
+    with progress("work", 2, **settings) as shown:
+        shown.advance()
+        shown.say("half is done", "half")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("term", "bar"), [("xterm", True), ("dumb", False)])
+def test_a_terminal_gets_a_bar(term: str, bar: bool) -> None:
+    program = (
+        "from dcell_model.progress import progress\n"
+        "with progress('work', 2) as shown:\n"
+        "    shown.advance(); shown.say('line', 'short'); shown.advance()\n"
+    )
+    ours, theirs = pty.openpty()
+    done = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=theirs, stderr=theirs, cwd=CHECKOUT,
+        env=os.environ | {"TERM": term, "PYTHONPATH": str(CHECKOUT), "COLUMNS": "80"},
+    )  # fmt: skip
+    os.close(theirs)
+    printed = b""
+    with contextlib.suppress(OSError):  # the other side has closed
+        while chunk := os.read(ours, 1 << 16):
+            printed += chunk
+    os.close(ours)
+    assert done.wait(60) == 0, printed
+    assert (b"100%" in printed and b"short" in printed) == bar
+    assert (b"  line" in printed) != bar
