@@ -21,9 +21,10 @@ from data_specs.errors import ArtefactError
 from data_specs.files import replacing
 from data_specs.parameters import Parameters
 from data_specs.path_kinds import archive_entries, what_is
-from dcell_model.checkpoint_contents import check, check_shapes, expected_shapes, parameters_of
+from dcell_model.checkpoint_contents import check, check_shapes, parameters_of, same
 from dcell_model.model import DCell
 from dcell_model.run_folder import BEST, trained_sections
+from dcell_model.subsystems import tensor_shapes
 
 if TYPE_CHECKING:
     from dcell_model.model_kinds import Network
@@ -180,18 +181,18 @@ def load(path: Path) -> Checkpoint:
             f"{path}: not readable as a checkpoint of tensors and plain values ({reason}). "
             "Train again, or take another file."
         ) from None
-    if not isinstance(checkpoint, dict) or checkpoint.get("format") != FORMAT:
+    if not isinstance(checkpoint, dict) or not same(checkpoint.get("format"), FORMAT):
         raise ArtefactError(
             f"{path}: is a file of PyTorch, but not a checkpoint that dcell wrote; expected {BEST} "
             "of a run of `dcell train`"
         )
-    if checkpoint.get("version") != VERSION:
+    if not same(checkpoint.get("version"), VERSION):
         raise ArtefactError(
-            f"{path}: checkpoint version {checkpoint.get('version')!r}; expected {VERSION}. "
+            f"{path}: checkpoint version {checkpoint.get('version')!r:.60}; expected {VERSION}. "
             "Another version of dcell wrote it; train again."
         )
     try:
-        intact = checkpoint.pop("sha256", None) == digest_of(checkpoint)
+        intact = same(checkpoint.pop("sha256", None), digest_of(checkpoint))
     except RuntimeError:  # a tensor of impossible strides
         intact = False
     if not intact:
@@ -239,10 +240,8 @@ def restore(checkpoint: Checkpoint, graph: CellGraph | None, where: Path) -> DCe
             "networks of its build; expected a DCell. `dcell train` and `dcell compare` read it."
         )
     phenotypes = len(checkpoint["phenotypes"])
-    shapes = expected_shapes(graph, parameters.model, phenotypes, where)
+    shapes = tensor_shapes(graph, parameters.model, phenotypes)
     check_shapes(checkpoint["model"], shapes, where)
-    model = DCell(
-        graph, parameters.model, phenotypes=phenotypes, engine=parameters.train.engine
-    )
+    model = DCell(graph, parameters.model, phenotypes=phenotypes, engine=parameters.train.engine)
     model.load_state_dict(checkpoint["model"])
     return model.eval()

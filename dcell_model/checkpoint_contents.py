@@ -14,12 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from data_specs.cell_graph import CellGraph
 from data_specs.chain import TRAINED_ON
 from data_specs.errors import ArtefactError
-from data_specs.parameters import Model as ModelConfig
 from data_specs.parameters import Parameters, resolve
-from dcell_model.subsystems import tensor_shapes
 
 Shapes = Mapping[str, Sequence[int]]
 MOST_NAMED = 3
@@ -38,6 +35,15 @@ def require(state: Mapping[str, Any], key: str, kind: type, where: Path) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise wrong(where, key, f"is a {type(value).__name__}; expected a {kind.__name__}")
     return value
+
+
+def same(found: Any, expected: Any) -> bool:
+    """Whether a value is this one, of the same type all through; tensors are never."""
+    if type(found) is not type(expected):
+        return False
+    if isinstance(expected, list | tuple):
+        return len(found) == len(expected) and all(map(same, found, expected))
+    return bool(found == expected)
 
 
 def wrong(where: Path, key: str, what: str) -> ArtefactError:
@@ -78,14 +84,15 @@ def check(state: Mapping[str, Any], where: Path) -> None:
     parameters_of(state, where)
 
 
-def check_numbers(value: Tensor, name: str, where: Path) -> None:
+def check_numbers(value: Any, name: str, where: Path) -> None:
     """Refuse a tensor that has not only finite numbers, as float32 has them.
 
     Raises:
         ArtefactError: names it.
     """
     if not (is_plain(value) and value.is_floating_point()):
-        raise wrong(where, name, f"is a tensor of {value.dtype}; expected floating-point numbers")
+        found = f"tensor of {value.dtype}" if is_plain(value) else type(value).__name__
+        raise wrong(where, name, f"is a {found}; expected a tensor of floating-point numbers")
     finite = value.detach().float().isfinite()
     if not bool(finite.all()):
         bad = int((~finite).sum())
@@ -116,6 +123,10 @@ def parameters_of(state: Mapping[str, Any], where: Path) -> Parameters:
         raise wrong(where, "parameters", f"is no JSON: {error}") from None
     if not isinstance(values, dict) or not all(isinstance(v, dict) for v in values.values()):
         raise wrong(where, "parameters", "is not made of sections with keys")
+    for section, own in values.items():
+        for key, value in own.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise wrong(where, "parameters", f"has {section}.{key}={value}")
     return resolve(values, where=str(where))
 
 
@@ -132,26 +143,16 @@ def check_shapes(tensors: Mapping[str, Tensor], expected: Shapes, where: Path) -
         if names:
             shown = ", ".join(map(repr, sorted(names, key=str)[:MOST_NAMED]))
             more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-            raise ArtefactError(f"{where}: the checkpoint's tensors do not fit: it {what} {shown}{more}")
+            raise ArtefactError(
+                f"{where}: the checkpoint's tensors do not fit: it {what} {shown}{more}"
+            )
     for name, shape in expected.items():
         if list(tensors[name].shape) != list(shape):
             raise ArtefactError(
                 f"{where}: the checkpoint's tensors do not fit: '{name}' has shape "
-                f"{list(tensors[name].shape)}; its cell graph and parameters ask for {list(shape)}"
+                f"{list(tensors[name].shape)}; its cell graph and parameters ask for "
+                f"{list(shape)!s:.60}"
             )
-
-
-def expected_shapes(
-    graph: CellGraph, config: ModelConfig, phenotypes: int, where: Path
-) -> dict[str, tuple[int, ...]]:
-    """The shapes of a DCell's tensors, without making one.
-
-    Raises:
-        ArtefactError: the width has no number.
-    """
-    if not math.isfinite(config.width_ratio):
-        raise wrong(where, "parameters", f"has model.width_ratio={config.width_ratio}")
-    return tensor_shapes(graph, config, phenotypes)
 
 
 def _is_file(value: Any) -> bool:

@@ -29,10 +29,11 @@ def widths(graph: CellGraph, config: ModelConfig) -> IntArray:
 
     The product is exact: 0.3 · 10 is 3, not 3.0000000000000004.
     """
-    return np.array(_exact_widths(graph, config), dtype=np.int64)
+    return np.array(exact_widths(graph, config), dtype=np.int64)
 
 
-def _exact_widths(graph: CellGraph, config: ModelConfig) -> list[int]:
+def exact_widths(graph: CellGraph, config: ModelConfig) -> list[int]:
+    """The same in Python's integers, which hold any width that a file may ask for."""
     counts = graph.genes_contained if config.width_genes == "contained" else graph.genes_direct
     ratio = Fraction(str(config.width_ratio))
     return [max(config.width_min, math.ceil(ratio * int(n))) for n in counts]
@@ -48,7 +49,7 @@ def tensor_shapes(
         config: widths and variants.
         phenotypes: P, the width of every head.
     """
-    width = _exact_widths(graph, config)
+    width = exact_widths(graph, config)
     direct, embedded = graph.genes_direct.tolist(), max(1, config.gene_embedding)
     rows = sum(width)
     shapes: dict[str, tuple[int, ...]] = {

@@ -32,6 +32,7 @@ from dcell_model.model import DCell
 from dcell_model.model_kinds import Network, create, prepare
 from dcell_model.norm_statistics import take_statistics
 from dcell_model.progress import live_metrics, progress_bar
+from dcell_model.resumption import take_up
 from dcell_model.run_folder import BEST, LAST, RECORD, prepare_folder, refuse_changes
 from dcell_model.scores import scores
 from dcell_model.targets import all_targets, read_parts, target_names, usable_samples
@@ -292,8 +293,7 @@ class _Training:
         state = checkpoint.load(path)
         refuse_other_data(self.layout, state["made_from"], f"the checkpoint {path}")
         refuse_changes(state["parameters"], self.parameters, path)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        take_up(state, model, optimizer, path)
         self.history, self.best = state["history"], state["best"]
         self.under_way = state["under_way"]
         self.preparation = state.get("preparation", {})
