@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from data_specs.cell_graph_checks import fault_of
 from data_specs.errors import ArtefactError
 from data_specs.layout import json_text, read_json
 
@@ -195,7 +196,7 @@ class CellGraph:
             where: what holds them, for messages.
 
         Raises:
-            ArtefactError: a file is missing, damaged or of another version.
+            ArtefactError: a file is missing, damaged, of another version, or no cell graph.
         """
         try:
             description = json.loads(bytes(content(DESCRIPTION)))
@@ -245,6 +246,8 @@ class CellGraph:
                 f"cell_graph.json says {str(description.get('fingerprint'))[:12]}…; the files are "
                 "damaged or mixed. Build it again."
             )
+        if fault := fault_of(graph):
+            raise ArtefactError(f"{where}: no build writes such a cell graph: {fault}.")
         return graph
 
     def require(self, fingerprint: str, what: str) -> None:
@@ -282,6 +285,8 @@ def _table(
     if table.schema != schema:
         raise ArtefactError(f"{path}: columns {table.schema.names}; "
                             f"expected {schema.names}. Build it again.")  # fmt: skip
+    if any(column.null_count for column in table.columns):
+        raise ArtefactError(f"{path}: has empty cells. Build it again.")
     return table
 
 

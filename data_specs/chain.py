@@ -129,9 +129,13 @@ def refuse_other_data(layout: DataLayout, made_from: Mapping[str, str], what: st
     """Refuse a checkpoint, or what was made with it, on other data than it was made from.
 
     Raises:
-        ArtefactError: names the first artefact that is another one.
+        ArtefactError: names the first artefact that is another one, or that nothing is said of.
     """
     link = Link(what, "", made_from)
+    for parent in TRAINED_ON["dcell"]:
+        if parent not in made_from:
+            raise ArtefactError(f"{what} does not say from which {parent.replace('_', ' ')} it was "
+                                "made. Use one that `dcell train` wrote.")  # fmt: skip
     for parent in made_from:
         fault = _fault(link, parent, digest_of(layout, parent))
         if fault:

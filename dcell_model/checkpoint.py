@@ -7,7 +7,9 @@ and the scale of its targets: it is a model that predicts, whatever became of th
 import functools
 import hashlib
 import json
+import stat
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +19,13 @@ import torch
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError
 from data_specs.files import replacing
-from data_specs.parameters import Parameters, resolve
+from data_specs.parameters import Parameters
+from data_specs.path_kinds import archive_entries, what_is
+from dcell_model.checkpoint_contents import check, check_shapes, parameters_of, same
 from dcell_model.model import DCell
+from dcell_model.run_folder import BEST
 from dcell_model.run_parameters import trained_sections
+from dcell_model.subsystems import tensor_shapes
 
 if TYPE_CHECKING:
     from dcell_model.model_kinds import Network
@@ -114,35 +120,80 @@ def digest_of(checkpoint: Checkpoint) -> str:
     return digest.hexdigest()
 
 
-def load(path: Path) -> Checkpoint:
-    """Read a checkpoint onto the CPU.
+def locate(path: Path) -> Path:
+    """The file of a checkpoint: itself, or that of the folder of a run.
 
     Raises:
-        ArtefactError: no such file, or not a checkpoint of this version.
+        ArtefactError: there is none; says what there is.
     """
+    try:
+        if path.is_dir():
+            places = [path / BEST, path / "train" / BEST]  # where `dcell train` and DVC put it
+            found = next((place for place in places if place.is_file()), None)
+            if found is None:
+                raise ArtefactError(
+                    f"{path}: is {what_is(path)} without {BEST} in it; expected {BEST} of a run "
+                    "that `dcell train` wrote, or its folder"
+                )
+            path = found
+        if not _is_stored_archive(path):
+            raise ArtefactError(
+                f"{path}: is {what_is(path)}; expected {BEST} of a run that `dcell train` wrote. "
+                "If it is a copy of one, it is damaged."
+            )
+    except FileNotFoundError:
+        raise ArtefactError(f"{path}: no such checkpoint") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, ArtefactError):
+            raise
+        raise ArtefactError(f"{path}: not readable as a checkpoint ({error})") from None
+    return path
+
+
+def _is_stored_archive(path: Path) -> bool:
+    """Whether it is what `torch.save` writes; what would unpack to more than the file is not."""
+    if not stat.S_ISREG(path.stat().st_mode) or not zipfile.is_zipfile(path):
+        return False  # opening a pipe would wait for its other end
+    entries = archive_entries(path) or []
+    stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
+    return stored and any(entry.filename.endswith("/data.pkl") for entry in entries)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint onto the CPU, and check all that can be checked without its cell graph.
+
+    Args:
+        path: the file, or the folder of the run.
+
+    Raises:
+        ArtefactError: no such file, damaged, not a checkpoint of this version, or one with an
+            entry that no training writes.
+    """
+    path = locate(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # torch warns of a foreign pickle, then reads it
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         if _elements(checkpoint) > path.stat().st_size:
             raise ValueError("tensors overlap themselves")  # to be huge once they are copied
-    except FileNotFoundError:
-        raise ArtefactError(f"{path}: no such checkpoint") from None
     except Exception as error:  # damaged bytes make torch's reader raise almost anything
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise ArtefactError(
             f"{path}: not readable as a checkpoint of tensors and plain values ({reason}). "
             "Train again, or take another file."
         ) from None
-    if not isinstance(checkpoint, dict) or checkpoint.get("format") != FORMAT:
-        raise ArtefactError(f"{path}: not a checkpoint that dcell wrote")
-    if checkpoint.get("version") != VERSION:
+    if not isinstance(checkpoint, dict) or not same(checkpoint.get("format"), FORMAT):
         raise ArtefactError(
-            f"{path}: checkpoint version {checkpoint.get('version')!r}; expected {VERSION}. "
+            f"{path}: is a file of PyTorch, but not a checkpoint that dcell wrote; expected {BEST} "
+            "of a run of `dcell train`"
+        )
+    if not same(checkpoint.get("version"), VERSION):
+        raise ArtefactError(
+            f"{path}: checkpoint version {checkpoint.get('version')!r:.60}; expected {VERSION}. "
             "Another version of dcell wrote it; train again."
         )
     try:
-        intact = checkpoint.pop("sha256", None) == digest_of(checkpoint)
+        intact = same(checkpoint.pop("sha256", None), digest_of(checkpoint))
     except RuntimeError:  # a tensor of impossible strides
         intact = False
     if not intact:
@@ -150,6 +201,7 @@ def load(path: Path) -> Checkpoint:
             f"{path}: the checkpoint is damaged: its checksum does not match. Take a copy of it, "
             "or train again."
         )
+    check(checkpoint, path)
     return checkpoint
 
 
@@ -161,7 +213,7 @@ def cell_graph_of(checkpoint: Checkpoint, where: Path) -> CellGraph:
     """
 
     def content(name: str) -> memoryview:
-        return memoryview(checkpoint["cell_graph"][name].numpy())
+        return memoryview(checkpoint["cell_graph"][name].contiguous().numpy())
 
     graph = CellGraph.from_files(content, where)
     graph.require(checkpoint["fingerprint"], f"the checkpoint {where}")
@@ -178,24 +230,19 @@ def restore(checkpoint: Checkpoint, graph: CellGraph | None, where: Path) -> DCe
 
     Raises:
         ArtefactError: the checkpoint belongs to another hierarchy (names both fingerprints), or
-            is another model's.
+            is another model's, or its tensors do not fit. No model is built before that is known.
     """
     graph = graph or cell_graph_of(checkpoint, where)
     graph.require(checkpoint["fingerprint"], f"the checkpoint {where}")
-    parameters = resolve(json.loads(checkpoint["parameters"]), where=str(where))
+    parameters = parameters_of(checkpoint, where)
     if parameters.train.model != "dcell":
         raise ArtefactError(
             f"{where}: the checkpoint of a {parameters.train.model} model, which needs the "
             "networks of its build; expected a DCell. `dcell train` and `dcell compare` read it."
         )
-    model = DCell(
-        graph,
-        parameters.model,
-        phenotypes=len(checkpoint["phenotypes"]),
-        engine=parameters.train.engine,
-    )
-    try:
-        model.load_state_dict(checkpoint["model"])
-    except RuntimeError as error:
-        raise ArtefactError(f"{where}: the checkpoint's tensors do not fit: {error}") from None
+    phenotypes = len(checkpoint["phenotypes"])
+    shapes = tensor_shapes(graph, parameters.model, phenotypes)
+    check_shapes(checkpoint["model"], shapes, where)
+    model = DCell(graph, parameters.model, phenotypes=phenotypes, engine=parameters.train.engine)
+    model.load_state_dict(checkpoint["model"])
     return model.eval()

@@ -56,7 +56,7 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
     names = dataset.phenotypes
     others = read_predictions(baselines, samples, names)
     metrics = {
-        "model": kind_of(state),
+        "model": kind_of(state, trained / BEST),
         **part_scores(predictions, targets, parts, names),
         "baselines": read_json(baselines),
         **{key: record[key] for key in (

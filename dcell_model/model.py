@@ -25,7 +25,7 @@ from dcell_model.engines import incremental, reference, stratum
 from dcell_model.engines.choice import pick_engine
 from dcell_model.engines.wild_type import WildTypeCache
 from dcell_model.heads import Heads, TouchedHeads
-from dcell_model.subsystems import SubsystemLayout
+from dcell_model.subsystems import SubsystemLayout, tensor_shapes
 
 ENGINES: dict[str, Callable[["DCell", MutantStateBatch], Heads]] = {
     "reference": reference.forward,
@@ -77,25 +77,27 @@ class DCell(nn.Module):
         self.engine = engine
         self.sync_batchnorm = False
         self.wild_type_cache = WildTypeCache()
-        rows = layout.num_rows
-        embedded = max(1, config.gene_embedding)
-        self.child_weight = nn.Parameter(torch.empty(layout.num_child_weights))
-        self.gene_weight = nn.Parameter(torch.empty(layout.num_gene_weights * embedded))
-        self.bias = nn.Parameter(torch.empty(rows))
+        shapes = tensor_shapes(graph, config, phenotypes)
+
+        def parameter(name: str) -> nn.Parameter:
+            return nn.Parameter(torch.empty(shapes[name]))
+
+        self.child_weight = parameter("child_weight")
+        self.gene_weight = parameter("gene_weight")
+        self.bias = parameter("bias")
         if config.layers == 2:
-            squares = int((layout.widths**2).sum())
-            self.second_weight = nn.Parameter(torch.empty(squares))
-            self.second_bias = nn.Parameter(torch.empty(rows))
+            self.second_weight = parameter("second_weight")
+            self.second_bias = parameter("second_bias")
         if config.gene_embedding:
-            self.embedding = nn.Parameter(torch.empty(graph.num_genes, embedded))
+            self.embedding = parameter("embedding")
         if config.norm != "none":
-            self.norm_weight = nn.Parameter(torch.empty(rows))
-            self.norm_bias = nn.Parameter(torch.empty(rows))
+            self.norm_weight = parameter("norm_weight")
+            self.norm_bias = parameter("norm_bias")
         if config.norm == "batch":
-            self.register_buffer("running_mean", torch.zeros(rows))
-            self.register_buffer("running_var", torch.ones(rows))
-        self.head_weight = nn.Parameter(torch.empty(rows, phenotypes))
-        self.head_bias = nn.Parameter(torch.empty(graph.num_terms, phenotypes))
+            self.register_buffer("running_mean", torch.zeros(shapes["running_mean"]))
+            self.register_buffer("running_var", torch.ones(shapes["running_var"]))
+        self.head_weight = parameter("head_weight")
+        self.head_bias = parameter("head_bias")
         if config.gene_embedding:
             gene = graph.annotations[layout.gene_weight_pair, 1]
             # Travels with the module to its device, but is not part of its state.

@@ -5,17 +5,19 @@ The loop, checkpoints and evaluation know a model by little: called with a batch
 single head has no auxiliary ones.
 """
 
-import json
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from data_specs.chain import refuse_other_data
 from data_specs.errors import ArtefactError
 from data_specs.gene_networks import read_networks
 from data_specs.layout import DataLayout
 from data_specs.parameters import Dango as DangoConfig
-from data_specs.parameters import Parameters, resolve
+from data_specs.parameters import Parameters
 from dcell_model import checkpoint
+from dcell_model.checkpoint_contents import check_shapes, parameters_of
 from dcell_model.dango.model import Dango
 from dcell_model.dango.pretraining import pretrain
 from dcell_model.dataset import MutantStateDataset
@@ -57,22 +59,31 @@ def restore(
         ArtefactError: the checkpoint belongs to another hierarchy, or its tensors do not fit.
         InputError: DANGO, and the build has no such networks.
     """
-    if kind_of(state) == "dcell":
+    if kind_of(state, where) == "dcell":
         return checkpoint.restore(state, dataset.graph, where)
     dataset.graph.require(state["fingerprint"], f"the checkpoint {where}")
     refuse_other_data(layout, state["made_from"], f"the checkpoint {where}")
-    config = resolve(json.loads(state["parameters"]), where=str(where)).dango
-    model = _dango(layout, dataset, config, len(state["phenotypes"]))
-    try:
-        model.load_state_dict(state["model"])
-    except RuntimeError as error:
-        raise ArtefactError(f"{where}: the checkpoint's tensors do not fit: {error}") from None
+    config = parameters_of(state, where).dango
+    phenotypes = len(state["phenotypes"])
+    if config.depth > len(state["model"]):  # so many layers have no tensors there
+        raise ArtefactError(
+            f"{where}: dango.depth is {config.depth}, but there are {len(state['model'])} tensors"
+        )
+    with torch.device("meta"):  # shapes alone: what is not there needs no memory
+        shapes = _shapes(_dango(layout, dataset, config, phenotypes))
+    check_shapes(state["model"], shapes, where)
+    model = _dango(layout, dataset, config, phenotypes)
+    model.load_state_dict(state["model"])
     return model.eval()
 
 
-def kind_of(state: checkpoint.Checkpoint) -> str:
+def _shapes(model: Network) -> dict[str, list[int]]:
+    return {name: list(value.shape) for name, value in model.state_dict().items()}
+
+
+def kind_of(state: checkpoint.Checkpoint, where: Path) -> str:
     """The name of a checkpoint's model."""
-    return resolve(json.loads(state["parameters"])).train.model
+    return parameters_of(state, where).train.model
 
 
 def _dango(

@@ -1,13 +1,16 @@
 """The flat parameters term by term: for the reference engine, for export and for import."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError
+from data_specs.parameters import Model as ModelConfig
+from dcell_model.subsystems import exact_widths
 
 if TYPE_CHECKING:
     from dcell_model.model import DCell
@@ -106,6 +109,49 @@ def export_subsystems(model: "DCell") -> dict[str, Tensor]:
     return exported
 
 
+def term_shapes(
+    graph: CellGraph, config: ModelConfig, phenotypes: int
+) -> dict[str, tuple[int, ...]]:
+    """The shapes of what `export_subsystems` gives, in its order, without a model."""
+    width, embedded = exact_widths(graph, config), max(1, config.gene_embedding)
+    inputs = [int(count) * embedded for count in graph.genes_direct]
+    for child, parent in graph.edges:
+        inputs[parent] += width[child]
+    shapes: dict[str, tuple[int, ...]] = {}
+    for term, own, fan_in in zip(graph.term_ids, width, inputs, strict=True):
+        fields: dict[str, tuple[int, ...]] = {"weight": (own, fan_in), "bias": (own,)}
+        if config.layers == 2:
+            fields |= {"second_weight": (own, own), "second_bias": (own,)}
+        if config.norm != "none":
+            fields |= {"norm_weight": (own,), "norm_bias": (own,)}
+        if config.norm == "batch":
+            fields |= {"running_mean": (own,), "running_var": (own,)}
+        fields |= {"head_weight": (phenotypes, own), "head_bias": (phenotypes,)}
+        shapes |= {f"subsystems.{term}.{_NAMES[field]}": own for field, own in fields.items()}
+    if config.gene_embedding:
+        shapes["embedding"] = (graph.num_genes, embedded)
+    return shapes
+
+
+def check_term_shapes(
+    exported: Mapping[str, Tensor], expected: Mapping[str, Sequence[int]]
+) -> None:
+    """Compare per-term parameters with the shapes that `term_shapes` gives.
+
+    Raises:
+        ArtefactError: a parameter is missing, is left over, or has another shape.
+    """
+    for name in sorted(expected.keys() ^ exported.keys()):
+        what = "is missing" if name in expected else "belongs to no subsystem of this hierarchy"
+        raise ArtefactError(f"per-term checkpoint: '{name}' {what}")
+    for name, shape in expected.items():
+        if list(exported[name].shape) != list(shape):
+            raise ArtefactError(
+                f"per-term checkpoint: '{name}' has shape {list(exported[name].shape)}; "
+                f"expected {list(shape)}"
+            )
+
+
 @torch.no_grad()
 def import_subsystems(model: "DCell", exported: Mapping[str, Tensor]) -> None:
     """Set a model's parameters from per-term ones.
@@ -113,16 +159,8 @@ def import_subsystems(model: "DCell", exported: Mapping[str, Tensor]) -> None:
     Raises:
         ArtefactError: a parameter is missing, is left over, or has another shape.
     """
-    expected = export_subsystems(model)
-    for name in sorted(expected.keys() ^ exported.keys()):
-        what = "is missing" if name in expected else "belongs to no subsystem of this hierarchy"
-        raise ArtefactError(f"per-term checkpoint: '{name}' {what}")
-    for name, own in expected.items():
-        if own.shape != exported[name].shape:
-            raise ArtefactError(
-                f"per-term checkpoint: '{name}' has shape {list(exported[name].shape)}; "
-                f"expected {list(own.shape)}"
-            )
+    phenotypes = model.head_bias.shape[1]
+    check_term_shapes(exported, term_shapes(model.graph, model.config, phenotypes))
     layout = model.layout
     embedded = max(1, model.config.gene_embedding)
     for term, own_parts in enumerate(split_by_term(model)):

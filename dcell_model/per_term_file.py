@@ -18,13 +18,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from data_specs.errors import ArtefactError
+from data_specs.errors import ArtefactError, InputError
 from data_specs.files import replacing
-from data_specs.parameters import resolve
 from dcell_model.checkpoint import VERSION as CHECKPOINT_VERSION
 from dcell_model.checkpoint import Checkpoint, cell_graph_of, restore
+from dcell_model.checkpoint_contents import check, check_numbers, parameters_of
 from dcell_model.model import DCell
-from dcell_model.per_term import export_subsystems, import_subsystems
+from dcell_model.per_term import (
+    check_term_shapes,
+    export_subsystems,
+    import_subsystems,
+    term_shapes,
+)
 
 FORMAT, VERSION = "dcell-per-term", 1
 DESCRIPTION, MODEL, REST = "checkpoint.json", "model", "checkpoint."
@@ -103,25 +108,30 @@ def import_(path: Path) -> Checkpoint:
                 f"{path}: of a checkpoint of version {checkpoint['version']!r}; expected "
                 f"{CHECKPOINT_VERSION}. Another version of dcell wrote it; train again."
             )
+        check(checkpoint | {MODEL: {}}, path)
         graph = cell_graph_of(checkpoint, path)
         given = {name: _tensor(array) for name, array in arrays.items()}
-        parameters = resolve(json.loads(checkpoint["parameters"]), where=str(path))
-        model = DCell(graph, parameters.model, phenotypes=len(checkpoint["phenotypes"]))
+        config, phenotypes = parameters_of(checkpoint, path).model, len(checkpoint["phenotypes"])
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError, RecursionError) as error:
         raise _unreadable(path, error) from None
     except ValueError as error:
-        if isinstance(error, ArtefactError):
+        if isinstance(error, InputError):
             raise
         raise _unreadable(path, error) from None
-    expected = export_subsystems(model)
-    for name, own in expected.items():
-        if name in given and given[name].dtype != own.dtype:
-            raise ArtefactError(f"{path}: '{name}' is {given[name].dtype}; expected {own.dtype}")
+    shapes = term_shapes(graph, config, phenotypes)
+    for name in shapes.keys() & given.keys():
+        if given[name].dtype != torch.float32:
+            raise ArtefactError(f"{path}: '{name}' is {given[name].dtype}; expected torch.float32")
+        check_numbers(given[name], name, path)
     try:
-        import_subsystems(model, given)
+        check_term_shapes(given, shapes)
     except ArtefactError as error:
         raise ArtefactError(f"{path}: {error}") from None
-    return {**checkpoint, MODEL: model.state_dict()}
+    model = DCell(graph, config, phenotypes=phenotypes)  # no larger than the file
+    import_subsystems(model, given)
+    imported = {**checkpoint, MODEL: model.state_dict()}
+    check(imported, path)
+    return imported
 
 
 def _tensor(array: npt.NDArray[Any]) -> Tensor:

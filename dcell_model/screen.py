@@ -11,7 +11,8 @@ The folder of a screen holds
 """
 
 import hashlib
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from dcell_model.threads import one_thread
 from dcell_model.trained import FloatArray, IntArray, Trained
 
 MARKER, TABLE, TOP, SUMMARY = "screen.json", "genotypes.parquet", "top.parquet", "summary.json"
+LARGEST = float(np.finfo(np.float32).max)  # that a table holds; NaN is not below it either
 MOST_PARTS = 10**5  # names of parts have five digits
 
 
@@ -150,9 +152,12 @@ class Screen:
         """Predictions of the wild type and, where the score needs them, of single deletions `[G]`.
 
         Raises:
-            InputError: fitness relative to a wild type that is predicted not to grow.
+            InputError: fitness relative to a wild type that is predicted not to grow, or a
+                prediction that is no finite number.
         """
         wild_type = float(self.predict(np.zeros((1, 0), dtype=np.int64))[0])
+        if not math.isfinite(wild_type):
+            raise self._no_number(wild_type, ())
         if self.score == "multiplicative" and wild_type <= 0:
             raise InputError(
                 f"the model predicts {wild_type:.4f} for the wild type: no fitness is relative to "
@@ -161,11 +166,26 @@ class Screen:
         genes = self.trained.model.graph.num_genes if self.score != "prediction" else 0
         return wild_type, self.predict(np.arange(genes)[:, None])
 
+    def _no_number(self, found: float, genes: Iterable[int]) -> InputError:
+        ids = self.trained.model.graph.gene_ids
+        names = "|".join(ids[gene] for gene in genes) or "the wild type"
+        return InputError(
+            f"{names}: the model's prediction or interaction is {found:.4g}, which has no rank. "
+            "Its weights are too large; train again, with a lower train.lr or with train.clip."
+        )
+
     def part(self, part: Part, wild_type: float, single: FloatArray) -> pa.Table:
-        """The rows of a part, those below the threshold left out."""
+        """The rows of a part, those below the threshold left out.
+
+        Raises:
+            InputError: an interaction that is no finite number, and so neither weak nor strong.
+        """
         genotypes = self.space.genotypes(part)
         predicted = self.predict(genotypes)
         found = interactions(self.score, genotypes, predicted, wild_type, single, self.predict)
+        bad = np.flatnonzero(~(np.maximum(np.abs(found), np.abs(predicted)) <= LARGEST))
+        if len(bad):
+            raise self._no_number(found[bad[0]], genotypes[bad[0]])
         if self.settings.threshold is not None:
             strong = np.abs(found) >= self.settings.threshold
             genotypes, predicted, found = genotypes[strong], predicted[strong], found[strong]
@@ -230,7 +250,8 @@ def run(
 def strongest_of(parts: Sequence[Path], top: int, trained: Trained) -> pa.Table:
     """The rows with the strongest interactions, the strongest first, with standard names.
 
-    Holds one part and the best so far; of equals the earlier one is stronger.
+    Holds one part and the best so far; of equals the earlier one is stronger. What is no finite
+    number has no rank and is left out: parts of an earlier version may hold such.
     """
     best: pa.Table | None = None
     for path in parts:
@@ -239,7 +260,8 @@ def strongest_of(parts: Sequence[Path], top: int, trained: Trained) -> pa.Table:
             table if best is None else pa.concat_tables([best, table], promote_options="default")
         )
         strength = np.abs(table["interaction"].to_numpy())
-        best = table.take(np.argsort(-strength, kind="stable")[:top])
+        order = np.argsort(-strength, kind="stable")
+        best = table.take(order[np.isfinite(strength[order])][:top])
     assert best is not None
     names = [column for column in best.column_names if column.startswith("gene_")]
     for name in names:

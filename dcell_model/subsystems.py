@@ -8,6 +8,7 @@ the terms of one stratum and width ("a group") have their weights side by side, 
 
 import itertools
 import math
+import operator
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,9 +29,45 @@ def widths(graph: CellGraph, config: ModelConfig) -> IntArray:
 
     The product is exact: 0.3 · 10 is 3, not 3.0000000000000004.
     """
+    return np.array(exact_widths(graph, config), dtype=np.int64)
+
+
+def exact_widths(graph: CellGraph, config: ModelConfig) -> list[int]:
+    """The same in Python's integers, which hold any width that a file may ask for."""
     counts = graph.genes_contained if config.width_genes == "contained" else graph.genes_direct
     ratio = Fraction(str(config.width_ratio))
-    return np.array([max(config.width_min, math.ceil(ratio * int(n))) for n in counts])
+    return [max(config.width_min, math.ceil(ratio * int(n))) for n in counts]
+
+
+def tensor_shapes(
+    graph: CellGraph, config: ModelConfig, phenotypes: int
+) -> dict[str, tuple[int, ...]]:
+    """The shapes of a DCell's parameters and statistics by name, however large, without making any.
+
+    Args:
+        graph: the hierarchy.
+        config: widths and variants.
+        phenotypes: P, the width of every head.
+    """
+    width = exact_widths(graph, config)
+    direct, embedded = graph.genes_direct.tolist(), max(1, config.gene_embedding)
+    rows = sum(width)
+    shapes: dict[str, tuple[int, ...]] = {
+        "child_weight": (sum(width[child] * width[parent] for child, parent in graph.edges),),
+        "gene_weight": (embedded * sum(map(operator.mul, width, direct)),),
+        "bias": (rows,),
+        "head_weight": (rows, phenotypes),
+        "head_bias": (graph.num_terms, phenotypes),
+    }
+    if config.layers == 2:
+        shapes |= {"second_weight": (sum(own * own for own in width),), "second_bias": (rows,)}
+    if config.gene_embedding:
+        shapes["embedding"] = (graph.num_genes, embedded)
+    if config.norm != "none":
+        shapes |= {"norm_weight": (rows,), "norm_bias": (rows,)}
+    if config.norm == "batch":
+        shapes |= {"running_mean": (rows,), "running_var": (rows,)}
+    return shapes
 
 
 @dataclass(frozen=True, slots=True)

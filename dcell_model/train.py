@@ -35,6 +35,7 @@ from dcell_model.model import DCell
 from dcell_model.model_kinds import Network, create, prepare
 from dcell_model.norm_statistics import take_statistics
 from dcell_model.progress import live_metrics, progress
+from dcell_model.resumed_state import take_up
 from dcell_model.resumption import (
     parameters_of,
     rate_after,
@@ -281,8 +282,7 @@ class _Training:
         state = checkpoint.load(path)
         refuse_other_data(self.layout, state["made_from"], f"the checkpoint {path}")
         refuse_changes(state["parameters"], self.parameters, path)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        take_up(state, model, optimizer, path)
         self.state = TrainingState.of(state)
         under_way = self.state.under_way
         if under_way["steps"] and under_way["processes"] != self.fabric.world_size:

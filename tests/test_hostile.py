@@ -35,24 +35,26 @@ def read_gaf(path: Path) -> object:
     return read_annotations(path, ONTOLOGY.terms, ONTOLOGY.aliases, Annotations())
 
 
-def small_checkpoint() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        state = {"format": checkpoint.FORMAT, "version": checkpoint.VERSION, "epoch": 3}
-        checkpoint.save(state | {"model": {"weight": torch.ones(2, 3)}}, Path(folder) / "model.pt")
-        return (Path(folder) / "model.pt").read_bytes()
-
-
 SMALL = parse("ROOT: A 2\nGENES: x\nTERMS: B\nROOT: B 1\nGENES: y\nTERMS:\n", Path("small"))
 
 
-def small_per_term_file() -> bytes:
+def small_state() -> checkpoint.Checkpoint:
     graph = random_cell_graph(0, terms=2, genes=2)
     parameters = resolve({"model": {"width_min": 1}})
-    model = DCell(graph, parameters.model)
     scale = (torch.zeros(1), torch.ones(1))
-    state = checkpoint.describe(model, parameters, ("score",), scale, 1, {})
+    model = DCell(graph, parameters.model)
+    return checkpoint.describe(model, parameters, ("score",), scale, 1, {})
+
+
+def small_checkpoint() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        per_term_file.export(state, Path("model.pt"), Path(folder) / "model.npz")
+        checkpoint.save(small_state(), Path(folder) / "model.pt")
+        return (Path(folder) / "model.pt").read_bytes()
+
+
+def small_per_term_file() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        per_term_file.export(small_state(), Path("model.pt"), Path(folder) / "model.npz")
         return (Path(folder) / "model.npz").read_bytes()
 
 

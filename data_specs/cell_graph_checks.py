@@ -1,0 +1,77 @@
+"""What holds for the arrays of every cell graph, and is checked whatever their checksums say."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from data_specs.cell_graph import CellGraph
+
+IntArray = npt.NDArray[np.int64]
+
+
+def fault_of(graph: "CellGraph") -> str | None:
+    """What no build writes, in words; None if all is well. O(terms + edges + annotations)."""
+    return next((fault for check in _CHECKS if (fault := check(graph))), None)
+
+
+def _names(graph: "CellGraph") -> str | None:
+    if not len(graph.term_ids):
+        return "there is no term"
+    for what, names in (("terms", graph.term_ids), ("genes", graph.gene_ids)):
+        if len(set(names)) < len(names):
+            return f"two {what} have one name"
+    return None
+
+
+def _rows(graph: "CellGraph") -> str | None:
+    terms, genes = len(graph.term_ids), len(graph.gene_ids)
+    for what, pairs, sizes in (
+        ("annotations", graph.annotations, (terms, genes)),
+        ("edges", graph.edges, (terms, terms)),
+    ):
+        if bool((pairs < 0).any() or (pairs >= sizes).any()):
+            return f"{what} name a row that is not there"
+        if not _increasing(pairs):
+            return f"{what} are not sorted, each once"
+    return None
+
+
+def _increasing(pairs: IntArray) -> bool:
+    step, inner = np.diff(pairs[:, 0]), np.diff(pairs[:, 1])
+    return bool(((step > 0) | ((step == 0) & (inner > 0))).all())
+
+
+def _strata(graph: "CellGraph") -> str | None:
+    child, parent = graph.edges.T
+    longest = np.zeros(len(graph.term_ids), dtype=np.int64)
+    np.maximum.at(longest, child, graph.strata[parent] + 1)
+    if bool((np.diff(graph.strata) < 0).any()) or not np.array_equal(longest, graph.strata):
+        return "a stratum is not the longest path from the root"
+    if int((graph.strata == 0).sum()) != 1:
+        return "there is more than one root"
+    return None
+
+
+def _heights(graph: "CellGraph") -> str | None:
+    child, parent = graph.edges.T
+    longest = np.zeros(len(graph.term_ids), dtype=np.int64)
+    np.maximum.at(longest, parent, graph.heights[child] + 1)
+    if not np.array_equal(longest, graph.heights):
+        return "a height is not the longest path to a leaf"
+    return None
+
+
+def _counts(graph: "CellGraph") -> str | None:
+    contained = graph.genes_contained
+    direct = np.bincount(graph.annotations[:, 0], minlength=len(graph.term_ids))
+    if bool((contained < direct).any() or (contained > len(graph.gene_ids)).any()):
+        return "a term contains fewer genes than it has, or more than there are"
+    return None
+
+
+_CHECKS: tuple[Callable[["CellGraph"], str | None], ...] = (
+    _names, _rows, _strata, _heights, _counts,
+)  # fmt: skip
