@@ -260,8 +260,8 @@ def strongest_of(parts: Sequence[Path], top: int, trained: Trained) -> pa.Table:
             table if best is None else pa.concat_tables([best, table], promote_options="default")
         )
         strength = np.abs(table["interaction"].to_numpy())
-        order = np.argsort(-strength, kind="stable")
-        best = table.take(order[np.isfinite(strength[order])][:top])
+        ranked = np.argsort(-strength, kind="stable")
+        best = table.take(ranked[np.isfinite(strength[ranked])][:top])
     assert best is not None
     names = [column for column in best.column_names if column.startswith("gene_")]
     for name in names:
