@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_specs.errors import InputError
-from data_specs.files import replacing
+from data_specs.files import replacing_file
 
 # A gzipped table of genotypes or annotations is ten to thirty times smaller than its text; gzip
 # itself reaches a thousand. What unpacks to more than this is no such table.
@@ -49,7 +49,7 @@ def unpacked(path: Path, scratch: Path) -> Path:
     if not _is_gzip(path):
         return path
     name = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
-    with replacing(scratch / name) as partial, partial.open("wb") as sink:
+    with replacing_file(scratch / name) as partial, partial.open("wb") as sink:
         for chunk in _chunks(path):
             sink.write(chunk)
     return scratch / name

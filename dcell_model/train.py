@@ -32,11 +32,12 @@ from dcell_model.model import DCell
 from dcell_model.model_kinds import Network, create, prepare
 from dcell_model.norm_statistics import take_statistics
 from dcell_model.progress import live_metrics, progress_bar
-from dcell_model.run_folder import BEST, LAST, RECORD, prepare_folder, refuse_changes
+from dcell_model.run_folder import BEST, LAST, RECORD, prepare_folder, refuse_changes, taking_its_folder
 from dcell_model.scores import scores
 from dcell_model.targets import all_targets, read_parts, target_names, usable_samples
 
 
+@taking_its_folder
 def run(
     data: Path,
     out: Path,
@@ -49,7 +50,7 @@ def run(
 
     Args:
         data: folder of a build.
-        out: folder of the run; an earlier run in it is replaced, or continued with `resume`.
+        out: folder of the run; `taking_its_folder` says what becomes of an earlier run in it.
         parameters: sections `train` and `model`, or that of another model, are used.
         resume: continue after the last finished epoch, as if never stopped.
         split: name of another split of the build (`DataLayout.splits`).
@@ -141,8 +142,7 @@ class _Training:
             live_metrics(self.out / "live", leader, self.history) as log,
             progress_bar(leader) as progress,
         ):
-            total = config.epochs * len(self.batches)
-            task = progress.add_task("training", total=total)
+            task = progress.add_task("training", total=config.epochs * len(self.batches))
             done = len(self.history) * len(self.batches) + int(self.under_way["steps"])
             progress.update(task, completed=done)
             while len(self.history) < config.epochs and not self._out_of_patience():
@@ -317,9 +317,7 @@ class _Training:
             "device": str(self.fabric.device),
             "precision": self.config.precision,
             "settings": changed(self.parameters),
-            "commit": provenance.commit(),
-            "hardware": provenance.hardware(),
-            "versions": provenance.versions(),
+            **provenance.record(),
             "fingerprint": self.dataset.graph.fingerprint,
             "link": Link("checkpoint", self.best["sha256"], self.made_from).to_json(),
             "phenotypes": list(self.dataset.phenotypes),
@@ -337,13 +335,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epilog="example:\n  torchrun --nproc-per-node 2 -m dcell_model.train --data data --out run",
     )
     parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR")
-    parser.add_argument("--out", type=Path, default=Path("results/train"), metavar="DIR")
+    parser.add_argument("--out", type=Path, metavar="DIR")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), metavar="F")
     parser.add_argument("--set", nargs="+", default=[], action="extend", metavar="KEY=VALUE")
     parser.add_argument("--resume", action="store_true", help="continue after the last epoch")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
     options = parser.parse_args(arguments)
     with exit_with_message():
-        run(options.data, options.out, load(options.params, options.set), resume=options.resume)
+        run(options.data, options.out or Path("results/train"), load(options.params, options.set),
+            resume=options.resume, overwrite=options.overwrite or not options.out)  # fmt: skip
 
 
 if __name__ == "__main__":

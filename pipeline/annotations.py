@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from data_specs.errors import InputError, ParameterError
-from data_specs.files import replacing
+from data_specs.files import replacing_folder
 from data_specs.raw_files import read_text
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Annotations as AnnotationsConfig
@@ -244,7 +244,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             f"{table.lines} lines; dropped: {dict(table.dropped)}. Loosen annotations.*, or check "
             "that ontology, annotations and gene_id_pattern belong together."
         )
-    with replacing(layout.annotations) as folder:
+    with replacing_folder(layout.annotations, layout.own("annotations")) as folder:
         folder.mkdir()
         write_table(table.pairs, folder / "annotations.parquet")
         write_table(table.names, folder / "names.parquet")

@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_parameters(build)
     build.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to build")
+    _add_overwrite(build, "replace an earlier build; what is not its own, such as runs, stays")
     build.set_defaults(run=_build)
 
     simulate = command(
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument(
         "--out", metavar="DIR", type=Path, required=True, help="folder for the files, new or empty"
     )
+    _add_overwrite(simulate, "write into a folder that is not empty; other files stay")
     simulate.set_defaults(run=_simulate)
 
     verify = command(
@@ -125,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--out", metavar="DIR", type=Path, required=True, help="folder for the files, new or empty"
     )
+    _add_overwrite(export, "write into a folder that is not empty; other files stay")
     export.set_defaults(run=_export)
     split = command(
         "split",
@@ -137,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     split.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N")
     split.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
                        help="any parameter, e.g. split.test=0.2")  # fmt: skip
+    _add_overwrite(split, "replace splits of these names that are others")
     split.set_defaults(run=_split)
 
     parameters = command(
@@ -161,6 +165,10 @@ def _add_parameters(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_overwrite(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--overwrite", action="store_true", help=text)
+
+
 def _build(options: argparse.Namespace) -> None:
     from pipeline.build import build
 
@@ -175,27 +183,20 @@ def _build(options: argparse.Namespace) -> None:
         },
     }
     parameters = resolve(override(given, options.set), where="dcell-data build")
-    layout = build(parameters, options.out, progress=lambda stage: print(f"  {stage}", flush=True))
+    layout = build(
+        parameters, options.out, progress=lambda stage: print(f"  {stage}", flush=True),
+        overwrite=options.overwrite,
+    )  # fmt: skip
     from pipeline.show import show
 
     show(layout)
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    from data_specs.files import replacing
-    from data_specs.layout import DataLayout
     from pipeline import simulate
 
-    if options.out.exists() and (options.out.is_file() or any(options.out.iterdir())):
-        raise InputError(f"{options.out}: exists; name a new or empty folder")
     parameters = resolve(override({"preset": options.preset}, options.set), where="simulate")
-    with replacing(options.out) as partial:
-        partial.mkdir()
-        simulate.run(parameters, DataLayout(partial))
-        for file in sorted((partial / "simulated").iterdir()):
-            file.rename(partial / file.name)
-        (partial / "simulated").rmdir()
-    for file in sorted(options.out.iterdir()):
+    for file in simulate.write(parameters, options.out, overwrite=options.overwrite):
         print(f"{file}  {file.stat().st_size:,} bytes")
 
 
@@ -222,7 +223,9 @@ def _export(options: argparse.Namespace) -> None:
     from data_specs.layout import read_json
     from pipeline.exchange.export import export
 
-    for file in export(options.source, options.kind, options.out, options.phenotype):
+    for file in export(
+        options.source, options.kind, options.out, options.phenotype, overwrite=options.overwrite
+    ):
         print(f"{file}  {file.stat().st_size:,} bytes")
     if options.phenotype:
         ledger = read_json(options.out / "ledger.json")
@@ -241,7 +244,7 @@ def _split(options: argparse.Namespace) -> None:
             own = [f"split.method={method}", f"split.seed={seed}"]
             parameters = resolve(override(given, [*options.set, *own]), where="dcell-data split")
             layout = DataLayout(options.data, f"{method}-{seed}")
-            split.run(parameters, layout)
+            split.again(parameters, layout, overwrite=options.overwrite)
             counts = read_json(layout.split / "ledger.json")
             shown = ", ".join(f"{n:,} {part}" for part, n in counts.items() if part != "method")
             print(f"{layout.split}  {shown}")

@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from data_specs.errors import InputError
-from data_specs.files import replacing
+from data_specs.files import replacing_file, replacing_folder
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Genotypes as GenotypesConfig
 from data_specs.parameters import Parameters
@@ -74,7 +74,7 @@ def sort_piece(
     read = read_piece(piece, form, settings.control_gene)
     rows, dropped = usable(read.frame, given, settings)
     rows = rows.sort("key")
-    with replacing(path) as partial:
+    with replacing_file(path) as partial:
         rows.write_ipc(partial)
     step = max(1, settings.part_rows // SAMPLED)
     sampled = rows["key"].gather_every(step).to_list()
@@ -105,7 +105,7 @@ def merge_part(
         how="diagonal",
     )
     genotypes, also_in_test = merge(rows, phenotypes)
-    with replacing(path) as partial:
+    with replacing_file(path) as partial:
         write_table(genotypes, partial)
     return part_of(genotypes, rows.height, also_in_test)
 
@@ -161,7 +161,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     ]  # fmt: skip
     size = sum(path.stat().st_size for _, (_, path) in named)
     with (
-        replacing(layout.genotypes) as folder,
+        replacing_folder(layout.genotypes, layout.own("genotypes")) as folder,
         workers(parameters.dask, -(-size // settings.piece_bytes)) as each,
     ):
         folder.mkdir()

@@ -14,7 +14,7 @@ import polars as pl
 from goatools.obo_parser import OBOReader
 
 from data_specs.errors import InputError
-from data_specs.files import replacing, write_text
+from data_specs.files import replacing_folder, write_text
 from data_specs.raw_files import read_text
 from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters
@@ -252,7 +252,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     """Read the ontology named in `sources.json`; write `terms`, `edges` and `aliases`."""
     [(_, path)] = input_files(layout, "ontology")
     ontology = read_ontology(path, parameters.hierarchy.relations)
-    with replacing(layout.ontology) as folder:
+    with replacing_folder(layout.ontology, layout.own("ontology")) as folder:
         folder.mkdir()
         write_table(ontology.terms, folder / "terms.parquet")
         write_table(ontology.edges, folder / "edges.parquet")

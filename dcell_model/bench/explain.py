@@ -85,6 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if len(options.data) != len(options.run):
             raise InputError(f"{len(options.data)} builds and {len(options.run)} runs; expected "
                              "a run for each build")  # fmt: skip
+        refuse_output_file(options.out, suffix=".json", kind="record")
+        for data, folder in zip(options.data, options.run, strict=True):
+            refuse_part_of(options.out, data, DataLayout(data).own_of_all(), "build")
+            refuse_part_of(options.out, folder, KIND.own, "run")
         record = provenance(["python", "-m", name, *sys.argv[1:]])
         record["runs"] = [
             _one(data, folder, options.permutations)

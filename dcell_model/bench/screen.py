@@ -129,9 +129,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="F", help="record to write")
     options = parser.parse_args(arguments)
     with exit_with_message():
+        refuse_output_file(options.out, suffix=".json", kind="record")
+        layout = DataLayout(options.data)
+        refuse_part_of(options.out, options.data, layout.own_of_all(), "build")
         command = ["python", "-m", "dcell_model.bench.screen", *sys.argv[1:]]
         record = provenance(command)
-        record |= run(CellGraph.read(DataLayout(options.data).cell_graph), options.rounds,
+        record |= run(CellGraph.read(layout.cell_graph), options.rounds,
                       options.scale)  # fmt: skip
         write_json(options.out, record)
         for name, row in record["engines"].items():

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from dcell_model.commands.options import add_command
+from dcell_model.commands.options import add_command, add_overwrite
 
 
 def add_to(commands: Any) -> None:
@@ -42,6 +42,7 @@ def add_to(commands: Any) -> None:
                              help=f"{text} (default: {default})")  # fmt: skip
     explain.add_argument("--no-rlipp", dest="rlipp", action="store_false",
                          help="leave out RLIPP, which takes most of the time")  # fmt: skip
+    add_overwrite(explain, "replace an earlier explanation; what is not its own stays")
     explain.set_defaults(run=_run)
 
 
@@ -63,5 +64,6 @@ def _run(options: argparse.Namespace) -> None:
         phenotype=options.phenotype,
         terms=options.terms,
         settings=settings,
+        overwrite=options.overwrite,
     )
     ranking.print_report(options.out / run.TABLE, description, options.out)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from dcell_model.commands.options import add_command
+from dcell_model.commands.options import add_command, add_overwrite
 from dcell_model.commands.summary import print_finished
 
 
@@ -27,14 +27,16 @@ def add_to(commands: Any) -> None:
     train.add_argument("--device", choices=("auto", "cpu", "cuda"), help="same as train.device")
     train.add_argument("--resume", action="store_true",
                        help="continue after the last finished epoch of the run")  # fmt: skip
+    add_overwrite(train, "replace an earlier run in the folder; what is not its own stays")
     train.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
+    from data_specs.output_folders import taken
     from data_specs.parameters import override, resolve
     from dcell_model import baselines, evaluate, train
     from dcell_model.report import run as report
-    from dcell_model.run_folder import REPORT, build_parameters, ledger_of
+    from dcell_model.run_folder import KIND, REPORT, build_parameters, ledger_of
 
     given = build_parameters(options.data)
     if options.preset:
@@ -42,9 +44,11 @@ def _run(options: argparse.Namespace) -> None:
     shortcuts = {"train.device": options.device, "train.model": options.model}
     assignments = [*options.set, *(f"{key}={v}" for key, v in shortcuts.items() if v)]
     parameters = resolve(override(given, assignments), where="dcell train")
-    train.run(options.data, options.out, parameters, resume=options.resume)
-    baselines.run(options.data, options.out / "baselines.json", parameters)
-    evaluate.run(options.data, options.out, options.out / "baselines.json", options.out)
-    ledger = ledger_of(options.data, options.out)
-    report.run(options.data, options.out, options.out / REPORT)
-    print_finished(ledger, options.out)
+    data, out = options.data, options.out
+    with taken(out, KIND, overwrite=options.overwrite or options.resume):
+        train.run(data, out, parameters, resume=options.resume, overwrite=options.overwrite)
+        baselines.run(data, out / "baselines.json", parameters)
+        evaluate.run(data, out, out / "baselines.json", out)
+        ledger = ledger_of(data, out)
+        report.run(data, out, out / REPORT)
+    print_finished(ledger, out)
