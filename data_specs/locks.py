@@ -36,6 +36,12 @@ def writing(folder: Path) -> Iterator[None]:
         return
     from filelock import FileLock, Timeout
 
+    for above in real.parents:
+        if above not in _HELD and (holder := _held(above)):
+            raise InputError(
+                f"{folder}: lies in {above}, which is being written by another process: {holder}. "
+                "Wait until it ends, or name another folder."
+            )
     with _folders_above(real):
         path = _lock_file(real)
         lock = FileLock(path, timeout=0, fallback_to_soft=False)
@@ -61,6 +67,39 @@ def writing(folder: Path) -> Iterator[None]:
             if lock.is_locked:
                 path.unlink(missing_ok=True)  # before it is free, so that it is nobody else's
                 lock.release()
+
+
+def refuse_written_below(folder: Path) -> None:
+    """Refuse a folder in which another process is writing one, such as a run in a build.
+
+    Raises:
+        InputError: says which, and who.
+    """
+    for path in sorted(folder.rglob(".*.lock")):
+        own = path.parent / path.name.removeprefix(".").removesuffix(".lock")
+        if path.is_file() and own.resolve() not in _HELD and (holder := _held(own)):
+            raise InputError(
+                f"{folder}: {own} in it is being written by another process: {holder}. Wait until "
+                "it ends, or name another folder."
+            )
+
+
+def _held(folder: Path) -> str:
+    """Who has a folder; empty if nobody."""
+    from filelock import FileLock, Timeout
+
+    path = folder.parent / lock_name(folder)
+    if not path.is_file():
+        return ""
+    lock = FileLock(path, timeout=0, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        return _holder(path)
+    except OSError:  # nobody who may write here has it
+        return ""
+    lock.release()
+    return ""
 
 
 def lock_name(folder: Path) -> str:

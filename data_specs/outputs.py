@@ -150,6 +150,3 @@ def written(folder: Path, files: Sequence[Path]) -> str:
     """When the newest of some files was written, in local time."""
     newest = max((folder / file).stat().st_mtime for file in files)
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(newest))
-
-
-

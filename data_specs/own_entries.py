@@ -1,7 +1,7 @@
 """What a command wrote into a folder, told from what somebody else put there.
 
 What a command writes is named by patterns, relative to its folder, that each part of a path must
-match (`store/[0-9]*/data.mdb`). All else is foreign: files, links, folders with all that is in them.
+match (`store/[0-9]*/data.mdb`). All else is foreign: files, links, whole folders.
 """
 
 import contextlib

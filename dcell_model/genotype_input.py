@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_specs.errors import InputError
-from data_specs.raw_files import read_text
 from data_specs.gene_names import split_names
+from data_specs.raw_files import read_text
 
 COLUMN = "genes"
 _TABLES = (".csv", ".tsv", ".txt", ".parquet", ".gz")

@@ -42,8 +42,9 @@ def live_metrics(folder: Path, leader: bool, history: Sequence[Row]) -> Iterator
     """Yield what logs the row of an epoch with DVCLive; followers log nothing.
 
     The rows of `history` are written anew: of a run that was killed, DVCLive's files may be cut
-    off. DVCLive's own way to begin anew removes whole folders, with what others have put there; so
-    its files are removed here, and it is told to go on with none. In a git repository without DVC nothing is logged: DVCLive would turn it into a DVC one.
+    off. Its own way to begin anew removes whole folders, with what others have put there; so its
+    files are removed here, and it is told to go on with none. In a git repository without DVC
+    nothing is logged: DVCLive would turn it into a DVC one.
     """
     if not leader or _would_initialise_dvc():
         yield lambda _: None

@@ -37,7 +37,7 @@ KIND = FolderKind(
 )  # fmt: skip
 
 
-def taking_its_folder(run: Callable[..., T]) -> Callable[..., T]:
+def holding_out(run: Callable[..., T]) -> Callable[..., T]:
     """Let a training hold its folder, `out`, from before it reads anything until it ends.
 
     With `overwrite` or `resume` an earlier run's may be taken. Of several processes one asks.

@@ -42,9 +42,8 @@ from dcell_model.trained import FloatArray, IntArray, Trained
 MARKER, TABLE, TOP, SUMMARY = "screen.json", "genotypes.parquet", "top.parquet", "summary.json"
 FORMAT = {"format": "dcell-screen", "version": 1}
 # What a screen writes goes on rather than being replaced; `_prepare` asks before it begins anew.
-KIND = FolderKind(
-    "screen", (f"{TABLE}/[0-9][0-9][0-9][0-9][0-9].parquet", TOP, SUMMARY, MARKER), (), MARKER, FORMAT
-)
+_PART = "[0-9][0-9][0-9][0-9][0-9].parquet"
+KIND = FolderKind("screen", (f"{TABLE}/{_PART}", TOP, SUMMARY, MARKER), (), MARKER, FORMAT)
 MOST_PARTS = 10**5  # names of parts have five digits
 
 

@@ -32,12 +32,12 @@ from dcell_model.model import DCell
 from dcell_model.model_kinds import Network, create, prepare
 from dcell_model.norm_statistics import take_statistics
 from dcell_model.progress import live_metrics, progress_bar
-from dcell_model.run_folder import BEST, LAST, RECORD, prepare_folder, refuse_changes, taking_its_folder
+from dcell_model.run_folder import BEST, LAST, RECORD, holding_out, prepare_folder, refuse_changes
 from dcell_model.scores import scores
 from dcell_model.targets import all_targets, read_parts, target_names, usable_samples
 
 
-@taking_its_folder
+@holding_out
 def run(
     data: Path,
     out: Path,
@@ -50,7 +50,7 @@ def run(
 
     Args:
         data: folder of a build.
-        out: folder of the run; `taking_its_folder` says what becomes of an earlier run in it.
+        out: folder of the run; `holding_out` says what becomes of an earlier run in it.
         parameters: sections `train` and `model`, or that of another model, are used.
         resume: continue after the last finished epoch, as if never stopped.
         split: name of another split of the build (`DataLayout.splits`).

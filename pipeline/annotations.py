@@ -11,10 +11,10 @@ import polars as pl
 
 from data_specs.errors import InputError, ParameterError
 from data_specs.files import replacing_folder
-from data_specs.raw_files import read_text
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Annotations as AnnotationsConfig
 from data_specs.parameters import Parameters
+from data_specs.raw_files import read_text
 from data_specs.tables import write_table
 from pipeline.exchange.reading import reader_of
 from pipeline.sources import input_files

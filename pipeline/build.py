@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data_specs.files import replacing_folder
 from data_specs.layout import FORMAT, MARKER, DataLayout, write_json
+from data_specs.locks import refuse_written_below
 from data_specs.output_folders import FolderKind, taken
 from data_specs.parameters import Parameters, changed
 from pipeline import (
@@ -63,6 +64,7 @@ def build(
     """
     own = DataLayout(out).own_of_all()
     kind = FolderKind("build", own, (MARKER,), MARKER, FORMAT)
+    refuse_written_below(out)
     with (
         taken(out, kind, overwrite=overwrite, inputs=_inputs(parameters)),
         replacing_folder(out, own) as partial,

@@ -15,9 +15,9 @@ from goatools.obo_parser import OBOReader
 
 from data_specs.errors import InputError
 from data_specs.files import replacing_folder, write_text
-from data_specs.raw_files import read_text
 from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters
+from data_specs.raw_files import read_text
 from data_specs.tables import ALIASES, EDGES, ROOT, TERMS, write_table
 from pipeline.exchange.reading import reader_of
 from pipeline.sources import input_files

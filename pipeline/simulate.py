@@ -177,7 +177,10 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     config = parameters.simulate
     inputs = simulate(config)
     pieces = -(-config.pairs // PIECE)
-    with replacing_folder(layout.simulated, layout.own("simulated")) as folder, workers(parameters.dask, pieces) as each:
+    with (
+        replacing_folder(layout.simulated, layout.own("simulated")) as folder,
+        workers(parameters.dask, pieces) as each,
+    ):
         folder.mkdir()
         for name, text in (
             ("ontology.obo", inputs.ontology),

@@ -18,7 +18,7 @@ The keys of all samples are never in memory at once: each part of the store is r
 of its samples, a few bytes each, and the decision is made on these.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from filecmp import cmp
 from pathlib import Path
 
@@ -180,10 +180,10 @@ def again(parameters: Parameters, layout: DataLayout, *, overwrite: bool = False
     """
     kind = FolderKind("split", layout.own("split"), ())
     with taken(layout.split, kind, overwrite=overwrite):
-        run(parameters, layout, _keep if not overwrite else lambda before, now: None)
+        run(parameters, layout, overwrite=overwrite)
 
 
-def _keep(before: Path, now: Path) -> None:
+def _refuse_another(before: Path, now: Path) -> None:
     """Refuse to replace a split by another one."""
     path = before / "split.parquet"
     same = [(before / file).is_file() and cmp(before / file, now / file, shallow=False)
@@ -195,17 +195,13 @@ def _keep(before: Path, now: Path) -> None:
         )
 
 
-def run(
-    parameters: Parameters,
-    layout: DataLayout,
-    before_replacing: Callable[[Path, Path], None] = lambda before, now: None,
-) -> None:
+def run(parameters: Parameters, layout: DataLayout, *, overwrite: bool = True) -> None:
     """Split the samples of the store; write the part of each and the counts.
 
     Args:
         parameters: resolved parameters.
         layout: names the split.
-        before_replacing: is told of the folder of the split and of what will replace it.
+        overwrite: replace an earlier split by another one.
 
     Raises:
         ArtefactError: the store has not been built.
@@ -227,7 +223,8 @@ def run(
         ledger = {"method": "given" if given else parameters.split.method}
         write_json(folder / "ledger.json", ledger | dict(zip(PARTS, counts, strict=True)))
         write_link(layout, "split", folder)
-        before_replacing(layout.split, folder)
+        if not overwrite:
+            _refuse_another(layout.split, folder)
 
 
 if __name__ == "__main__":

@@ -308,7 +308,10 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     genes = pl.read_parquet(layout.genotypes / "genes.parquet")["gene"]
     dropping = parameters.genotypes.unannotated == "drop"
     others = [] if dropping else sorted(set(genes) - set(graph.gene_ids))
-    with replacing_folder(layout.store, layout.own("store")) as folder, workers(parameters.dask, len(parts)) as each:
+    with (
+        replacing_folder(layout.store, layout.own("store")) as folder,
+        workers(parameters.dask, len(parts)) as each,
+    ):
         scratch = folder.absolute() / "scratch"
         scratch.mkdir(parents=True)
         cell_graph = layout.cell_graph.absolute()

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_specs.errors import InputError
-from data_specs.raw_files import read_text
 from data_specs.parameters import Annotations, resolve
+from data_specs.raw_files import read_text
 from dcell_model import checkpoint, per_term_file
 from dcell_model.model import DCell
 from pipeline.annotations import read_annotations

@@ -21,11 +21,12 @@ import pyarrow.parquet as pq
 from data_specs.chain import trained_folder
 from data_specs.errors import InputError, exit_with_message
 from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.outputs import refuse_output_file, refuse_part_of
 from dcell_model.bench.run import provenance
 from dcell_model.explain.importance import TESTED, Settings
 from dcell_model.explain.ranking import SIGNIFICANT
 from dcell_model.explain.run import TABLE, run
-from dcell_model.run_folder import BEST
+from dcell_model.run_folder import BEST, KIND
 
 SCORES = ("ablation", "gradient_input", "head_pearson", "rlipp", "rlipp_gain", "samples")
 

@@ -27,6 +27,9 @@ from dcell_model.bench.published import PUBLISHED
 from dcell_model.bench.step import Step
 from dcell_model.provenance import commit, hardware, versions
 
+# Engines whose step is profiled: term by term, and the fast ones.
+PROFILED = ("reference", "stratum", "incremental")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -167,9 +170,7 @@ def _settings(plan: Plan, data: Path, device: str, profiles: Path | None) -> lis
     if profiles is None:
         return settings
     profiles.mkdir(parents=True, exist_ok=True)
-    profiled = {PROFILED[0]: plan.per_term[0]} | dict.fromkeys(
-        PROFILED[1:], plan.profiled
-    )
+    profiled = {PROFILED[0]: plan.per_term[0]} | dict.fromkeys(PROFILED[1:], plan.profiled)
     return [
         replace(setting, profile=str(profiles / f"{setting.engine}-{device}.txt"))
         if (setting.batch_size, setting.widths) == (profiled.get(setting.engine), "direct")

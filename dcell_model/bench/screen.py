@@ -19,6 +19,7 @@ import torch
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import exit_with_message
 from data_specs.layout import DataLayout, write_json
+from data_specs.outputs import refuse_output_file, refuse_part_of
 from data_specs.parameters import Model as ModelConfig
 from dcell_model.bench.run import provenance
 from dcell_model.genotype_space import GenotypeSpace, Part

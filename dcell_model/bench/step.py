@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data_specs.files import write_text
 from data_specs.parameters import Model as ModelConfig
 from dcell_model.bench.published import PUBLISHED
 from dcell_model.dataset import MutantStateBatch, MutantStateDataset

@@ -10,9 +10,9 @@ import polars as pl
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError, InputError
 from data_specs.files import replacing_folder
-from data_specs.raw_files import read_text
 from data_specs.layout import DataLayout
 from data_specs.output_folders import FolderKind, refuse_not_empty, taken
+from data_specs.raw_files import read_text
 from data_specs.tables import ROOT
 from pipeline import topology
 from pipeline.exchange import cellmaps_tables, cx2, gennet, graphml, obo_gaf

@@ -1,7 +1,6 @@
 """Writing whole or not at all."""
 
 import errno
-import gzip
 import os
 import subprocess
 import sys

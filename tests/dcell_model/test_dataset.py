@@ -127,4 +127,4 @@ def test_readers_while_whole_builds_are_replaced(tmp_path: Path) -> None:
         builds[-1].mkdir()
         graph.write(builds[-1] / "cell_graph")
         write(graph, genotypes(graph, 30), builds[-1] / "store")
-    read_while_replaced(fingerprint_of, builds, tmp_path / "target", readers=4, turns=150)
+    read_while_replaced(fingerprint_of, builds, tmp_path / "target", own, readers=4, turns=150)

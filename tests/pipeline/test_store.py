@@ -116,11 +116,11 @@ def test_full_disk_leaves_nothing(tmp_path: Path) -> None:
         "import sys, signal, resource; from pathlib import Path;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "from pipeline.store import *; from tests.pipeline.test_store import *;"
-        "from data_specs.files import replacing; from data_specs.errors import exit_with_message;"
+        "from data_specs.files import replacing_folder; from data_specs.errors import exit_with_message;"
         "graph = random_cell_graph(3); table = genotypes(graph, 20000);\n"
         "samples = select_samples(table, graph, ['AAA1', 'ZZZ1'])\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
-        "with exit_with_message(), replacing(Path(sys.argv[1])) as folder:\n"
+        "with exit_with_message(), replacing_folder(Path(sys.argv[1])) as folder:\n"
         "    write_shard(samples, graph, StoreConfig(block_bytes=50_000), folder)\n"
     )
     target = tmp_path / "store"

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
-from data_specs.raw_files import read_text
 from data_specs.layout import DataLayout
 from data_specs.parameters import Annotations, resolve
+from data_specs.raw_files import read_text
 from data_specs.tables import ROOT
 from pipeline.annotations import from_topology, read_annotations
 from pipeline.build import build
