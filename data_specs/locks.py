@@ -60,7 +60,7 @@ def writing(folder: Path) -> Iterator[None]:
         _HELD.add(real)
         try:
             if lock.is_locked:
-                path.write_text(json.dumps(_this_process()), encoding="utf-8")
+                _say_who(path, folder)
             yield
         finally:
             _HELD.discard(real)
@@ -126,6 +126,13 @@ def _folders_above(real: Path) -> Iterator[None]:
         for parent in new:
             with contextlib.suppress(OSError):
                 parent.rmdir()
+
+
+def _say_who(path: Path, folder: Path) -> None:
+    try:
+        path.write_text(json.dumps(_this_process()), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {error.strerror}") from error
 
 
 def _this_process() -> dict[str, str | int]:

@@ -14,6 +14,7 @@ from data_specs.outputs import (
     refuse_finished,
     refuse_inputs_within,
     refuse_no_folder,
+    written,
 )
 from data_specs.own_entries import Patterns, refuse_in_the_way
 
@@ -100,8 +101,9 @@ def refuse_not_empty(folder: Path, *, overwrite: bool) -> None:
     if found and not overwrite:
         shown = ", ".join(found[:3]) + (", …" if len(found) > 3 else "")
         raise InputError(
-            f"{folder}: exists and holds {shown}; name a new or empty folder, or give --overwrite, "
-            "which replaces only files of the names that are written"
+            f"{folder}: exists; name a new or empty folder. It holds {shown}, written "
+            f"{written(folder, [Path(name) for name in found])}; --overwrite replaces the files "
+            "that this command writes, and leaves all others"
         )
 
 

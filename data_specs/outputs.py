@@ -9,6 +9,12 @@ from data_specs.errors import InputError
 from data_specs.own_entries import Patterns, is_own, kind_of, own_files, refuse_in_the_way
 
 
+def output_path(text: str) -> Path:
+    """What `--out` says, as a path that can be gone below: `sub/..` without a `sub` cannot."""
+    path = Path(text)
+    return Path(os.path.realpath(path)) if ".." in path.parts else path
+
+
 def real_path(target: Path) -> Path:
     """Where a path leads: links are followed, `.` and `..` resolved.
 
@@ -148,5 +154,5 @@ def refuse_finished(
 
 def written(folder: Path, files: Sequence[Path]) -> str:
     """When the newest of some files was written, in local time."""
-    newest = max((folder / file).stat().st_mtime for file in files)
+    newest = max((folder / file).lstat().st_mtime for file in files)
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(newest))

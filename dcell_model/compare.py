@@ -69,8 +69,8 @@ def run(
         InputError: a split is missing, or a run in `out` was made with other parameters or data.
     """
     splits = [(method, seed) for method in methods for seed in seeds]
-    _require_splits(data, methods, seeds)
     with taken(out, KIND, overwrite=False):
+        _require_splits(data, methods, seeds)
         write_json(out / MARKER, FORMAT)
         return _run(data, out, parameters, splits, models, command, progress)
 

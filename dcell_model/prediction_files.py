@@ -43,10 +43,10 @@ def run(
         InputError: genotypes that cannot be read, or another suffix.
         ArtefactError: the checkpoint is damaged or of another version.
     """
-    if out is not None and out.suffix not in (".parquet", *DELIMITERS):
-        raise InputError(f"{out}: suffix '{out.suffix}'; expected .parquet, .csv or .tsv")
     for path in [] if out is None else _paths(out, subsystems):
         refuse_output_file(path, [checkpoint, *_file_of(given)])
+    if out is not None and out.suffix not in (".parquet", *DELIMITERS):
+        raise InputError(f"{out}: suffix '{out.suffix}'; expected .parquet, .csv or .tsv")
     trained = Trained.read(checkpoint)
     genotypes = resolve(trained, read_genotypes(given))
     tables = predictions(trained, genotypes, subsystems=subsystems)

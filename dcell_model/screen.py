@@ -283,9 +283,9 @@ def _prepare(out: Path, description: dict[str, Any], overwrite: bool) -> None:
         for key, value in description.items():
             if before.get(key) != value:
                 raise InputError(
-                    f"{out}: holds a screen, begun {written(out, [Path(MARKER)])}, with "
-                    f"{key}={before.get(key)!r}, now it is {value!r}; a screen goes on as it "
-                    "began. Name another folder, or replace it with --overwrite."
+                    f"{out}: holds a screen with {key}={before.get(key)!r}, now it is {value!r}; a "
+                    f"screen goes on as it began ({written(out, [Path(MARKER)])}). Name another "
+                    "folder, or replace it with --overwrite."
                 )
     write_json(out / MARKER, description)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_specs.errors import InputError, exit_with_message
+from data_specs.outputs import output_path
 from data_specs.parameters import override, resolve
 from pipeline.exchange.formats import FORMATS, table
 
@@ -63,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
         help="genotype tables to test on, kept out of training",
     )
     _add_parameters(build)
-    build.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to build")
+    build.add_argument(
+        "--out", metavar="DIR", type=output_path, required=True, help="folder to build"
+    )
     _add_overwrite(build, "replace an earlier build; what is not its own, such as runs, stays")
     build.set_defaults(run=_build)
 
@@ -76,7 +79,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_parameters(simulate)
     simulate.add_argument(
-        "--out", metavar="DIR", type=Path, required=True, help="folder for the files, new or empty"
+        "--out",
+        metavar="DIR",
+        type=output_path,
+        required=True,
+        help="folder for the files, new or empty",
     )
     _add_overwrite(simulate, "write into a folder that is not empty; other files stay")
     simulate.set_defaults(run=_simulate)
@@ -125,7 +132,11 @@ def _parser() -> argparse.ArgumentParser:
         "cellmaps_vnn trains on",
     )  # fmt: skip
     export.add_argument(
-        "--out", metavar="DIR", type=Path, required=True, help="folder for the files, new or empty"
+        "--out",
+        metavar="DIR",
+        type=output_path,
+        required=True,
+        help="folder for the files, new or empty",
     )
     _add_overwrite(export, "write into a folder that is not empty; other files stay")
     export.set_defaults(run=_export)

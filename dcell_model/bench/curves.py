@@ -12,6 +12,7 @@ from data_specs.errors import exit_with_message
 from data_specs.figures import BLUE, GREY, ORANGE, picture
 from data_specs.layout import write_json
 from data_specs.output_folders import FolderKind, taken
+from data_specs.outputs import output_path
 from data_specs.parameters import override, resolve
 from dcell_model import train
 from dcell_model.bench.run import provenance
@@ -95,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """`python -m dcell_model.bench.curves --data DIR --out DIR [--set KEY=VALUE …]`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=output_path, required=True)
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE")
     parser.add_argument("--overwrite", action="store_true", help="replace earlier curves")
     options = parser.parse_args(arguments)

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from data_specs.chain import trained_folder
 from data_specs.errors import InputError, exit_with_message
 from data_specs.layout import DataLayout, read_json, write_json
-from data_specs.outputs import refuse_output_file, refuse_part_of
+from data_specs.outputs import output_path, refuse_output_file, refuse_part_of
 from dcell_model.bench.run import provenance
 from dcell_model.explain.importance import TESTED, Settings
 from dcell_model.explain.ranking import SIGNIFICANT
@@ -80,7 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--run", type=Path, nargs="+", required=True, metavar="DIR",
                         help="folders of the runs on them, in the same order")  # fmt: skip
     parser.add_argument("--permutations", type=int, default=200, metavar="N")
-    parser.add_argument("--out", type=Path, required=True, metavar="F", help="record to write")
+    parser.add_argument(
+        "--out", type=output_path, required=True, metavar="F", help="record to write"
+    )
     options = parser.parse_args(arguments)
     with exit_with_message():
         if len(options.data) != len(options.run):

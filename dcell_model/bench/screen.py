@@ -19,7 +19,7 @@ import torch
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import exit_with_message
 from data_specs.layout import DataLayout, write_json
-from data_specs.outputs import refuse_output_file, refuse_part_of
+from data_specs.outputs import output_path, refuse_output_file, refuse_part_of
 from data_specs.parameters import Model as ModelConfig
 from dcell_model.bench.run import provenance
 from dcell_model.genotype_space import GenotypeSpace, Part
@@ -127,7 +127,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of a build")
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the pairs to take")
-    parser.add_argument("--out", type=Path, required=True, metavar="F", help="record to write")
+    parser.add_argument(
+        "--out", type=output_path, required=True, metavar="F", help="record to write"
+    )
     options = parser.parse_args(arguments)
     with exit_with_message():
         refuse_output_file(options.out, suffix=".json", kind="record")

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from data_specs.outputs import output_path
 from dcell_model.commands.options import add_command
 
 
@@ -28,7 +29,9 @@ def add_to(commands: Any) -> None:
     back.add_argument("--parameters", metavar="F", type=Path, required=True)
     back.set_defaults(run=_import)
     for parser in (export, back):
-        parser.add_argument("--out", metavar="F", type=Path, required=True, help="file to write")
+        parser.add_argument(
+            "--out", metavar="F", type=output_path, required=True, help="file to write"
+        )
 
 
 def _export(options: argparse.Namespace) -> None:

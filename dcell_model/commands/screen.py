@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from data_specs.outputs import output_path
 from dcell_model.commands.options import add_checkpoint, add_command, add_overwrite, positive
 
 
@@ -51,7 +52,7 @@ def add_to(commands: Any) -> None:
     screen.add_argument("--part-rows", metavar="N", type=positive, default=100_000,
                         help="genotypes a part (default: 100,000)")  # fmt: skip
     screen.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    screen.add_argument("--out", metavar="DIR", type=Path, required=True,
+    screen.add_argument("--out", metavar="DIR", type=output_path, required=True,
                         help="folder of the screen")  # fmt: skip
     add_overwrite(screen, "replace a screen with other settings; what is not its own stays")
     screen.set_defaults(run=_run)

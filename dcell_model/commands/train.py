@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from data_specs.outputs import output_path
 from dcell_model.commands.options import add_command, add_overwrite
 from dcell_model.commands.summary import print_finished
 
@@ -19,7 +20,9 @@ def add_to(commands: Any) -> None:
         "model.width_genes=direct \\\n    --out runs/first",
     )
     train.add_argument("--data", metavar="DIR", type=Path, required=True, help="folder of a build")
-    train.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the run")
+    train.add_argument(
+        "--out", metavar="DIR", type=output_path, required=True, help="folder of the run"
+    )
     train.add_argument("--preset", metavar="NAME", help="paper-2018, torchcell, dcell_2017-07-19")
     train.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
                        help="any parameter, e.g. train.epochs=20")  # fmt: skip
