@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_specs.files import replacing
+from data_specs.files import replacing_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,7 +47,7 @@ def picture(path: Path, width: float = 12.0, height: float = 8.0) -> Iterator["F
     from matplotlib import style
     from matplotlib.figure import Figure
 
-    with style.context(["default", LOOK]), replacing(path) as partial:
+    with style.context(["default", LOOK]), replacing_file(path) as partial:
         figure = Figure(figsize=(width, height), dpi=100, layout="compressed")
         yield figure
         if path.suffix == ".svg":

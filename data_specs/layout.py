@@ -1,16 +1,49 @@
 """Where each artefact of a build lies: one folder, the same with DVC and without it."""
 
 import json
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_specs.errors import ArtefactError, InputError
+from data_specs.errors import ArtefactError
 from data_specs.files import write_text
 
 MARKER = "dcell-data.json"
 FORMAT = {"format": "dcell-data", "version": 1}
+
+
+# What the stages write, by the folders of a build; `#####` is a number.
+_NAMES: dict[str, tuple[str, ...]] = {
+    "simulated": (
+        "ontology.obo", "annotations.gaf", "genotypes.tsv", "truth.json", "pairs.tsv",
+        "complexes.tsv", "coexpression.tsv",
+    ),
+    "sources": ("sources.json",),
+    "ontology": ("terms.parquet", "edges.parquet", "aliases.parquet", "ledger.json"),
+    "annotations": ("annotations.parquet", "names.parquet", "ledger.json"),
+    "genotypes": (
+        "genotypes.parquet/#####.parquet", "genes.parquet", "gene_names.parquet", "ledger.json",
+    ),
+    "hierarchy": (
+        "terms.parquet", "edges.parquet", "annotations.parquet", "ledger.json", "link.json",
+    ),
+    "strata": ("strata.parquet", "ledger.json"),
+    "cell_graph": (
+        "cell_graph.json", "terms.arrow", "edges.arrow", "annotations.arrow", "genes.arrow",
+        "names.arrow", "link.json",
+    ),
+    "store": (
+        "#####/data.mdb", "samples.parquet/#####.parquet", "manifest.json", "ledger.json",
+        "link.json",
+    ),
+    "split": ("split.parquet", "ledger.json", "link.json"),
+    "networks": ("networks.json", "ledger.json", "link.json"),
+    "plots": ("ledger.png", "strata.png"),
+}  # fmt: skip
+ENTRIES = {
+    folder: tuple(name.replace("#", "[0-9]") for name in names) for folder, names in _NAMES.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +126,26 @@ class DataLayout:
         """The parameters of a build without DVC."""
         return self.root / "params.json"
 
+    def own(self, folder: str) -> tuple[str, ...]:
+        """Patterns of all that a stage writes into its folder (`data_specs.own_entries`)."""
+        if folder != "networks":
+            return ENTRIES[folder]
+        return (*ENTRIES[folder], *(f"{name}.parquet" for name in self._network_names()))
+
+    def own_of_all(self) -> tuple[str, ...]:
+        """The same for the whole build; other splits and runs that lie in it are not its own."""
+        below = (f"{folder}/{name}" for folder in ENTRIES for name in self.own(folder))
+        return (*below, self.ledger.name, self.parameters.name, MARKER)
+
+    def _network_names(self) -> list[str]:
+        """The networks that an earlier build has, with nothing in them that is special here."""
+        path = self.networks / "networks.json"
+        try:
+            names = json.loads(path.read_text(encoding="utf-8"))["networks"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return []  # none, or not the stage's: nothing there is taken for its own
+        return [re.sub(r"([*?[])", r"[\1]", name) for name in names]
+
 
 def write_json(target: Path, value: Any) -> None:
     """Write JSON with stable bytes, whole or not at all."""
@@ -120,28 +173,3 @@ def read_json(path: Path) -> Any:
         raise ArtefactError(f"{path}: cannot be read: {error.strerror}") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ArtefactError(f"{path}: not readable as JSON: {error}. Build it again.") from None
-
-
-def refuse_foreign(folder: Path, kind: str, marker: str, description: Mapping[str, Any]) -> None:
-    """Refuse an output folder unless it is new, empty, or an earlier one of its kind.
-
-    Args:
-        folder: where to write.
-        kind: what it should be, for messages: build, run.
-        marker: the file by which such a folder is known.
-        description: what that file holds.
-
-    Raises:
-        InputError: the path is a file, or a folder with something else in it.
-    """
-    if folder.is_file():
-        raise InputError(f"{folder}: is a file; expected a folder for the {kind}")
-    # A run that was killed at once has left no more than what the marker was being written in.
-    if folder.is_dir() and any(not p.name.startswith(f".{marker}.") for p in folder.iterdir()):
-        if not (folder / marker).is_file():
-            raise InputError(
-                f"{folder}: exists and is not an earlier {kind} (no {marker} in it). Name another "
-                "folder, or remove it yourself."
-            )
-        if read_json(folder / marker).get("format") != description["format"]:
-            raise InputError(f"{folder / marker}: not the marker of an earlier {kind}")

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from data_specs.errors import InputError
-from data_specs.files import replacing
+from data_specs.files import replacing_file
 from data_specs.unpacking import ALWAYS_ALLOWED, LARGEST_RATIO, chunks, packing_of
 
 _MARKS = {  # the longer ones first: that of UTF-32 begins like that of UTF-16
@@ -72,7 +72,7 @@ def unpacked(path: Path, scratch: Path) -> Path:
     if packing_of(path) is None and not _needs_rewriting(path):
         return path
     name = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
-    with replacing(scratch / name) as partial, partial.open("wb") as sink:
+    with replacing_file(scratch / name) as partial, partial.open("wb") as sink:
         for chunk in _text(path):
             sink.write(chunk)
     return scratch / name

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from data_specs.errors import ArtefactError, InputError, exit_with_message
-from data_specs.files import replacing
+from data_specs.files import replacing_file
 from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameter_input import load
 from data_specs.parameters import Baselines as BaselinesConfig
@@ -284,7 +284,7 @@ def run(data: Path, target: Path, parameters: Parameters) -> dict[str, Any]:
     for name, baseline in fitted.items():
         for column, phenotype in enumerate(dataset.phenotypes):
             columns[column_of(phenotype, name)] = baseline.predictions[used, column]
-    with replacing(target.with_suffix(".parquet")) as partial:
+    with replacing_file(target.with_suffix(".parquet")) as partial:
         pq.write_table(pa.table(columns), partial)
     result: dict[str, Any] = {
         name: {

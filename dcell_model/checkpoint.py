@@ -18,7 +18,7 @@ import torch
 
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError
-from data_specs.files import replacing
+from data_specs.files import replacing_file
 from data_specs.parameters import Parameters
 from data_specs.path_kinds import archive_entries, what_is
 from dcell_model.checkpoint_contents import check, check_shapes, parameters_of, same
@@ -77,7 +77,7 @@ def _files_of(graph: CellGraph) -> dict[str, torch.Tensor]:
 def save(checkpoint: Checkpoint, path: Path) -> str:
     """Write a checkpoint whole or not at all, with the SHA-256 of what is in it; return that."""
     sha256 = digest_of(checkpoint)
-    with replacing(path) as partial, partial.open("wb") as file:
+    with replacing_file(path) as partial, partial.open("wb") as file:
         try:
             torch.save(checkpoint | {"sha256": sha256}, file)
         except RuntimeError as error:  # torch's archive loses count when a write fails

@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 
 from data_specs.chain import TRAINED_ON, digest_of
 from data_specs.errors import InputError
-from data_specs.files import replacing
-from data_specs.layout import DataLayout, read_json, refuse_foreign, write_json
+from data_specs.files import replacing_file
+from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.output_folders import FolderKind, taken
 from data_specs.parameter_changes import changed
 from data_specs.parameter_values import unknown
 from data_specs.parameters import Parameters, Split
@@ -34,6 +35,10 @@ from dcell_model.scores import r_squared, scores
 
 MARKER = "dcell-comparison.json"
 FORMAT = {"format": "dcell-comparison", "version": 1}
+# What is done is kept: nothing is replaced that would have to be asked for.
+KIND = FolderKind(
+    "comparison", ("comparison.json", "comparison.parquet", MARKER), (), MARKER, FORMAT
+)
 SCORES = ("pearson", "spearman", "mse", "r2")
 Result = dict[str, Any]
 
@@ -75,9 +80,21 @@ def run(
         if method not in known:
             raise InputError(unknown(method, known, "--splits"))
     splits = [(method, seed) for method in methods for seed in seeds]
-    _require_splits(data, methods, seeds)
-    refuse_foreign(out, "comparison", MARKER, FORMAT)
-    write_json(out / MARKER, FORMAT)
+    with taken(out, KIND, overwrite=False):
+        _require_splits(data, methods, seeds)
+        write_json(out / MARKER, FORMAT)
+        return _run(data, out, parameters, splits, models, command, progress)
+
+
+def _run(
+    data: Path,
+    out: Path,
+    parameters: Parameters,
+    splits: Sequence[tuple[str, int]],
+    models: Sequence[str],
+    command: Sequence[str],
+    progress: Callable[[str], None],
+) -> Result:
     runs = []
     for method, seed in splits:
         for model in models:
@@ -86,15 +103,13 @@ def run(
             progress(f"{method}-{seed}  {model:<6} {_told(result)}{'  (kept)' if kept else ''}")
     record = {
         "command": " ".join(command),
-        "commit": provenance.commit(),
-        "hardware": provenance.hardware(),
-        "versions": provenance.versions(),
+        **provenance.record(),
         "parameters": changed(parameters),
         "summary": list(summarise(runs)),
         "runs": [{k: v for k, v in result.items() if k != "made_with"} for result in runs],
     }
     write_json(out / "comparison.json", record)
-    with replacing(out / "comparison.parquet") as partial:
+    with replacing_file(out / "comparison.parquet") as partial:
         pq.write_table(table_of(runs), partial)
     return record
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from data_specs.chain import made_from_metadata, refuse_other_data
 from data_specs.errors import exit_with_message
-from data_specs.files import replacing
+from data_specs.files import replacing_file, replacing_folder
 from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.tables import PARTS, TEST
 from dcell_model import checkpoint, plots
@@ -18,7 +18,7 @@ from dcell_model.dataset import MutantStateDataset
 from dcell_model.headline import headline
 from dcell_model.model_kinds import kind_of, restore
 from dcell_model.predict import predict
-from dcell_model.run_folder import BEST, RECORD
+from dcell_model.run_folder import BEST, PLOTS, RECORD
 from dcell_model.scores import MODEL_NAMES, part_scores
 from dcell_model.targets import all_targets, read_parts, usable_samples
 
@@ -71,11 +71,11 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
         columns[f"{name}_predicted"] = predictions[:, column]
         for model_name, own in others.items():
             columns[column_of(name, model_name)] = own[:, column]
-    with replacing(out / "predictions.parquet") as partial:
+    with replacing_file(out / "predictions.parquet") as partial:
         origin = {"checkpoint": checkpoint.digest_of(state), "store": state["made_from"]["store"]}
         table = pa.table(columns).replace_schema_metadata(made_from_metadata(origin))
         pq.write_table(table, partial)
-    with replacing(out / "plots") as folder:
+    with replacing_folder(out / "plots", PLOTS) as folder:
         folder.mkdir()
         plots.loss_curves(record["history"], folder / "loss.png", best_epoch=record["best_epoch"])
         plots.comparison(metrics, folder / "comparison.png")

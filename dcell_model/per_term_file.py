@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from data_specs.errors import ArtefactError, InputError
-from data_specs.files import replacing
+from data_specs.files import replacing_file
 from dcell_model.checkpoint import VERSION as CHECKPOINT_VERSION
 from dcell_model.checkpoint import Checkpoint, cell_graph_of, restore
 from dcell_model.checkpoint_contents import check, check_numbers, parameters_of
@@ -58,7 +58,7 @@ def export(checkpoint: Checkpoint, where: Path, out: Path) -> int:
     kept = {name: value for name, value in checkpoint.items() if name not in TRAINING}
     described = _without_tensors(kept | {MODEL: None}, REST, arrays)
     text = json.dumps({"format": FORMAT, "version": VERSION, "checkpoint": described})
-    with replacing(out) as partial, partial.open("wb") as stream:
+    with replacing_file(out) as partial, partial.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **{DESCRIPTION: np.array(text)}, **arrays)
     return len(arrays) + 1
 

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 
 from data_specs.chain import made_from_metadata
 from data_specs.errors import InputError
-from data_specs.files import replacing
+from data_specs.files import replacing_file
 from data_specs.gene_names import GeneNames
+from data_specs.outputs import refuse_output_file
 from dcell_model.genotype_input import read_genotypes
 from dcell_model.genotype_predictions import predictions, resolve
 from dcell_model.trained import Trained
@@ -42,6 +43,8 @@ def run(
         InputError: genotypes that cannot be read, or another suffix.
         ArtefactError: the checkpoint is damaged or of another version.
     """
+    for path in [] if out is None else _paths(out, subsystems):
+        refuse_output_file(path, [checkpoint, *_file_of(given)])
     if out is not None and out.suffix not in (".parquet", *DELIMITERS):
         raise InputError(f"{out}: suffix '{out.suffix}'; expected .parquet, .csv or .tsv")
     trained = Trained.read(checkpoint)
@@ -75,16 +78,28 @@ def subsystems_path(out: Path) -> Path:
     return out.with_name(f"{out.stem}.subsystems{out.suffix}")
 
 
+def _paths(out: Path, subsystems: bool) -> list[Path]:
+    return [out, subsystems_path(out)] if subsystems else [out]
+
+
+def _file_of(given: str) -> list[Path]:
+    """The file that genotypes are read from, if they are not named themselves."""
+    try:
+        return [Path(given)] if Path(given).is_file() else []
+    except (OSError, ValueError):  # too long for a path, or with a zero byte
+        return []
+
+
 def _write(
     trained: Trained,
     tables: Iterator[tuple[pa.Table, pa.Table | None]],
     out: Path,
     subsystems: bool,
 ) -> list[Path]:
-    paths = [out, subsystems_path(out)] if subsystems else [out]
+    paths = _paths(out, subsystems)
     metadata = made_from_metadata({"checkpoint": trained.digest})
     with contextlib.ExitStack() as files:
-        partial = [files.enter_context(replacing(path)) for path in paths]
+        partial = [files.enter_context(replacing_file(path)) for path in paths]
         with contextlib.ExitStack() as open_files:
             writers: dict[Path, Any] = {}
             for pieces in tables:

@@ -9,6 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from data_specs.own_entries import remove_own
+
+# What DVCLive writes into a run's folder `live`.
+METRICS = ("train_loss", "val_loss", "val_pearson")
+LIVE = ("metrics.json", "params.yaml", *(f"plots/metrics/{name}.tsv" for name in METRICS))
 Row = Mapping[str, Any]
 Log = Callable[[Row], None]
 SPARSE = 30.0  # seconds between two lines
@@ -115,15 +120,19 @@ def live_metrics(folder: Path, leader: bool, history: Sequence[Row]) -> Iterator
     """Yield what logs the row of an epoch with DVCLive; followers log nothing.
 
     The rows of `history` are written anew: of a run that was killed, DVCLive's files may be cut
-    off. In a git repository without DVC nothing is logged: DVCLive would turn it into a DVC one.
+    off. Its own way to begin anew removes whole folders, with what others have put there; so its
+    files are removed here, and it is told to go on with none. In a git repository without DVC
+    nothing is logged: DVCLive would turn it into a DVC one.
     """
     if not leader or _would_initialise_dvc():
         yield lambda _: None
         return
     from dvclive import Live
 
+    if folder.is_dir():
+        remove_own(folder, LIVE)
     try:
-        opened = Live(str(folder), report=None, save_dvc_exp=False, dvcyaml=None)
+        opened = Live(str(folder), report=None, save_dvc_exp=False, dvcyaml=None, resume=True)
     except Exception as error:  # DVC opens data bases of its own, outside the run's folder
         print(f"without live metrics: {type(error).__name__}: {error}", file=sys.stderr)
         yield lambda _: None
@@ -131,7 +140,7 @@ def live_metrics(folder: Path, leader: bool, history: Sequence[Row]) -> Iterator
     with opened as live:
 
         def log(row: Row) -> None:
-            for name in ("train_loss", "val_loss", "val_pearson"):
+            for name in METRICS:
                 if row[name] is not None:
                     live.log_metric(name, row[name])
             live.next_step()

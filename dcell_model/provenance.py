@@ -28,6 +28,11 @@ def hardware() -> dict[str, Any]:
             "memory_gib": round(memory), "gpu": gpu}  # fmt: skip
 
 
+def record() -> dict[str, Any]:
+    """Commit, machine and versions, as records hold them."""
+    return {"commit": commit(), "hardware": hardware(), "versions": versions()}
+
+
 def versions() -> dict[str, str]:
     """Of Python and of the packages that figures depend on."""
     found = {"python": platform.python_version()}

@@ -1,28 +1,65 @@
 """The folder of a training run: what lies in it, and when it may be replaced or continued."""
 
+import functools
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from data_specs.errors import InputError
-from data_specs.layout import DataLayout, refuse_foreign, write_json
+from data_specs.layout import DataLayout, write_json
+from data_specs.output_folders import FolderKind, taken
+from data_specs.own_entries import remove_own
+from dcell_model.progress import LIVE
 
+T = TypeVar("T")
 MARKER = "dcell-run.json"
 RUN = {"format": "dcell-run", "version": 1}
 LAST, BEST, RECORD, REPORT = "last.pt", "checkpoint.pt", "train.json", "report.html"
 
 
+PLOTS = ("loss.png", "comparison.png", "prediction.png")
+# What evaluation and the report make of a training.
+_RESULTS = (
+    "metrics.json", "scores.json", "predictions.parquet", "baselines.json", "baselines.parquet",
+    REPORT,
+    *(f"plots/{name}" for name in PLOTS),
+)  # fmt: skip
+_TRAINED = (LAST, BEST, RECORD, *(f"live/{name}" for name in LIVE))
+KIND = FolderKind(
+    "run", (*_TRAINED, *_RESULTS, MARKER), (LAST, BEST, RECORD), MARKER, RUN,
+    "continue it with --resume, or name another folder",
+)  # fmt: skip
+
+
+def holding_out(run: Callable[..., T]) -> Callable[..., T]:
+    """Let a training hold its folder, `out`, from before it reads anything until it ends.
+
+    With `overwrite` or `resume` an earlier run's may be taken. Of several processes one asks.
+    """
+
+    @functools.wraps(run)
+    def holding(data: Path, out: Path, *given: Any, **named: Any) -> T:
+        overwrite = named.pop("overwrite", False)
+        if int(os.environ.get("RANK", "0")):  # of torchrun
+            return run(data, out, *given, **named)
+        with taken(out, KIND, overwrite=overwrite or named.get("resume", False)):
+            return run(data, out, *given, **named)
+
+    return holding
+
+
 def prepare_folder(out: Path, resume: bool) -> None:
-    """Take a folder for a run: new, empty, or an earlier run's.
+    """Begin or continue a run in a folder that has been taken for it.
 
     Raises:
-        InputError: it is something else, or there is nothing to resume.
+        InputError: there is nothing to resume.
     """
-    refuse_foreign(out, "run", MARKER, RUN)
     if resume and not (out / LAST).is_file():
         raise InputError(f"{out}: no {LAST} to resume from; train without --resume first")
     write_json(out / MARKER, RUN)  # first: where it fails, an earlier run stays as it is
     if not resume:
-        for name in (LAST, BEST, RECORD):
-            (out / name).unlink(missing_ok=True)
+        remove_own(out, (*_TRAINED, *_RESULTS))
 
 
 def ledger_of(data: Path, run: Path) -> Path:

@@ -24,9 +24,12 @@ import pyarrow.parquet as pq
 
 from data_specs.chain import made_from_metadata
 from data_specs.errors import InputError
-from data_specs.files import replacing
+from data_specs.files import replacing_file
 from data_specs.genotype_text import split_names
-from data_specs.layout import read_json, refuse_foreign, write_json
+from data_specs.layout import read_json, write_json
+from data_specs.output_folders import FolderKind, taken
+from data_specs.outputs import written
+from data_specs.own_entries import remove_own
 from data_specs.parameter_values import no_such
 from data_specs.tables import part_name, parts_of
 from dcell_model.genotype_input import read_gene_names
@@ -40,6 +43,10 @@ from dcell_model.trained import FloatArray, IntArray, Trained
 
 MARKER, TABLE, TOP, SUMMARY = "screen.json", "genotypes.parquet", "top.parquet", "summary.json"
 LARGEST = float(np.finfo(np.float32).max)  # that a table holds; NaN is not below it either
+FORMAT = {"format": "dcell-screen", "version": 1}
+# What a screen writes goes on rather than being replaced; `_prepare` asks before it begins anew.
+_PART = "[0-9][0-9][0-9][0-9][0-9].parquet"
+KIND = FolderKind("screen", (f"{TABLE}/{_PART}", TOP, SUMMARY, MARKER), (), MARKER, FORMAT)
 MOST_PARTS = 10**5  # names of parts have five digits
 
 
@@ -129,8 +136,7 @@ class Screen:
         ids = self.trained.model.graph.gene_ids
         names = [ids[gene] for gene in self.space.genes]
         return {
-            "format": "dcell-screen",
-            "version": 1,
+            **FORMAT,
             "checkpoint": self.trained.digest,
             "phenotype": self.trained.phenotypes[self.phenotype],
             "score": self.score,
@@ -201,7 +207,13 @@ class Screen:
 
 
 def run(
-    checkpoint: Path, out: Path, settings: Settings, *, top: int = 100, device: str = "cpu"
+    checkpoint: Path,
+    out: Path,
+    settings: Settings,
+    *,
+    top: int = 100,
+    device: str = "cpu",
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Screen, or go on with a screen that was stopped.
 
@@ -211,6 +223,7 @@ def run(
         settings: what is screened.
         top: how many of the strongest interactions go into `top.parquet`.
         device: `cpu` or `cuda`.
+        overwrite: replace another screen in the folder; what is not its own stays.
 
     Returns:
         What `summary.json` holds.
@@ -220,8 +233,14 @@ def run(
         ArtefactError: the checkpoint is damaged or of another version.
     """
     keep_freed_memory()
-    screen = Screen.of(Trained.read(checkpoint, device), settings)
-    _prepare(out, screen.description())
+    given = [checkpoint, *([settings.genes] if settings.genes else [])]
+    with taken(out, KIND, overwrite=overwrite, inputs=given):
+        screen = Screen.of(Trained.read(checkpoint, device), settings)
+        _prepare(out, screen.description(), overwrite)
+        return _run(screen, out, settings, top)
+
+
+def _run(screen: Screen, out: Path, settings: Settings, top: int) -> dict[str, Any]:
     with one_thread():
         wild_type, single = screen.references()
     count = len(screen.space)
@@ -229,12 +248,12 @@ def run(
         for number, part in enumerate(screen.space.parts(settings.part_rows)):
             path = out / TABLE / part_name(number)
             if not path.exists():
-                with replacing(path) as partial:
+                with replacing_file(path) as partial:
                     table = screen.part(part, wild_type, single)
                     pq.write_table(table, partial, compression="zstd")
             shown.advance(part.last - part.first)
     strongest = strongest_of(parts_of(out / TABLE), top, screen.trained)
-    with replacing(out / TOP) as partial:
+    with replacing_file(out / TOP) as partial:
         pq.write_table(strongest, partial, compression="zstd")
     summary = {
         "numbered": len(screen.space),
@@ -271,20 +290,23 @@ def strongest_of(parts: Sequence[Path], top: int, trained: Trained) -> pa.Table:
     return best.select(order).replace_schema_metadata(None)
 
 
-def _prepare(out: Path, description: dict[str, Any]) -> None:
-    """Take a folder for a screen: new, empty, or one of the same screen.
+def _prepare(out: Path, description: dict[str, Any], overwrite: bool) -> None:
+    """Begin a screen, or go on with the same; with `overwrite` another one's files are removed.
 
     Raises:
         InputError: names what is different.
     """
-    refuse_foreign(out, "screen", MARKER, description)
     if (out / MARKER).is_file():
         before = read_json(out / MARKER)
+        if overwrite and before != description:
+            remove_own(out, KIND.own)
+            before = description
         for key, value in description.items():
             if before.get(key) != value:
                 raise InputError(
                     f"{out}: holds a screen with {key}={before.get(key)!r}, now it is {value!r}; a "
-                    "screen goes on as it began. Name another folder."
+                    f"screen goes on as it began ({written(out, [Path(MARKER)])}). Name another "
+                    "folder, or replace it with --overwrite."
                 )
     write_json(out / MARKER, description)
 

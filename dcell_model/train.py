@@ -21,6 +21,7 @@ from data_specs.chain import TRAINED_ON, Link, digest_of, refuse_other_data
 from data_specs.errors import InputError, exit_with_message
 from data_specs.gene_networks import require_networks
 from data_specs.layout import DataLayout, write_json
+from data_specs.outputs import output_path
 from data_specs.parameter_changes import changed
 from data_specs.parameters import Parameters
 from data_specs.touching import warn_if_few_touch
@@ -42,7 +43,7 @@ from dcell_model.resumption import (
     refuse_changes,
     saying_how_to_go_on,
 )
-from dcell_model.run_folder import BEST, LAST, RECORD, prepare_folder
+from dcell_model.run_folder import BEST, LAST, RECORD, holding_out, prepare_folder
 from dcell_model.run_parameters import RESUME, print_notes
 from dcell_model.scores import scores
 from dcell_model.targets import all_targets, read_parts, scale_of, target_names, usable_samples
@@ -51,6 +52,7 @@ from dcell_model.training_state import TrainingState, in_words
 COMMAND = "python -m dcell_model.train"
 
 
+@holding_out
 def run(
     data: Path,
     out: Path,
@@ -64,7 +66,7 @@ def run(
 
     Args:
         data: folder of a build.
-        out: folder of the run; an earlier run in it is replaced, or continued with `resume`.
+        out: folder of the run; `holding_out` says what becomes of an earlier run in it.
         parameters: sections `train` and `model`, or that of another model, are used.
         resume: continue after the last finished epoch, as if never stopped.
         split: name of another split of the build (`DataLayout.splits`).
@@ -305,9 +307,7 @@ class _Training:
             "device": str(self.fabric.device),
             "precision": self.config.precision,
             "settings": changed(self.parameters),
-            "commit": provenance.commit(),
-            "hardware": provenance.hardware(),
-            "versions": provenance.versions(),
+            **provenance.record(),
             "fingerprint": self.dataset.graph.fingerprint,
             "link": Link("checkpoint", self.state.best["sha256"], self.made_from).to_json(),
             "phenotypes": list(self.dataset.phenotypes),
@@ -325,19 +325,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epilog="example:\n  torchrun --nproc-per-node 2 -m dcell_model.train --data data --out run",
     )
     parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR")
-    parser.add_argument("--out", type=Path, default=Path("results/train"), metavar="DIR")
+    parser.add_argument("--out", type=output_path, metavar="DIR")
     parser.add_argument("--params", type=Path, metavar="F",
                         help="in place of the parameters that the build was made with")  # fmt: skip
     parser.add_argument("--set", nargs="+", default=[], action="extend", metavar="KEY=VALUE")
     parser.add_argument("--resume", action="store_true", help=RESUME)
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
     given = parser.parse_args(arguments)
-    with exit_with_message(), saying_how_to_go_on(given.data, given.out, COMMAND):
+    out = given.out or Path("results/train")
+    with exit_with_message(), saying_how_to_go_on(given.data, out, COMMAND):
         parameters, notes = parameters_of(
-            given.data, given.out, given.set,
+            given.data, out, given.set,
             params=given.params, resume=given.resume, where=COMMAND,
         )  # fmt: skip
         print_notes(notes)
-        run(given.data, given.out, parameters, resume=given.resume)
+        run(given.data, out, parameters, resume=given.resume,
+            overwrite=given.overwrite or not given.out)  # fmt: skip
 
 
 if __name__ == "__main__":

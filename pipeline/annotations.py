@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from data_specs.errors import InputError, ParameterError
-from data_specs.files import replacing
+from data_specs.files import replacing_folder
 from data_specs.gene_names import MAPPED
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Annotations as AnnotationsConfig
@@ -338,7 +338,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     for note in _notes(table, parameters, path) if own else ():
         print(f"note: {note}", file=sys.stderr)
     given = [mapped(read_gene_mapping(path)) for _, path in input_files(layout, "gene_names")]
-    with replacing(layout.annotations) as folder:
+    with replacing_folder(layout.annotations, layout.own("annotations")) as folder:
         folder.mkdir()
         write_table(table.pairs, folder / "annotations.parquet")
         write_table(_sorted([table.names, *given]), folder / "names.parquet")

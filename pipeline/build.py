@@ -1,10 +1,14 @@
 """All stages on one's own files, without DVC: into a folder that is there whole or not at all."""
 
 from collections.abc import Callable
+from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
-from data_specs.files import replacing
-from data_specs.layout import FORMAT, MARKER, DataLayout, refuse_foreign, write_json
+from data_specs.files import replacing_folder
+from data_specs.layout import FORMAT, MARKER, DataLayout, write_json
+from data_specs.locks import refuse_written_below
+from data_specs.output_folders import FolderKind, taken
 from data_specs.parameter_changes import changed
 from data_specs.parameters import Parameters
 from pipeline import (
@@ -41,20 +45,31 @@ STAGES: dict[str, Stage] = {
 
 
 def build(
-    parameters: Parameters, out: Path, progress: Callable[[str], None] = lambda _: None
+    parameters: Parameters,
+    out: Path,
+    progress: Callable[[str], None] = lambda _: None,
+    *,
+    overwrite: bool = False,
 ) -> DataLayout:
-    """Run all stages into `out`, replacing an earlier build there.
+    """Run all stages into `out`.
 
     Args:
         parameters: resolved parameters.
         out: folder of the build; it must not exist, or be empty, or hold an earlier build.
         progress: called with the name of each stage as it starts.
+        overwrite: replace an earlier build; what is not its own, such as runs and notes, stays.
 
     Raises:
-        InputError: bad input, or a folder that is something else. Nothing is left half written.
+        InputError: bad input, or a folder that is something else, or in use, or holds a build.
+            Nothing is left half written.
     """
-    refuse_foreign(out, "build", MARKER, FORMAT)
-    with replacing(out) as partial:
+    own = DataLayout(out).own_of_all()
+    kind = FolderKind("build", own, (MARKER,), MARKER, FORMAT)
+    refuse_written_below(out)
+    with (
+        taken(out, kind, overwrite=overwrite, inputs=_inputs(parameters)),
+        replacing_folder(out, own) as partial,
+    ):
         partial.mkdir()
         layout = DataLayout(partial)
         for name, stage in STAGES.items():
@@ -67,3 +82,10 @@ def build(
         write_json(layout.parameters, changed(parameters))
         write_json(partial / MARKER, FORMAT)
     return DataLayout(out)
+
+
+def _inputs(parameters: Parameters) -> list[Path]:
+    """The files that the user gave."""
+    values = asdict(parameters.sources).values()
+    given = chain.from_iterable(v if isinstance(v, tuple | list) else [v] for v in values)
+    return [Path(value) for value in given if isinstance(value, str) and Path(value).is_file()]

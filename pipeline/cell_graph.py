@@ -5,7 +5,7 @@ import polars as pl
 
 from data_specs.cell_graph import CellGraph
 from data_specs.chain import write_link
-from data_specs.files import replacing
+from data_specs.files import replacing_folder
 from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters
 from pipeline.stage import run_stage
@@ -64,7 +64,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         pl.read_parquet(layout.annotations / "names.parquet"),
         exact_names=parameters.genotypes.names == "exact",
     )
-    with replacing(layout.cell_graph) as folder:
+    with replacing_folder(layout.cell_graph, layout.own("cell_graph")) as folder:
         graph.write(folder)
         write_link(layout, "cell_graph", folder)
 

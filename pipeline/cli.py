@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_specs.errors import InputError, exit_with_message
+from data_specs.outputs import output_path
 from data_specs.parameter_input import build_parameters, override, refuse_without_effect
 from data_specs.parameters import SECTIONS, resolve
 from pipeline.exchange.formats import FORMATS, table
@@ -69,7 +70,10 @@ def _parser() -> argparse.ArgumentParser:
         help="names of genes to read as others: a table of two columns, from and to (TSV or CSV)",
     )  # fmt: skip
     _add_parameters(build)
-    build.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to build")
+    build.add_argument(
+        "--out", metavar="DIR", type=output_path, required=True, help="folder to build"
+    )
+    _add_overwrite(build, "replace an earlier build; what is not its own, such as runs, stays")
     build.set_defaults(run=_build)
 
     simulate = command(
@@ -82,8 +86,13 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
                           help="a parameter of simulate, e.g. simulate.terms=400")  # fmt: skip
     simulate.add_argument(
-        "--out", metavar="DIR", type=Path, required=True, help="folder for the files, new or empty"
+        "--out",
+        metavar="DIR",
+        type=output_path,
+        required=True,
+        help="folder for the files, new or empty",
     )
+    _add_overwrite(simulate, "write into a folder that is not empty; other files stay")
     simulate.set_defaults(run=_simulate)
 
     verify = command(
@@ -130,8 +139,13 @@ def _parser() -> argparse.ArgumentParser:
         "cellmaps_vnn trains on",
     )  # fmt: skip
     export.add_argument(
-        "--out", metavar="DIR", type=Path, required=True, help="folder for the files, new or empty"
+        "--out",
+        metavar="DIR",
+        type=output_path,
+        required=True,
+        help="folder for the files, new or empty",
     )
+    _add_overwrite(export, "write into a folder that is not empty; other files stay")
     export.set_defaults(run=_export)
     split = command(
         "split",
@@ -144,6 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     split.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N")
     split.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
                        help="a parameter of split, e.g. split.test=0.2")  # fmt: skip
+    _add_overwrite(split, "replace splits of these names that are others")
     split.set_defaults(run=_split)
 
     parameters = command(
@@ -166,6 +181,10 @@ def _add_parameters(parser: argparse.ArgumentParser) -> None:
         action="extend",
         help="any parameter, e.g. hierarchy.containment=6",
     )
+
+
+def _add_overwrite(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--overwrite", action="store_true", help=text)
 
 
 def _build(options: argparse.Namespace) -> None:
@@ -192,7 +211,7 @@ def _build(options: argparse.Namespace) -> None:
     def show_stage(name: str) -> None:
         print(f"{time.monotonic() - began:7.1f} s  {name}", flush=True)
 
-    layout = build(parameters, options.out, progress=show_stage)
+    layout = build(parameters, options.out, progress=show_stage, overwrite=options.overwrite)
     show_stage("done")
     from pipeline.show import show
 
@@ -200,23 +219,13 @@ def _build(options: argparse.Namespace) -> None:
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    from data_specs.files import replacing
-    from data_specs.layout import DataLayout
     from pipeline import simulate
 
-    if options.out.exists() and (options.out.is_file() or any(options.out.iterdir())):
-        raise InputError(f"{options.out}: exists; name a new or empty folder")
     refuse_without_effect(
         options.set, ("simulate", "dask"), "dcell-data simulate", "it is of a build or a training"
     )
     parameters = resolve(override({}, options.set), where="dcell-data simulate")
-    with replacing(options.out) as partial:
-        partial.mkdir()
-        simulate.run(parameters, DataLayout(partial))
-        for file in sorted((partial / "simulated").iterdir()):
-            file.rename(partial / file.name)
-        (partial / "simulated").rmdir()
-    for file in sorted(options.out.iterdir()):
+    for file in simulate.write(parameters, options.out, overwrite=options.overwrite):
         print(f"{file}  {file.stat().st_size:,} bytes")
 
 
@@ -244,7 +253,9 @@ def _export(options: argparse.Namespace) -> None:
     from data_specs.layout import read_json
     from pipeline.exchange.export import export
 
-    for file in export(options.source, options.kind, options.out, options.phenotype):
+    for file in export(
+        options.source, options.kind, options.out, options.phenotype, overwrite=options.overwrite
+    ):
         print(f"{file}  {file.stat().st_size:,} bytes")
     if options.phenotype:
         ledger = read_json(options.out / "ledger.json")
@@ -268,7 +279,7 @@ def _split(options: argparse.Namespace) -> None:
             own = [f"split.method={method}", f"split.seed={seed}"]
             parameters = resolve(override(given, [*options.set, *own]), where="dcell-data split")
             layout = DataLayout(options.data, f"{method}-{seed}")
-            split.run(parameters, layout)
+            split.again(parameters, layout, overwrite=options.overwrite)
             counts = read_json(layout.split / "ledger.json")
             shown = ", ".join(f"{n:,} {part}" for part, n in counts.items() if part != "method")
             print(f"{layout.split}  {shown}")

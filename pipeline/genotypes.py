@@ -19,7 +19,7 @@ from typing import Any
 import polars as pl
 
 from data_specs.errors import InputError
-from data_specs.files import replacing
+from data_specs.files import replacing_file, replacing_folder
 from data_specs.genotype_tables import (
     Form,
     GenotypeFile,
@@ -92,7 +92,7 @@ def sort_piece(
     controls = {naming.gene(name) for name in read.names if naming.is_control(name)}
     rows, dropped = usable(read.frame, given, controls, settings.orders)
     rows = rows.sort("key")
-    with replacing(path) as partial:
+    with replacing_file(path) as partial:
         rows.write_ipc(partial)
     step = max(1, settings.part_rows // SAMPLED)
     sampled = rows["key"].gather_every(step).to_list()
@@ -126,7 +126,7 @@ def merge_part(
         how="diagonal",
     )
     genotypes, also_in_test = merge(rows, phenotypes)
-    with replacing(path) as partial:
+    with replacing_file(path) as partial:
         write_table(genotypes, partial)
     return part_of(genotypes, rows.height, also_in_test)
 
@@ -195,7 +195,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     ]  # fmt: skip
     size = sum(path.stat().st_size for _, (_, path) in named)
     with (
-        replacing(layout.genotypes) as folder,
+        replacing_folder(layout.genotypes, layout.own("genotypes")) as folder,
         workers(parameters.dask, -(-size // settings.piece_bytes)) as each,
     ):
         folder.mkdir()

@@ -17,7 +17,7 @@ import polars as pl
 
 from data_specs.chain import write_link
 from data_specs.errors import InputError
-from data_specs.files import replacing
+from data_specs.files import replacing_folder
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Hierarchy as HierarchyConfig
 from data_specs.parameters import Parameters
@@ -222,7 +222,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         .select("term", "name", "namespace", "genes_direct", "genes_contained")
         .sort("term")
     )
-    with replacing(layout.hierarchy) as folder:
+    with replacing_folder(layout.hierarchy, layout.own("hierarchy")) as folder:
         folder.mkdir()
         write_table(table, folder / "terms.parquet")
         write_table(_edges(pruned), folder / "edges.parquet")

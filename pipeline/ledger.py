@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from data_specs.errors import exit_with_message
-from data_specs.files import replacing
-from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.files import replacing_folder
+from data_specs.layout import ENTRIES, DataLayout, read_json, write_json
 from pipeline import plots
 
 
@@ -39,7 +39,7 @@ def run(layout: DataLayout, target: Path, pictures: Path) -> None:
     """Write the ledger to `target` and its plots into the folder `pictures`."""
     ledger = assemble(layout)
     write_json(target, ledger)
-    with replacing(pictures) as folder:
+    with replacing_folder(pictures, ENTRIES["plots"]) as folder:
         folder.mkdir()
         plots.ledger_waterfall(ledger, folder / "ledger.png")
         plots.strata_sizes(ledger, folder / "strata.png")

@@ -16,7 +16,7 @@ import polars as pl
 from data_specs.cell_graph import CellGraph
 from data_specs.chain import write_link
 from data_specs.errors import InputError
-from data_specs.files import replacing
+from data_specs.files import replacing_folder
 from data_specs.gene_names import GeneNames, counts
 from data_specs.gene_networks import write_manifest
 from data_specs.layout import DataLayout, write_json
@@ -108,7 +108,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     lists = input_files(layout, "network_genes")
     genes = read_gene_list(lists[0][1]) if lists else None
     account: dict[str, Any] = {}
-    with replacing(layout.networks) as folder:
+    with replacing_folder(layout.networks, layout.own("networks")) as folder:
         folder.mkdir()
         for given, path in input_files(layout, "networks"):
             for channel, edges in read_networks(path, genes).items():

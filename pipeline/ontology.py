@@ -12,7 +12,7 @@ import networkx as nx
 import polars as pl
 
 from data_specs.errors import InputError, ParameterError
-from data_specs.files import replacing
+from data_specs.files import replacing_folder
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameter_values import absent
 from data_specs.parameters import Parameters
@@ -241,7 +241,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     [(_, path)] = input_files(layout, "ontology")
     config = parameters.ontology
     ontology = read_ontology(path, config.relations, config.undefined_parents)
-    with replacing(layout.ontology) as folder:
+    with replacing_folder(layout.ontology, layout.own("ontology")) as folder:
         folder.mkdir()
         write_table(ontology.terms, folder / "terms.parquet")
         write_table(ontology.edges, folder / "edges.parquet")

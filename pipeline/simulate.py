@@ -8,13 +8,15 @@ their scores (`hidden_truth`).
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from data_specs.errors import ParameterError
-from data_specs.files import replacing
-from data_specs.layout import DataLayout
+from data_specs.files import replacing_folder
+from data_specs.layout import ENTRIES, DataLayout
+from data_specs.output_folders import FolderKind, refuse_not_empty, taken
 from data_specs.parameters import Parameters, Simulate
 from pipeline.dask import workers
 from pipeline.hidden_truth import (
@@ -143,6 +145,30 @@ def _fit(predicted: Floats, measured: Floats) -> dict[str, float]:
     return {"r2": round(pearson**2, 4), "pearson": round(pearson, 4)}
 
 
+def write(parameters: Parameters, out: Path, *, overwrite: bool = False) -> list[Path]:
+    """Write the files of `run` into a folder of their own, new or empty.
+
+    Args:
+        parameters: resolved parameters.
+        out: the folder.
+        overwrite: replace files of these names; all others in the folder stay.
+
+    Raises:
+        ParameterError: see `simulate`.
+        InputError: the folder is not empty, is a file, or in use.
+    """
+    names = ENTRIES["simulated"]
+    with taken(out, FolderKind("simulation", names, ()), overwrite=overwrite):
+        refuse_not_empty(out, overwrite=overwrite)
+        with replacing_folder(out, names) as partial:
+            partial.mkdir()
+            run(parameters, DataLayout(partial))
+            for file in sorted((partial / "simulated").iterdir()):
+                file.rename(partial / file.name)
+            (partial / "simulated").rmdir()
+    return [out / name for name in sorted(names) if (out / name).is_file()]
+
+
 def run(parameters: Parameters, layout: DataLayout) -> None:
     """Write `ontology.obo`, `annotations.gaf`, `genotypes.tsv`, `truth.json` and the networks.
 
@@ -151,7 +177,10 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     config = parameters.simulate
     inputs = simulate(config)
     pieces = -(-config.pairs // PIECE)
-    with replacing(layout.simulated) as folder, workers(parameters.dask, pieces) as each:
+    with (
+        replacing_folder(layout.simulated, layout.own("simulated")) as folder,
+        workers(parameters.dask, pieces) as each,
+    ):
         folder.mkdir()
         for name, text in (
             ("ontology.obo", inputs.ontology),

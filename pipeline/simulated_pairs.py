@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from data_specs.files import replacing
+from data_specs.files import replacing_file
 from data_specs.genotype_tables import FORMS
 from data_specs.parameters import Simulate
 from pipeline.dask import Each
@@ -99,7 +99,7 @@ def write_piece(
     }
     columns = strains | {at: pl.Series(column) for at, column in values.items()}
     table = pl.DataFrame({COLUMNS[at]: columns[at] for at in sorted(columns)})
-    with replacing(path) as partial:
+    with replacing_file(path) as partial:
         table.write_csv(partial, separator="\t", include_header=False, quote_style="never")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data_specs.errors import InputError
-from data_specs.files import replacing, sha256_of
+from data_specs.files import replacing_folder, sha256_of
 from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameters import Parameters
 from data_specs.parameters import Sources as SourcesConfig
@@ -185,7 +185,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     """Write `sources.json`: the files by role, and their checksums and versions."""
     settled = settle(parameters.sources, layout)
     inputs = [describe(name, located(layout, name)) for name in _files(settled)]
-    with replacing(layout.sources) as folder:
+    with replacing_folder(layout.sources, layout.own("sources")) as folder:
         folder.mkdir()
         write_json(folder / "sources.json", {**settled, "inputs": inputs})
 

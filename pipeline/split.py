@@ -19,6 +19,7 @@ of its samples, a few bytes each, and the decision is made on these.
 """
 
 from collections.abc import Sequence
+from filecmp import cmp
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,10 @@ import polars as pl
 
 from data_specs.chain import write_link
 from data_specs.errors import ArtefactError, InputError
-from data_specs.files import replacing
-from data_specs.layout import DataLayout, write_json
+from data_specs.files import replacing_folder
+from data_specs.layout import ENTRIES, DataLayout, write_json
+from data_specs.output_folders import FolderKind, taken
+from data_specs.outputs import written
 from data_specs.parameters import Parameters, Split
 from data_specs.tables import EXCLUDED, PARTS, TEST, TRAIN, VAL, parts_of, write_table
 from pipeline.dask import workers
@@ -168,8 +171,37 @@ def draw_part(part: Path, settings: Split) -> Lots:
     return draw(pl.read_parquet(part, columns=["genes", "queries", "given"]), settings)
 
 
-def run(parameters: Parameters, layout: DataLayout) -> None:
+def again(parameters: Parameters, layout: DataLayout, *, overwrite: bool = False) -> None:
+    """Make another split of a build, as `run`; an earlier one of its name stays if it is the same.
+
+    Raises:
+        ArtefactError: the store has not been built.
+        InputError: see `split`; or there is one of this name that is another, and not `overwrite`.
+    """
+    kind = FolderKind("split", layout.own("split"), ())
+    with taken(layout.split, kind, overwrite=overwrite):
+        run(parameters, layout, overwrite=overwrite)
+
+
+def _refuse_another(before: Path, now: Path) -> None:
+    """Refuse to replace a split by another one."""
+    path = before / "split.parquet"
+    same = [(before / file).is_file() and cmp(before / file, now / file, shallow=False)
+            for file in ENTRIES["split"]]  # fmt: skip
+    if path.is_file() and not all(same):
+        raise InputError(
+            f"{before}: holds another split, written {written(before, [Path(path.name)])}, of "
+            "other settings or of an earlier store. Give --overwrite to replace it, or other seeds."
+        )
+
+
+def run(parameters: Parameters, layout: DataLayout, *, overwrite: bool = True) -> None:
     """Split the samples of the store; write the part of each and the counts.
+
+    Args:
+        parameters: resolved parameters.
+        layout: names the split.
+        overwrite: replace an earlier split by another one.
 
     Raises:
         ArtefactError: the store has not been built.
@@ -185,12 +217,14 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     # Given test files are the split that readers compare; the method draws no more than val then.
     given = any(own.given_test.any() for own in lots)
     counts = np.bincount(parts, minlength=len(PARTS)).tolist()
-    with replacing(layout.split) as folder:
+    with replacing_folder(layout.split, layout.own("split")) as folder:
         folder.mkdir()
         write_table(table_of(parts), folder / "split.parquet")
         ledger = {"method": "given" if given else parameters.split.method}
         write_json(folder / "ledger.json", ledger | dict(zip(PARTS, counts, strict=True)))
         write_link(layout, "split", folder)
+        if not overwrite:
+            _refuse_another(layout.split, folder)
 
 
 if __name__ == "__main__":

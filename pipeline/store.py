@@ -19,7 +19,7 @@ import pyarrow as pa
 from data_specs.cell_graph import DELETED, WILD_TYPE, CellGraph
 from data_specs.chain import write_link
 from data_specs.errors import InputError
-from data_specs.files import replacing, shown, size_of
+from data_specs.files import replacing_file, replacing_folder, shown, size_of
 from data_specs.layout import DataLayout, write_json
 from data_specs.mutant_state import StateEncoder
 from data_specs.parameters import Parameters
@@ -203,7 +203,7 @@ def write_manifest(
         shards=tuple(shard for shard, _ in shards),
         blocks=tuple(blocks),
     )
-    with replacing(folder / MANIFEST) as partial:
+    with replacing_file(folder / MANIFEST) as partial:
         partial.write_bytes(meta.to_json())
     return meta
 
@@ -249,9 +249,9 @@ def encode_part(
     if genotypes.is_empty():
         return Encoded(None, rows, touching_of(pl.read_parquet(part), graph), ())
     samples = select_samples(genotypes, graph, others)
-    with replacing(folder / part.stem) as shard:
+    with replacing_folder(folder / part.stem) as shard:
         entries = write_shard(samples, graph, parameters.store, shard)
-    with replacing(folder / part.name) as keys:
+    with replacing_file(folder / part.name) as keys:
         write_table(genotypes.select("genes", "queries", "given", "count"), keys)
     touching = touching_of(genotypes, graph)
     return Encoded(entries, rows - genotypes.height, touching, tuple(samples.phenotypes))
@@ -269,7 +269,10 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     dropping = parameters.genotypes.unannotated == "drop"
     unannotated = sorted(set(genes) - set(graph.gene_ids))
     others = [] if dropping else unannotated
-    with replacing(layout.store) as folder, workers(parameters.dask, len(parts)) as each:
+    with (
+        replacing_folder(layout.store, layout.own("store")) as folder,
+        workers(parameters.dask, len(parts)) as each,
+    ):
         scratch = folder.absolute() / "scratch"
         scratch.mkdir(parents=True)
         cell_graph = layout.cell_graph.absolute()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import networkx as nx
 import polars as pl
 
-from data_specs.files import replacing
+from data_specs.files import replacing_folder
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Parameters
 from data_specs.tables import write_table
@@ -65,7 +65,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     terms = pl.read_parquet(layout.hierarchy / "terms.parquet")["term"]
     edges = pl.read_parquet(layout.hierarchy / "edges.parquet")
     table = stratify(terms, edges.iter_rows(), parameters.strata.origin)
-    with replacing(layout.strata) as folder:
+    with replacing_folder(layout.strata, layout.own("strata")) as folder:
         folder.mkdir()
         write_table(table, folder / "strata.parquet")
         ledger = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from data_specs.files import replacing
+from data_specs.files import replacing_folder
 
 
 def _read(look: Callable[[Path], str], folder: Path, kinds: list[str], stop: Any, out: Any) -> None:
@@ -20,7 +20,12 @@ def _read(look: Callable[[Path], str], folder: Path, kinds: list[str], stop: Any
 
 
 def read_while_replaced(
-    look: Callable[[Path], str], contents: Sequence[Path], target: Path, readers: int, turns: int
+    look: Callable[[Path], str],
+    contents: Sequence[Path],
+    target: Path,
+    own: Sequence[str],
+    readers: int,
+    turns: int,
 ) -> None:
     """Check that readers see one of the contents, whole, and each of them at some time.
 
@@ -28,6 +33,7 @@ def read_while_replaced(
         look: reads a folder and says by what its content is told; runs in processes of its own.
         contents: folders to copy to `target` in turn.
         target: the folder that is read and replaced; need not exist.
+        own: patterns of what may be in it.
         readers: how many processes.
         turns: how often it is replaced.
     """
@@ -40,7 +46,7 @@ def read_while_replaced(
     for process in processes:
         process.start()
     for turn in range(1, turns + 1):
-        with replacing(target) as partial:
+        with replacing_folder(target, own) as partial:
             shutil.copytree(contents[turn % len(contents)], partial)
         time.sleep(0.01)
     stop.set()

@@ -8,18 +8,27 @@ from typing import Any
 
 import numpy as np
 
+from data_specs.errors import exit_with_message
 from data_specs.figures import BLUE, GREY, ORANGE, picture
 from data_specs.layout import write_json
+from data_specs.output_folders import FolderKind, taken
+from data_specs.outputs import output_path
 from data_specs.parameter_input import build_parameters, override
 from data_specs.parameters import resolve
 from dcell_model import train
 from dcell_model.bench.run import provenance
 
 ENGINES = ("reference", "stratum", "incremental")
+KIND = FolderKind("benchmark", ("curves.json", "curves.png"), ("curves.json", "curves.png"))
 
 
 def run(
-    data: Path, out: Path, settings: Sequence[str] = (), command: Sequence[str] = ()
+    data: Path,
+    out: Path,
+    settings: Sequence[str] = (),
+    command: Sequence[str] = (),
+    *,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Train once with each engine and write `curves.json`, `curves.png` and the runs' folders.
 
@@ -28,12 +37,23 @@ def run(
         out: folder to write to.
         settings: assignments of parameters, such as `train.epochs=10`.
         command: how this was called, for the record.
+        overwrite: replace earlier curves; what is not their own stays.
+
+    Raises:
+        InputError: `data` is no build, or `out` something else, in use, or holds curves.
     """
+    with taken(out, KIND, overwrite=overwrite):
+        return _run(data, out, settings, command, overwrite)
+
+
+def _run(
+    data: Path, out: Path, settings: Sequence[str], command: Sequence[str], overwrite: bool
+) -> dict[str, Any]:
     record: dict[str, Any] = provenance(command) | {"settings": list(settings), "engines": {}}
     for engine in ENGINES:
         assignments = [*settings, f"train.engine={engine}"]
         parameters = resolve(override(build_parameters(data), assignments), where="curves")
-        done = train.run(data, out / engine, parameters)
+        done = train.run(data, out / engine, parameters, overwrite=overwrite)
         record["engines"][engine] = {
             "history": done["history"],
             "seconds_per_epoch": done["seconds_per_epoch"],
@@ -72,15 +92,17 @@ def engine_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], path: Pa
         figure.align_ylabels([above, below])
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """`python -m dcell_model.bench.curves --data DIR --out DIR [--set KEY=VALUE …]`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=output_path, required=True)
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE")
-    options = parser.parse_args()
+    parser.add_argument("--overwrite", action="store_true", help="replace earlier curves")
+    options = parser.parse_args(arguments)
     command = ["python", "-m", "dcell_model.bench.curves", *sys.argv[1:]]
-    run(options.data, options.out, options.set, command)
+    with exit_with_message():
+        run(options.data, options.out, options.set, command, overwrite=options.overwrite)
 
 
 if __name__ == "__main__":

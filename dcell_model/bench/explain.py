@@ -21,11 +21,12 @@ import pyarrow.parquet as pq
 from data_specs.chain import trained_folder
 from data_specs.errors import InputError, exit_with_message
 from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.outputs import output_path, refuse_output_file, refuse_part_of
 from dcell_model.bench.run import provenance
 from dcell_model.explain.importance import TESTED, Settings
 from dcell_model.explain.ranking import SIGNIFICANT
 from dcell_model.explain.run import TABLE, run
-from dcell_model.run_folder import BEST
+from dcell_model.run_folder import BEST, KIND
 
 SCORES = ("ablation", "gradient_input", "head_pearson", "rlipp", "rlipp_gain", "samples")
 
@@ -79,12 +80,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--run", type=Path, nargs="+", required=True, metavar="DIR",
                         help="folders of the runs on them, in the same order")  # fmt: skip
     parser.add_argument("--permutations", type=int, default=200, metavar="N")
-    parser.add_argument("--out", type=Path, required=True, metavar="F", help="record to write")
+    parser.add_argument(
+        "--out", type=output_path, required=True, metavar="F", help="record to write"
+    )
     options = parser.parse_args(arguments)
     with exit_with_message():
         if len(options.data) != len(options.run):
             raise InputError(f"{len(options.data)} builds and {len(options.run)} runs; expected "
                              "a run for each build")  # fmt: skip
+        refuse_output_file(options.out, suffix=".json", kind="record")
+        for data, folder in zip(options.data, options.run, strict=True):
+            refuse_part_of(options.out, data, DataLayout(data).own_of_all(), "build")
+            refuse_part_of(options.out, folder, KIND.own, "run")
         record = provenance(["python", "-m", name, *sys.argv[1:]])
         record["runs"] = [
             _one(data, folder, options.permutations)

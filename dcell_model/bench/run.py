@@ -20,10 +20,15 @@ import torch
 
 from data_specs.errors import InputError
 from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.outputs import refuse_no_folder, refuse_output_file, refuse_part_of
+from data_specs.own_entries import refuse_in_the_way
 from dcell_model.bench import loader, step
 from dcell_model.bench.published import PUBLISHED
 from dcell_model.bench.step import Step
 from dcell_model.provenance import commit, hardware, versions
+
+# Engines whose step is profiled: term by term, and the fast ones.
+PROFILED = ("reference", "stratum", "incremental")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +124,11 @@ def run(
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("bench --device cuda: no CUDA device is visible; use cpu")
+    refuse_output_file(out, suffix=".json", kind="record")
+    if data is not None:
+        refuse_part_of(out, data, DataLayout(data).own_of_all(), "build")
+    if profiles is not None and refuse_no_folder(profiles).is_dir():
+        refuse_in_the_way(profiles, [f"{engine}-{device}.txt" for engine in PROFILED])
     record: dict[str, Any] = provenance(command) | {
         "gpu": "measured" if device == "cuda" else "not measured: no GPU in this run",
     }
@@ -160,9 +170,7 @@ def _settings(plan: Plan, data: Path, device: str, profiles: Path | None) -> lis
     if profiles is None:
         return settings
     profiles.mkdir(parents=True, exist_ok=True)
-    profiled = {"reference": plan.per_term[0]} | dict.fromkeys(
-        ("stratum", "incremental"), plan.profiled
-    )
+    profiled = {PROFILED[0]: plan.per_term[0]} | dict.fromkeys(PROFILED[1:], plan.profiled)
     return [
         replace(setting, profile=str(profiles / f"{setting.engine}-{device}.txt"))
         if (setting.batch_size, setting.widths) == (profiled.get(setting.engine), "direct")

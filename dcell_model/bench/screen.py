@@ -19,6 +19,7 @@ import torch
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import exit_with_message
 from data_specs.layout import DataLayout, write_json
+from data_specs.outputs import output_path, refuse_output_file, refuse_part_of
 from data_specs.parameters import Model as ModelConfig
 from dcell_model.bench.run import provenance
 from dcell_model.genotype_space import GenotypeSpace, Part
@@ -126,12 +127,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of a build")
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the pairs to take")
-    parser.add_argument("--out", type=Path, required=True, metavar="F", help="record to write")
+    parser.add_argument(
+        "--out", type=output_path, required=True, metavar="F", help="record to write"
+    )
     options = parser.parse_args(arguments)
     with exit_with_message():
+        refuse_output_file(options.out, suffix=".json", kind="record")
+        layout = DataLayout(options.data)
+        refuse_part_of(options.out, options.data, layout.own_of_all(), "build")
         command = ["python", "-m", "dcell_model.bench.screen", *sys.argv[1:]]
         record = provenance(command)
-        record |= run(CellGraph.read(DataLayout(options.data).cell_graph), options.rounds,
+        record |= run(CellGraph.read(layout.cell_graph), options.rounds,
                       options.scale)  # fmt: skip
         write_json(options.out, record)
         for name, row in record["engines"].items():

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data_specs.files import write_text
 from data_specs.parameters import Model as ModelConfig
 from dcell_model.bench.published import PUBLISHED
 from dcell_model.dataset import MutantStateBatch, MutantStateDataset
@@ -202,7 +203,7 @@ def _write_profile(step: Callable[[], Any], setting: Step) -> None:
             f"{event.key[:43]:<44}{event.self_cpu_time_total / 1e3:>10.1f}"
             f"{share:>8.1%}{event.count:>9,}"
         )
-    Path(setting.profile).write_text("\n".join([*lines, ""]), encoding="utf-8")
+    write_text(Path(setting.profile), "\n".join([*lines, ""]))
 
 
 def run(setting: Step) -> dict[str, Any]:

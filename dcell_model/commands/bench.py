@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from data_specs.outputs import output_path
 from dcell_model.commands.options import add_command
 
 
@@ -18,13 +19,15 @@ def add_to(commands: Any) -> None:
         epilog="examples:\n  dcell bench --out bench.json\n"
         "  dcell bench --plan quick --data data/kuzmin2018 --out bench.json",
     )
-    bench.add_argument("--out", metavar="F", type=Path, required=True, help="record to write")
+    bench.add_argument(
+        "--out", metavar="F", type=output_path, required=True, help="record to write"
+    )
     bench.add_argument("--data", metavar="DIR", type=Path,
                        help="folder of a build (default: simulated at yeast scale)")  # fmt: skip
     bench.add_argument("--plan", choices=("full", "quick", "tiny"), default="full",
                        help="how much to measure: about 25, 2 and 1 minutes")  # fmt: skip
     bench.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    bench.add_argument("--profiles", metavar="DIR", type=Path,
+    bench.add_argument("--profiles", metavar="DIR", type=output_path,
                        help="also write where a step of each engine spends its time")  # fmt: skip
     bench.set_defaults(run=_run)
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from data_specs.outputs import output_path
 from dcell_model.commands.options import add_command
 
 
@@ -18,7 +19,7 @@ def add_to(commands: Any) -> None:
         "  dcell compare --data data/kuzmin2018 --out runs/compared --seeds 0 1 2",
     )
     compare.add_argument("--data", metavar="DIR", type=Path, required=True)
-    compare.add_argument("--out", metavar="DIR", type=Path, required=True,
+    compare.add_argument("--out", metavar="DIR", type=output_path, required=True,
                          help="folder of the comparison; what is done in it is kept")  # fmt: skip
     compare.add_argument("--splits", nargs="+", default=["random", "gene"], metavar="METHOD")
     compare.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N")

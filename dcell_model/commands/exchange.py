@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from data_specs.outputs import output_path
 from dcell_model.commands.options import add_command
 
 
@@ -28,12 +29,16 @@ def add_to(commands: Any) -> None:
     back.add_argument("--parameters", metavar="F", type=Path, required=True)
     back.set_defaults(run=_import)
     for parser in (export, back):
-        parser.add_argument("--out", metavar="F", type=Path, required=True, help="file to write")
+        parser.add_argument(
+            "--out", metavar="F", type=output_path, required=True, help="file to write"
+        )
 
 
 def _export(options: argparse.Namespace) -> None:
+    from data_specs.outputs import refuse_output_file
     from dcell_model import checkpoint, per_term_file
 
+    refuse_output_file(options.out, [options.checkpoint], suffix=".npz", kind="export")
     state = checkpoint.load(options.checkpoint)
     arrays = per_term_file.export(state, options.checkpoint, options.out)
     terms = checkpoint.cell_graph_of(state, options.checkpoint).num_terms
@@ -41,11 +46,9 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _import(options: argparse.Namespace) -> None:
-    from data_specs.errors import InputError
+    from data_specs.outputs import refuse_output_file
     from dcell_model import checkpoint, per_term_file
 
-    files = options.out, options.parameters
-    if all(file.exists() for file in files) and files[0].samefile(files[1]):
-        raise InputError(f"{options.out}: is the file that is read; name another one")
+    refuse_output_file(options.out, [options.parameters], suffix=".pt", kind="checkpoint")
     sha256 = checkpoint.save(per_term_file.import_(options.parameters), options.out)
     print(f"{options.out}: a checkpoint with SHA-256 {sha256}")

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from dcell_model.commands.options import add_command
+from data_specs.outputs import output_path
+from dcell_model.commands.options import add_command, add_overwrite
 
 
 def add_to(commands: Any) -> None:
@@ -22,12 +23,12 @@ def add_to(commands: Any) -> None:
         "    --terms GO:0006281 'DNA repair' --permutations 10000 --out explained-repair\n\n"
         "The table's columns are described in dcell_model/explain/importance.py.",
     )
-    for option, metavar, text in (
-        ("--checkpoint", "F", "checkpoint.pt of a run"),
-        ("--data", "DIR", "folder of the build that it was trained on"),
-        ("--out", "DIR", "folder to write"),
+    for option, kind, metavar, text in (
+        ("--checkpoint", Path, "F", "checkpoint.pt of a run"),
+        ("--data", Path, "DIR", "folder of the build that it was trained on"),
+        ("--out", output_path, "DIR", "folder to write"),
     ):
-        explain.add_argument(option, metavar=metavar, type=Path, required=True, help=text)
+        explain.add_argument(option, metavar=metavar, type=kind, required=True, help=text)
     explain.add_argument("--part", choices=("test", "val"), default="test",
                          help="held-out genotypes to judge on (default: test)")  # fmt: skip
     explain.add_argument("--phenotype", metavar="NAME", help="default: the model's first")
@@ -42,6 +43,7 @@ def add_to(commands: Any) -> None:
                              help=f"{text} (default: {default})")  # fmt: skip
     explain.add_argument("--no-rlipp", dest="rlipp", action="store_false",
                          help="leave out RLIPP, which takes most of the time")  # fmt: skip
+    add_overwrite(explain, "replace an earlier explanation; what is not its own stays")
     explain.set_defaults(run=_run)
 
 
@@ -63,5 +65,6 @@ def _run(options: argparse.Namespace) -> None:
         phenotype=options.phenotype,
         terms=options.terms,
         settings=settings,
+        overwrite=options.overwrite,
     )
     ranking.print_report(options.out / run.TABLE, description, options.out)

@@ -19,6 +19,11 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
                         help="checkpoint.pt of a run; nothing else is needed")  # fmt: skip
 
 
+def add_overwrite(parser: argparse.ArgumentParser, text: str) -> None:
+    """The option without which no earlier result is replaced."""
+    parser.add_argument("--overwrite", action="store_true", help=text)
+
+
 def positive(text: str) -> int:
     """A number of at least 1."""
     number = int(text)

@@ -1,9 +1,9 @@
 """The options of `dcell predict`."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
+from data_specs.outputs import output_path
 from dcell_model.commands.options import add_checkpoint, add_command
 
 
@@ -29,7 +29,7 @@ def add_to(commands: Any) -> None:
     predict.add_argument("--subsystems", action="store_true",
                          help="also the state of every subsystem that deletions reach, into "
                          "NAME.subsystems.SUFFIX")  # fmt: skip
-    predict.add_argument("--out", metavar="F", type=Path,
+    predict.add_argument("--out", metavar="F", type=output_path,
                          help=".parquet, .csv or .tsv (default: on the terminal)")  # fmt: skip
     predict.set_defaults(run=_run)
 

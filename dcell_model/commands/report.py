@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from data_specs.outputs import output_path
 from dcell_model.commands.options import add_command
 
 
@@ -20,7 +21,7 @@ def add_to(commands: Any) -> None:
     report.add_argument("--data", metavar="DIR", type=Path, required=True, help="folder of a build")
     report.add_argument("--run", metavar="DIR", type=Path, required=True, dest="folder",
                         help="folder of a run on it")  # fmt: skip
-    report.add_argument("--out", metavar="F", type=Path,
+    report.add_argument("--out", metavar="F", type=output_path,
                         help="page to write (default: report.html in the run)")  # fmt: skip
     report.set_defaults(run=_run)
 

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from dcell_model.commands.options import add_checkpoint, add_command, positive
+from data_specs.outputs import output_path
+from dcell_model.commands.options import add_checkpoint, add_command, add_overwrite, positive
 
 
 def add_to(commands: Any) -> None:
@@ -52,8 +53,9 @@ def add_to(commands: Any) -> None:
     screen.add_argument("--part-rows", metavar="N", type=positive, default=100_000,
                         help="genotypes a part (default: 100,000)")  # fmt: skip
     screen.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    screen.add_argument("--out", metavar="DIR", type=Path, required=True,
+    screen.add_argument("--out", metavar="DIR", type=output_path, required=True,
                         help="folder of the screen")  # fmt: skip
+    add_overwrite(screen, "replace a screen with other settings; what is not its own stays")
     screen.set_defaults(run=_run)
 
 
@@ -73,8 +75,9 @@ def _run(options: argparse.Namespace) -> None:
         part_rows=options.part_rows,
     )
     summary = screen.run(
-        options.checkpoint, options.out, settings, top=options.top, device=options.device
-    )
+        options.checkpoint, options.out, settings, top=options.top, device=options.device,
+        overwrite=options.overwrite,
+    )  # fmt: skip
     if summary["left_out"]:
         names = Trained.read(options.checkpoint).names
         print_unknown(names, summary["left_out"], "left out of the screen")

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from dcell_model.commands.options import add_command
+from data_specs.outputs import output_path
+from dcell_model.commands.options import add_command, add_overwrite
 from dcell_model.commands.summary import print_finished
 from dcell_model.run_parameters import RESUME
 
@@ -22,32 +23,37 @@ def add_to(commands: Any) -> None:
         "model.width_genes=direct \\\n    --out runs/first",
     )
     train.add_argument("--data", metavar="DIR", type=Path, required=True, help="folder of a build")
-    train.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the run")
+    train.add_argument(
+        "--out", metavar="DIR", type=output_path, required=True, help="folder of the run"
+    )
     train.add_argument("--preset", metavar="NAME", help="paper-2018, torchcell, dcell_2017-07-19")
     train.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
                        help="parameters of the training, e.g. train.epochs=20")  # fmt: skip
     train.add_argument("--model", choices=("dcell", "dango"), help="same as train.model")
     train.add_argument("--device", choices=("auto", "cpu", "cuda"), help="same as train.device")
     train.add_argument("--resume", action="store_true", help=RESUME)
+    add_overwrite(train, "replace an earlier run in the folder; what is not its own stays")
     train.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
+    from data_specs.output_folders import taken
     from dcell_model import baselines, evaluate, train
     from dcell_model.report import run as report
     from dcell_model.resumption import parameters_of, saying_how_to_go_on
-    from dcell_model.run_folder import REPORT, ledger_of
+    from dcell_model.run_folder import KIND, REPORT, ledger_of
     from dcell_model.run_parameters import print_notes
 
     data, out = options.data, options.out
     shortcuts = {"train.device": options.device, "train.model": options.model}
     assignments = [*options.set, *(f"{key}={v}" for key, v in shortcuts.items() if v)]
-    with saying_how_to_go_on(data, out, COMMAND):
-        parameters, notes = parameters_of(
-            data, out, assignments, preset=options.preset, resume=options.resume, where=COMMAND
-        )
-        print_notes(notes)
-        train.run(data, out, parameters, resume=options.resume)
+    with taken(out, KIND, overwrite=options.overwrite or options.resume):
+        with saying_how_to_go_on(data, out, COMMAND):
+            parameters, notes = parameters_of(
+                data, out, assignments, preset=options.preset, resume=options.resume, where=COMMAND
+            )
+            print_notes(notes)
+            train.run(data, out, parameters, resume=options.resume, overwrite=options.overwrite)
         baselines.run(data, out / "baselines.json", parameters)
         evaluate.run(data, out, out / "baselines.json", out)
         ledger = ledger_of(data, out)

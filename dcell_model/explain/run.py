@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 
 from data_specs.chain import made_from_metadata, refuse_other_data
 from data_specs.errors import InputError
-from data_specs.files import replacing
-from data_specs.layout import DataLayout, refuse_foreign, write_json
+from data_specs.files import replacing_file, replacing_folder
+from data_specs.layout import DataLayout, write_json
+from data_specs.output_folders import FolderKind, taken
 from data_specs.parameter_values import no_such
 from dcell_model import checkpoint
 from dcell_model.dataset import MutantStateDataset
@@ -26,6 +27,11 @@ from dcell_model.progress import progress
 from dcell_model.targets import all_targets, read_parts, usable_samples
 
 MARKER, TABLE = "explain.json", "importance.parquet"
+PLOTS = ("top.png", "rlipp.png")
+FORMAT = {"format": "dcell-explain", "version": 1}
+KIND = FolderKind(
+    "explanation", (TABLE, MARKER, *(f"plots/{name}" for name in PLOTS)), (TABLE,), MARKER, FORMAT
+)
 HELD_OUT = ("test", "val")
 
 
@@ -38,6 +44,7 @@ def run(
     phenotype: str | None = None,
     terms: Sequence[str] = (),
     settings: Settings | None = None,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Judge the terms of a trained model on held-out samples.
 
@@ -49,6 +56,7 @@ def run(
         phenotype: by default the model's first.
         terms: ids or names; none: all. Their false discovery rate is that of these alone.
         settings: how they are judged.
+        overwrite: replace an earlier explanation; what is not its own stays.
 
     Returns:
         What `explain.json` holds.
@@ -66,8 +74,19 @@ def run(
             f"permutations {settings.permutations}, min. samples {settings.min_samples}, seed "
             f"{settings.seed}; expected at least 1, 1 and 0"
         )
-    description: dict[str, Any] = {"format": "dcell-explain", "version": 1}
-    refuse_foreign(out, "explanation", MARKER, description)
+    with taken(out, KIND, overwrite=overwrite, inputs=[trained]):
+        return _run(trained, data, out, part, phenotype, terms, settings)
+
+
+def _run(
+    trained: Path,
+    data: Path,
+    out: Path,
+    part: str,
+    phenotype: str | None,
+    terms: Sequence[str],
+    settings: Settings,
+) -> dict[str, Any]:
     state = checkpoint.load(trained)
     model = checkpoint.restore(state, None, trained)
     layout = DataLayout(data)
@@ -93,7 +112,8 @@ def run(
             shown.advance()
     table = table_of(rows)
     origin = {"checkpoint": checkpoint.digest_of(state), "store": state["made_from"]["store"]}
-    description |= {
+    description: dict[str, Any] = {
+        **FORMAT,
         "checkpoint": origin["checkpoint"],
         "phenotype": name,
         "part": part,
@@ -105,10 +125,10 @@ def run(
         **asdict(settings),
     }
     write_json(out / MARKER, description)
-    with replacing(out / TABLE) as partial:
+    with replacing_file(out / TABLE) as partial:
         described = table.replace_schema_metadata(made_from_metadata(origin))
         pq.write_table(described, partial, compression="zstd")
-    with replacing(out / "plots") as folder:
+    with replacing_folder(out / "plots", PLOTS) as folder:
         folder.mkdir()
         pictures.top_subsystems(table, folder / "top.png", phenotype=name, samples=len(samples))
         if settings.rlipp:

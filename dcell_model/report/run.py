@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from data_specs import chain
-from data_specs.errors import ArtefactError, InputError
+from data_specs.errors import ArtefactError
 from data_specs.files import write_text
 from data_specs.layout import DataLayout, read_json
+from data_specs.outputs import refuse_output_file
 from data_specs.source_manifest import PROFILES
 from dcell_model import checkpoint, plots
 from dcell_model.baselines import column_of
@@ -26,7 +27,7 @@ from dcell_model.report.account import strata, waterfalls
 from dcell_model.report.examples import examples, pick
 from dcell_model.report.page import render
 from dcell_model.report.repeat import repetition
-from dcell_model.run_folder import BEST, RECORD, REPORT, ledger_of
+from dcell_model.run_folder import BEST, RECORD, ledger_of
 from dcell_model.scores import MODEL_NAMES, PART_NAMES
 from dcell_model.trained import FloatArray, IntArray
 
@@ -47,8 +48,7 @@ def run(data: Path, folder: Path, out: Path) -> None:
         ArtefactError: the run is not finished, damaged, or of another build.
         InputError: `out` is a folder.
     """
-    if out.is_dir():
-        raise InputError(f"{out}: is a folder; expected a file to write, such as {out / REPORT}")
+    refuse_output_file(out, suffix=".html", kind="page")
     layout, trained = DataLayout(data), chain.trained_folder(folder)
     metrics, record = read_json(folder / "metrics.json"), read_json(trained / RECORD)
     ledger = read_json(ledger_of(data, folder))

@@ -9,8 +9,9 @@ import polars as pl
 
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError, InputError
-from data_specs.files import replacing
+from data_specs.files import replacing_folder
 from data_specs.layout import DataLayout
+from data_specs.output_folders import FolderKind, refuse_not_empty, taken
 from data_specs.raw_files import read_text
 from data_specs.tables import ROOT
 from pipeline import topology
@@ -33,7 +34,9 @@ WRITERS: dict[str, Callable[[Topology], str]] = {
 }
 
 
-def export(source: Path, kind: str, out: Path, phenotype: str | None = None) -> list[Path]:
+def export(
+    source: Path, kind: str, out: Path, phenotype: str | None = None, *, overwrite: bool = False
+) -> list[Path]:
     """Write a hierarchy as a folder of files.
 
     Args:
@@ -42,6 +45,7 @@ def export(source: Path, kind: str, out: Path, phenotype: str | None = None) -> 
         out: folder to write, new or empty.
         phenotype: with `cx2` and a build, its genotypes with this phenotype are written, too, as
             `cellmaps_tables` says; default: none are.
+        overwrite: replace files of the names that are written; all others in the folder stay.
 
     Returns:
         The files.
@@ -55,17 +59,19 @@ def export(source: Path, kind: str, out: Path, phenotype: str | None = None) -> 
             f"{source}: genotypes are written with the hierarchy of a build as cx2 only; give the "
             "folder of a build and --format cx2, or leave --genotypes away"
         )
-    if out.exists() and (out.is_file() or any(out.iterdir())):
-        raise InputError(f"{out}: exists; name a new or empty folder")
-    hierarchy = load(source)
-    texts = render(hierarchy, kind)
-    with replacing(out) as folder:
-        folder.mkdir()
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8", newline="")
-        if phenotype is not None:
-            cellmaps_tables.write_genotypes(DataLayout(source), hierarchy.genes, phenotype, folder)
-    return [out / name for name in (*texts, *(cellmaps_tables.FILES if phenotype else ()))]
+    names = (*FORMATS[kind].files, *(cellmaps_tables.FILES if phenotype else ()))
+    with taken(out, FolderKind("export", names, ()), overwrite=overwrite, inputs=[source]):
+        refuse_not_empty(out, overwrite=overwrite)
+        hierarchy = load(source)
+        texts = render(hierarchy, kind)
+        with replacing_folder(out, names) as folder:
+            folder.mkdir()
+            for name, text in texts.items():
+                (folder / name).write_text(text, encoding="utf-8", newline="")
+            if phenotype is not None:
+                layout = DataLayout(source)
+                cellmaps_tables.write_genotypes(layout, hierarchy.genes, phenotype, folder)
+    return [out / name for name in names]
 
 
 def load(source: Path) -> Topology:

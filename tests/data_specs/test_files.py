@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from data_specs.errors import InputError
-from data_specs.files import replacing, sha256_of, size_of, write_text
+from data_specs.files import replacing_file, replacing_folder, sha256_of, size_of, write_text
 from tests.conftest import CHECKOUT
 
 
@@ -18,7 +18,7 @@ def test_replacing_a_file_and_a_folder(tmp_path: Path) -> None:
     write_text(tmp_path / "a" / "file.txt", "two")
     assert (tmp_path / "a" / "file.txt").read_text() == "two"
     for text in ("one", "two"):
-        with replacing(tmp_path / "folder") as partial:
+        with replacing_folder(tmp_path / "folder", ["one", "two"]) as partial:
             partial.mkdir()
             (partial / text).write_text(text)
     assert [path.name for path in (tmp_path / "folder").iterdir()] == ["two"]
@@ -30,7 +30,7 @@ def test_failure_leaves_what_was_there(tmp_path: Path) -> None:
     write_text(target, "before")
 
     def fail_half_way() -> None:
-        with replacing(target) as partial:
+        with replacing_file(target) as partial:
             partial.write_text("half")
             raise RuntimeError
 
@@ -43,7 +43,7 @@ def test_failure_leaves_what_was_there(tmp_path: Path) -> None:
 def test_full_disk(tmp_path: Path) -> None:
     with (
         pytest.raises(InputError, match="No space left on device"),
-        replacing(tmp_path / "f"),
+        replacing_file(tmp_path / "f"),
         Path("/dev/full").open("w") as full,
     ):
         full.write("x" * 100_000)
@@ -54,7 +54,7 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(InputError, match="cannot be written"),
-        replacing(tmp_path / "file" / "below"),
+        replacing_file(tmp_path / "file" / "below"),
     ):
         pass
 
@@ -69,17 +69,17 @@ def test_digest_and_size(tmp_path: Path) -> None:
 
 def test_what_the_dead_left_is_cleared_away(tmp_path: Path) -> None:
     script = (
-        "import os, pathlib, sys; from data_specs.files import replacing\n"
-        "with replacing(pathlib.Path(sys.argv[1])) as partial:\n"
+        "import os, pathlib, sys; from data_specs.files import replacing_file\n"
+        "with replacing_file(pathlib.Path(sys.argv[1])) as partial:\n"
         "    partial.write_text('half'); os.kill(os.getpid(), 9)"
     )
     target = tmp_path / "a[1].txt"
     subprocess.run([sys.executable, "-c", script, str(target)], check=False, cwd=CHECKOUT)
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(".a[1].txt.")
-    with replacing(target) as partial:  # alive: another one at the same time stays
+    with replacing_file(target) as partial:  # alive: another one at the same time stays
         partial.write_text("whole")
-        with replacing(target) as other:
+        with replacing_file(target) as other:
             other.write_text("first")
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
     assert target.read_text() == "whole"
@@ -89,12 +89,12 @@ def test_killed_between_taking_the_old_one_away_and_putting_the_new_one_there(
     tmp_path: Path,
 ) -> None:
     script = (
-        "import os, pathlib, sys; from data_specs.files import replacing\n"
+        "import os, pathlib, sys; from data_specs.files import replacing_folder\n"
         "rename = os.rename\n"
         "def once(a, b, **_):\n"
         "    rename(a, b)\n"
         "    os.kill(os.getpid(), 9)\n"
-        "with replacing(pathlib.Path(sys.argv[1])) as partial:\n"
+        "with replacing_folder(pathlib.Path(sys.argv[1]), ['old']) as partial:\n"
         "    partial.mkdir(); (partial / 'new').touch(); os.rename = once"
     )
     target = tmp_path / "build"
@@ -102,7 +102,7 @@ def test_killed_between_taking_the_old_one_away_and_putting_the_new_one_there(
     (target / "old").touch()
     subprocess.run([sys.executable, "-c", script, str(target)], check=False, cwd=CHECKOUT)
     assert not target.exists()
-    with pytest.raises(RuntimeError), replacing(target):
+    with pytest.raises(RuntimeError), replacing_folder(target, ["old"]):
         raise RuntimeError
     assert [path.name for path in target.iterdir()] == ["new"]
     assert [path.name for path in tmp_path.iterdir()] == ["build"]
@@ -120,7 +120,7 @@ def test_the_new_one_cannot_be_put_there(tmp_path: Path, monkeypatch: pytest.Mon
         rename(a, b)
 
     def replace() -> None:
-        with replacing(target) as partial:
+        with replacing_folder(target, ["old"]) as partial:
             partial.mkdir()
 
     monkeypatch.setattr(os, "rename", full)

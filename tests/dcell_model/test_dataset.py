@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, RandomSampler
 
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
+from data_specs.layout import DataLayout
 from dcell_model.dataset import MutantStateBatch, MutantStateDataset, encode_genotypes
 from tests.hierarchies import random_cell_graph
 from tests.pipeline.test_store import genotypes, write
@@ -127,4 +128,5 @@ def test_readers_while_whole_builds_are_replaced(tmp_path: Path) -> None:
         builds[-1].mkdir()
         graph.write(builds[-1] / "cell_graph")
         write(graph, genotypes(graph, 30), builds[-1] / "store")
-    read_while_replaced(fingerprint_of, builds, tmp_path / "target", readers=4, turns=150)
+    own = DataLayout(builds[0]).own_of_all()
+    read_while_replaced(fingerprint_of, builds, tmp_path / "target", own, readers=4, turns=150)

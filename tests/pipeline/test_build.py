@@ -64,7 +64,9 @@ def test_assayed_genes_only(tmp_path: Path) -> None:
 def test_rebuilding_replaces(tmp_path: Path) -> None:
     out = tmp_path / "build"
     attempt(out)
-    attempt(out, store={"layout": "dense"})
+    with pytest.raises(InputError, match=r"holds a build .* written 20.* --overwrite replaces it"):
+        attempt(out, store={"layout": "dense"})
+    build(resolve(tiny_parameters(store={"layout": "dense"})), out, overwrite=True)
     assert MutantStateDataset(out / "store").meta.layout == "dense"
     assert [path.name for path in tmp_path.iterdir()] == ["build"]
 
