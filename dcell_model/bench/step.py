@@ -2,10 +2,11 @@
 
 import itertools
 import json
+import os
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -206,12 +207,20 @@ def _write_profile(step: Callable[[], Any], setting: Step) -> None:
     write_text(Path(setting.profile), "\n".join([*lines, ""]))
 
 
-def run(setting: Step) -> dict[str, Any]:
-    """`measure` in a process of its own; a setting that fails is a row that says why."""
+def run(setting: Step, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """`measure` in a process of its own; a setting that fails is a row that says why.
+
+    Args:
+        setting: what is measured.
+        environment: variables of the process beside this one's.
+    """
     import subprocess
 
     command = [sys.executable, "-m", "dcell_model.bench.step", json.dumps(asdict(setting))]
-    child = subprocess.run(command, capture_output=True, text=True, check=False)
+    child = subprocess.run(
+        command, capture_output=True, text=True, check=False,
+        env=os.environ | (environment or {}),
+    )  # fmt: skip
     if child.returncode:
         reason = (child.stderr.strip().splitlines() or [f"status {child.returncode}"])[-1]
         return {"failed": reason[:200]}

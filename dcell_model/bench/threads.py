@@ -1,0 +1,128 @@
+"""Times training steps by number of threads and by how long they spin, beside busy processes.
+
+GNU OpenMP's threads spin at every barrier before they sleep. Where other processes want the cores,
+a thread spins for one that does not run: a step of many small products can take ten times as long.
+"""
+
+import argparse
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data_specs.errors import exit_with_message
+from data_specs.layout import write_json
+from dcell_model.bench import step
+from dcell_model.bench.run import provenance
+from dcell_model.bench.step import Step
+
+SPINS = (None, 0, 1000, 10_000)  # GOMP_SPINCOUNT; none: as the library has it
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the threads of a process are set before torch is imported."""
+
+    threads: int
+    spins: int | None = None
+
+    def environment(self) -> dict[str, str]:
+        """The variables that say so."""
+        own = {"OMP_NUM_THREADS": str(self.threads)}
+        return own if self.spins is None else own | {"GOMP_SPINCOUNT": str(self.spins)}
+
+
+def ways(cores: int) -> list[Way]:
+    """One thread; and as many as there are cores, spinning for so long."""
+    return [Way(1), *(Way(cores, spins) for spins in SPINS)]
+
+
+@contextlib.contextmanager
+def busy(processes: int) -> Iterator[None]:
+    """Keep so many processes busy beside whatever runs here."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def run(
+    settings: Sequence[Step], out: Path, *, rounds: int = 3, command: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Measure every setting in every way, on a quiet machine and beside as many loops as cores.
+
+    Ways take turns, so that a drift of the machine meets all alike.
+
+    Args:
+        settings: what is timed.
+        out: JSON file to write.
+        rounds: how often each is timed; the median is what counts.
+        command: how this was called, for the record.
+    """
+    cores = len(os.sched_getaffinity(0))
+    record: dict[str, Any] = provenance(command) | {"cores": cores, "rows": []}
+    for loops in (0, cores):
+        for setting in settings:
+            rates: dict[Way, list[float]] = {way: [] for way in ways(cores)}
+            with busy(loops):
+                for _ in range(rounds):
+                    for way, found in rates.items():
+                        row = step.run(setting, way.environment())
+                        found.append(row["samples_per_second"]["median"])
+            for way, found in rates.items():
+                line = {
+                    "data": Path(setting.data).name, "engine": setting.engine,
+                    "batch_size": setting.batch_size, "widths": setting.widths,
+                    "busy_loops": loops, "threads": way.threads, "spins": way.spins,
+                    "samples_per_second": {
+                        "median": statistics.median(found), "all": found,
+                    },
+                }  # fmt: skip
+                record["rows"].append(line)
+                print(_shown(line), flush=True)
+    write_json(out, record)
+    return record
+
+
+def _shown(row: dict[str, Any]) -> str:
+    spins = "" if row["spins"] is None else f", GOMP_SPINCOUNT={row['spins']}"
+    return (
+        f"{row['data']}, {row['engine']}, batch {row['batch_size']:,}, {row['busy_loops']} busy: "
+        f"{row['threads']} threads{spins}: {row['samples_per_second']['median']:,.0f}/s"
+    )
+
+
+def main() -> None:
+    """`python -m dcell_model.bench.threads --small DIR --large DIR --out F`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--small", type=Path, required=True, help="build of the demo's size")
+    parser.add_argument("--large", type=Path, required=True, help="build of yeast's size")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long each is timed")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    small, large = str(options.small), str(options.large)
+    settings = [
+        Step(data=data, engine=engine, batch_size=size, widths=widths, seconds=options.seconds)
+        for data, engine, size, widths in (
+            (small, "stratum", 256, "contained"),
+            (large, "incremental", 256, "direct"),
+            (large, "incremental", 1024, "direct"),
+            (large, "stratum", 1024, "direct"),
+        )
+    ]
+    command = ["python", "-m", "dcell_model.bench.threads", *sys.argv[1:]]
+    with exit_with_message():
+        run(settings, options.out, rounds=options.rounds, command=command)
+
+
+if __name__ == "__main__":
+    main()
