@@ -305,12 +305,11 @@ class _Training:
             )
 
     def _record(self) -> dict[str, Any]:
-        times = [row["seconds"] for row in self.history]
         return {
             "model": self.config.model,
             "epochs": len(self.history),
             "best_epoch": self.best["epoch"],
-            "seconds_per_epoch": float(np.median(times)),
+            "seconds_per_epoch": float(np.median([row["seconds"] for row in self.history])),
             "parameters": self.plain_model.num_parameters(),
             "samples": {part: len(numbers) for part, numbers in self.samples.items()},
             "engine": self.plain_model.engine,
