@@ -38,7 +38,7 @@ REASONS = (
 
 
 # NOT among the values of a qualifier, in any case, whatever separates them.
-_NOT = r"(?i)\bNOT\b"
+_NOT = r"(?i)(?:^|[\W_])NOT(?:$|[\W_])"
 _NO_NAMES = pl.DataFrame(schema={"name": pl.String, "gene": pl.String, "kind": pl.String})
 # Lines dropped for these reasons do not say what a gene of this organism is called.
 _NAMELESS = ("malformed", "negated", "taxon", "no_gene_id")

@@ -27,6 +27,8 @@ _KNOWN = frozenset(READ) | {
     "consider", "use_term", "created_by", "creation_date", "modified_by", "modification_date",
     "expand_assertion_to",
 }  # fmt: skip
+# What Unicode, but no OBO file, takes for the end of a line; editors show it as one.
+_BREAK = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
 _UNREAD = _KNOWN - {*READ}
 _HEADER = re.compile(r"\[\s*(\w+)\s*\]\s*(?:!.*)?", re.DOTALL)
 _NEAREST = {re.sub(r"[^a-z]", "", tag): tag for tag in READ}
@@ -101,6 +103,7 @@ def _joined(text: str, path: Path) -> Iterator[tuple[int, str]]:
     begun, begin = "", 0
     for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.strip()
+        _refuse_breaks(line, f"{path}:{number}")
         if begun:
             tag = line.partition(":")[0].rstrip()
             if _HEADER.fullmatch(line) or tag in _KNOWN:
@@ -120,6 +123,18 @@ def _joined(text: str, path: Path) -> Iterator[tuple[int, str]]:
         yield begin, begun
 
 
+def _refuse_breaks(line: str, where: str) -> None:
+    """Refuse a line in which another one begins behind a character that ends no line here."""
+    for found in _BREAK.finditer(line):
+        rest = line[found.end() :].lstrip()
+        tag = rest.partition(":")[0].rstrip()
+        if rest.startswith("[") or tag in _KNOWN or near_miss(tag):
+            raise InputError(
+                f"{where}: the character U+{ord(found[0]):04X} stands before '{rest[:40]}'; "
+                "expected a line feed. Replace it by one."
+            )
+
+
 def _kind(line: str, where: str) -> str:
     found = _HEADER.fullmatch(line)
     kinds = {kind.lower(): kind for kind in STANZAS}
@@ -134,7 +149,7 @@ def _kind(line: str, where: str) -> str:
 def _no_tag(line: str) -> str:
     first = line.split()[0].partition(":")[0]
     meant = first if first in READ else near_miss(first)
-    todo = f"Did you mean '{meant}: …'?" if meant else "Mend or remove it."
+    todo = f"Did you mean '{meant}: …'?" if meant else "Correct or remove it."
     return (
         f"'{line[:60]}' is no tag with a value ('is_a: GO:0000001'), header ('[Term]'), comment "
         f"('! …') or blank line. {todo}"

@@ -232,7 +232,7 @@ def _refuse_cycles(edges: pl.DataFrame, path: Path) -> None:
         if nx.is_directed_acyclic_graph(graph(["is_a"])):
             advice = "With is_a alone there is none: ontology.relations=[is_a]."
         else:
-            advice = "It runs over is_a, so no choice of relations avoids it: mend the file."
+            advice = "It runs over is_a, so no choice of relations avoids it: correct the file."
     raise InputError(f"{path}: the ontology has a cycle: {chain}. {advice}")
 
 

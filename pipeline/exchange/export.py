@@ -151,7 +151,7 @@ def _refuse_odd_ids(hierarchy: Topology, kind: str) -> None:
         if _unprintable(name):
             raise InputError(
                 f"term '{term}': the name {name!r} cannot be exported: it holds a control "
-                "character. Mend it in the source."
+                "character. Correct it in the source."
             )
     if "gene names" in FORMATS[kind].keeps:
         for name, gene, _ in hierarchy.gene_names:
@@ -159,7 +159,7 @@ def _refuse_odd_ids(hierarchy: Topology, kind: str) -> None:
                 raise InputError(
                     f"gene '{gene}': the name {name!r} cannot be exported as {kind}: it holds a "
                     "'|', which separates names, a control character, or white space at an end. "
-                    "Mend it in the source."
+                    "Correct it in the source."
                 )
 
 

@@ -93,6 +93,7 @@ def test_15_to_17_columns(tmp_path: Path, columns: int) -> None:
         ({4: "involved_in, Not "}, "negated"),
         ({4: "part_of;NOT"}, "negated"),
         ({4: " NOT"}, "negated"),
+        ({4: "NOT_involved_in"}, "negated"),
         ({4: "knot|notable"}, None),
         ({7: " IEA "}, "evidence"),
         ({7: "iea"}, "evidence"),

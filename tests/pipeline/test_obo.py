@@ -150,6 +150,8 @@ def test_no_damaged_line_vanishes(number: int, damage: str, at: int) -> None:
         ("[Term] id: GO:2", "no header of a stanza"),
         ("name: a \\\nis_a: GO:2", "ends with a backslash"),
         ("[Term]\nname: b", "a .Term. stanza has no id"),
+        ("name: a\vis_a: GO:2", r"U\+000B stands before 'is_a: GO:2'"),
+        ("def: a\u2028[Term]", r"U\+2028 stands before"),
     ],
 )
 def test_what_is_refused(line: str, said: str) -> None:
