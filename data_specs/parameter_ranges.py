@@ -1,7 +1,7 @@
 """Ranges of parameters: what stands at a field, how a value is held to it, what goes together.
 
 A field says its range in its type: `lr: Annotated[float, Gt(0), Le(10)]`, by the marks of the
-library `annotated-types`. `Predicate`s here have a name that says what they ask for.
+library `annotated-types`; `_EXPECTED` has the words for what a `Predicate` asks.
 """
 
 import datetime
