@@ -48,7 +48,8 @@ def _count(texts: pl.DataFrame) -> Counts:
     others = texts.filter(~sure).group_by("text").len()
     filled = others.filter(~is_missing(pl.col("text")))
     like = filled.filter(is_like_a_number(pl.col("text")))
-    return Counts(int(sure.sum() + filled["len"].sum()), int(sure.sum() + like["len"].sum()))
+    numbers = int(sure.sum())
+    return Counts(numbers + sum(filled["len"].to_list()), numbers + sum(like["len"].to_list()))
 
 
 def choose(
