@@ -38,15 +38,18 @@ def count_numbers(rows: pl.DataFrame, form: Form) -> dict[int, Counts]:
     """
     rows = rows.select(cells_of(rows, form.separator))
     rows = rows.filter(pl.col("cells").list.len() == len(form.header))
-    return {
-        at: Counts(
-            *rows.select(
-                filled=(~is_missing(cell(at))).sum(),
-                numbers=(~is_missing(cell(at)) & is_like_a_number(cell(at))).sum(),
-            ).row(0)
-        )
-        for at in candidates(form)
-    }
+    return {at: _count(rows.select(text=cell(at))) for at in candidates(form)}
+
+
+def _count(texts: pl.DataFrame) -> Counts:
+    """Count the cells `text` of one column; most are numbers, and only the others are looked at."""
+    is_number = texts.select(pl.col("text").cast(pl.Float64, strict=False).is_not_nan())
+    sure = is_number.to_series().fill_null(False)
+    others = texts.filter(~sure).group_by("text").len()
+    filled = others.filter(~is_missing(pl.col("text")))
+    like = filled.filter(is_like_a_number(pl.col("text")))
+    numbers = int(sure.sum())
+    return Counts(numbers + sum(filled["len"].to_list()), numbers + sum(like["len"].to_list()))
 
 
 def choose(

@@ -108,8 +108,8 @@ def _parse(
         ).to_series()
     texts = rows.select(cell(at).alias(name) for name, at in form.phenotypes.items())
     phenotypes = texts.select(number(pl.all()))
-    blank = phenotypes.select(pl.all().is_null())  # few, and only they are looked at again
-    missing = {name: blank[name] & is_missing(texts[name]) for name in form.phenotypes}
+    blank = phenotypes.select(pl.all().is_null())
+    missing = {name: _is_missing(texts[name], blank[name]) for name in form.phenotypes}
     none = pl.Series([False]).new_from_index(0, rows.height)
     odd = functools.reduce(operator.or_, (blank[n] & ~missing[n] for n in missing), none)
     width = rows.select(pl.col("cells").list.len().cast(pl.Int64).ne_missing(columns)).to_series()
@@ -137,6 +137,12 @@ def _parse(
     words = {name: _counts(texts[name].filter(missing[name] & is_read)) for name in missing}
     not_measured = {name: counts for name, counts in words.items() if counts}
     return parsed, not_measured, lists.names_in(parsed["problem"].is_null())
+
+
+def _is_missing(texts: pl.Series, blank: pl.Series) -> pl.Series:
+    """Tell the cells that hold no measurement among those that are no number: few are looked at."""
+    words = texts.filter(blank).unique()
+    return blank & texts.is_in(words.filter(is_missing(words)).implode(), nulls_equal=True)
 
 
 def _is_header(form: Form) -> pl.Expr:

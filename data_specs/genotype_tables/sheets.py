@@ -1,10 +1,17 @@
 """The sheets of an Excel workbook as rows of text cells."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import fastexcel
 import polars as pl
+
+# A formula's error is no empty cell: a gene that was not found is not one that is not there.
+_ERRORS = {
+    "NA": "#N/A", "Div0": "#DIV/0!", "Value": "#VALUE!", "Ref": "#REF!", "Num": "#NUM!",
+    "Null": "#NULL!", "Name": "#NAME?",
+}  # fmt: skip
 
 
 def sheet_names(path: Path) -> list[str]:
@@ -23,8 +30,13 @@ def sheet_rows(path: Path, number: int) -> pl.DataFrame:
         loaded = reader.load_sheet(number, header_row=None, skip_rows=0, dtypes=dtypes)
         if not loaded.width or not loaded.height:
             return pl.DataFrame(), []
-        frame = pl.from_arrow(loaded.to_arrow())
+        batch, errors = loaded.to_arrow_with_errors()
+        frame = pl.from_arrow(batch)
         assert isinstance(frame, pl.DataFrame)
+        for error in errors.errors if errors and dtypes == "string" else ():
+            kind = re.search(r"Error\((\w+)\)", error.detail)
+            row, column = error.offset_position
+            frame[row, column] = _ERRORS.get(kind[1] if kind else "", "#ERROR!")
         return frame, [column.absolute_index for column in loaded.selected_columns]
 
     text, at = sheet("string")

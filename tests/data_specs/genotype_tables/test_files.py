@@ -63,6 +63,24 @@ def test_no_sheet_holds_a_table(tmp_path: Path) -> None:
         read(path)
 
 
+def test_errors_of_formulas(tmp_path: Path) -> None:
+    path = tmp_path / "t.xlsx"
+    for gene, error in (("B", "#DIV/0!"), ("#N/A", "#N/A")):
+        with xlsxwriter.Workbook(str(path)) as book:
+            sheet = book.add_worksheet()
+            sheet.write_row(1, 1, TABLE[0])
+            sheet.write_row(2, 1, TABLE[1])
+            sheet.write(3, 1, "A")
+            sheet.write_formula(3, 2, "=VLOOKUP(1,A1:A2,1)", None, gene)
+            sheet.write_formula(3, 3, "=1/0", None, error)
+            sheet.write(3, 4, 7)
+        if gene == "B":
+            assert read(path).not_measured == {"score": {"#DIV/0!": 1}}
+        else:
+            with pytest.raises(InputError, match=r"t\.xlsx:4: found gene names \['A', '#N/A'\]"):
+                read(path)
+
+
 @pytest.mark.real
 def test_case_of_a_table_that_does_not_begin_in_column_a(real_data: Path) -> None:
     found = read(real_data / "cases" / "genotypes" / "offset_table.xlsx")
