@@ -21,8 +21,10 @@ from dcell_model.predict import predict
 from dcell_model.run_folder import BEST, PLOTS, RECORD
 from dcell_model.scores import MODEL_NAMES, part_scores
 from dcell_model.targets import all_targets, read_parts, usable_samples
+from dcell_model.threads import one_thread
 
 
+@one_thread()
 def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]:
     """Evaluate the best checkpoint of a run; write metrics, predictions and plots into `out`.
 

@@ -16,6 +16,7 @@ from data_specs.gene_names import GeneNames
 from data_specs.outputs import refuse_output_file
 from dcell_model.genotype_input import read_genotypes
 from dcell_model.genotype_predictions import predictions, resolve
+from dcell_model.threads import one_thread
 from dcell_model.trained import Trained
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 SHOWN, SHOWN_TERMS, SHOWN_NAMES = 20, 10, 10
 
 
+@one_thread()
 def run(
     checkpoint: Path, given: str, out: Path | None = None, *, subsystems: bool = False
 ) -> list[str]:

@@ -28,7 +28,7 @@ from data_specs.touching import warn_if_few_touch
 from dcell_model import checkpoint, provenance
 from dcell_model.batches import EpochBatches, TrainingBatches
 from dcell_model.dataset import MutantStateDataset
-from dcell_model.engines.choice import pick_engine
+from dcell_model.engines.choice import pick_engine, product_size
 from dcell_model.fabric import fabric_of, predict_together, sum_over_processes
 from dcell_model.loss import dcell_loss
 from dcell_model.memory import keep_freed_memory
@@ -37,16 +37,12 @@ from dcell_model.model_kinds import Network, create, prepare
 from dcell_model.norm_statistics import take_statistics
 from dcell_model.progress import live_metrics, progress
 from dcell_model.resumed_state import take_up
-from dcell_model.resumption import (
-    parameters_of,
-    rate_after,
-    refuse_changes,
-    saying_how_to_go_on,
-)
+from dcell_model.resumption import parameters_of, rate_after, refuse_changes, saying_how_to_go_on
 from dcell_model.run_folder import BEST, LAST, RECORD, holding_out, prepare_folder
 from dcell_model.run_parameters import RESUME, print_notes
 from dcell_model.scores import scores
 from dcell_model.targets import all_targets, read_parts, scale_of, target_names, usable_samples
+from dcell_model.threads import threads_for
 from dcell_model.training_state import TrainingState, in_words
 
 COMMAND = "python -m dcell_model.train"
@@ -94,7 +90,8 @@ def run(
         warn_if_few_touch(layout)
     fabric.barrier()
     training = _Training(fabric, layout, dataset, targets, samples, parameters, out, resume)
-    return training.run(lines)
+    with threads_for(training.product) as training.threads:
+        return training.run(lines)
 
 
 class _Training:
@@ -117,7 +114,7 @@ class _Training:
         }
         self.parameters, self.config, self.out = parameters, parameters.train, out
         config = self.config
-        self.engine_reason = "train.engine"
+        self.engine_reason, self.threads = "train.engine", torch.get_num_threads()
         self.targets = torch.from_numpy(targets)
         self.scale = scale_of(self.targets[samples["train"]], config.standardize)
         model = create(layout, dataset, parameters)
@@ -125,10 +122,13 @@ class _Training:
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=config.lr, weight_decay=decay, fused=True
         )
-        if isinstance(model, DCell) and model.engine == "auto":
+        self.product = math.inf  # multiply-adds; other models' products are not looked at
+        if isinstance(model, DCell):
             # By samples that a resumed run has, too.
             some = dataset.batch(samples["train"][: config.batch_size])
-            model.engine, self.engine_reason = pick_engine(model, some)
+            if model.engine == "auto":
+                model.engine, self.engine_reason = pick_engine(model, some)
+            self.product = product_size(model, some)
         self.state = TrainingState()
         if resume:
             self._restore(model, optimizer)
@@ -305,6 +305,7 @@ class _Training:
             "engine": self.plain_model.engine,
             "engine_reason": self.engine_reason,
             "device": str(self.fabric.device),
+            "threads": self.threads,
             "precision": self.config.precision,
             "settings": changed(self.parameters),
             **provenance.record(),
@@ -335,9 +336,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     out = given.out or Path("results/train")
     with exit_with_message(), saying_how_to_go_on(given.data, out, COMMAND):
         parameters, notes = parameters_of(
-            given.data, out, given.set,
-            params=given.params, resume=given.resume, where=COMMAND,
-        )  # fmt: skip
+            given.data, out, given.set, params=given.params, resume=given.resume, where=COMMAND
+        )
         print_notes(notes)
         run(given.data, out, parameters, resume=given.resume,
             overwrite=given.overwrite or not given.out)  # fmt: skip

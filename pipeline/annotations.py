@@ -4,7 +4,7 @@ The order of the reasons is that of `_reason`; a line is counted under the first
 """
 
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,12 +12,19 @@ import polars as pl
 
 from data_specs.errors import InputError, ParameterError
 from data_specs.files import replacing_folder
-from data_specs.gene_names import MAPPED
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Annotations as AnnotationsConfig
 from data_specs.parameters import Parameters
 from data_specs.raw_files import read_text
 from data_specs.tables import write_table
+from pipeline.annotated_names import (
+    NO_NAMES,
+    gene_names,
+    ids_of,
+    mapped,
+    sorted_names,
+    values_of,
+)
 from pipeline.annotation_requests import (
     bare_taxon,
     evidence_of_preset,
@@ -39,9 +46,6 @@ REASONS = (
 
 # NOT among the values of a qualifier, in any case, whatever separates them.
 _NOT = r"(?i)(?:^|[\W_])NOT(?:$|[\W_])"
-_NO_NAMES = pl.DataFrame(schema={"name": pl.String, "gene": pl.String, "kind": pl.String})
-# Lines dropped for these reasons do not say what a gene of this organism is called.
-_NAMELESS = ("malformed", "negated", "taxon", "no_gene_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class AnnotationTable:
     pairs: pl.DataFrame
     lines: int
     kept: int
-    names: pl.DataFrame = field(default_factory=lambda: _NO_NAMES)
+    names: pl.DataFrame = field(default_factory=lambda: NO_NAMES)
     dropped: Mapping[str, int] = field(default_factory=dict)
     remapped: Mapping[str, int] = field(default_factory=lambda: {"alt_id": 0, "replaced_by": 0})
     absent_codes: tuple[str, ...] = ()
@@ -122,40 +126,6 @@ def read_annotations(
     )
 
 
-def gene_names(lines: pl.DataFrame) -> pl.DataFrame:
-    """Each gene's id, with the symbols (column 3) and synonyms (column 11) that lines give beside.
-
-    Returns:
-        `data_specs.tables.GENE_NAMES`.
-    """
-    named = lines.filter(~pl.col("reason").is_in(_NAMELESS).fill_null(False))
-    parts = [
-        named.select(_values(column).alias("name"), "gene", kind=pl.lit(kind)).explode("name")
-        for column, kind in (("c3", "symbol"), ("c11", "synonym"))
-    ]
-    further = (pl.col("name") != "") & (pl.col("name") != pl.col("gene"))
-    names = pl.concat(parts).filter(further).unique()
-    # What is a gene's symbol is not its synonym as well.
-    names = names.sort("kind").unique(["name", "gene"], keep="first", maintain_order=True)
-    return _sorted([ids_of(named), names])
-
-
-def ids_of(genes: pl.DataFrame) -> pl.DataFrame:
-    """The ids in the column `gene`, as names of themselves."""
-    ids = genes["gene"].unique()
-    return pl.DataFrame({"name": ids, "gene": ids}).with_columns(kind=pl.lit("systematic"))
-
-
-def mapped(mapping: Mapping[str, str]) -> pl.DataFrame:
-    """A mapping (`pipeline.gene_mapping`) as rows of `data_specs.tables.GENE_NAMES`."""
-    rows = [(name, gene, MAPPED) for name, gene in mapping.items()]
-    return pl.DataFrame(rows, schema=_NO_NAMES.schema, orient="row")
-
-
-def _sorted(names: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    return pl.concat(names).sort("name", "kind", "gene")
-
-
 def _lines(text: str) -> pl.DataFrame:
     """Annotation lines as columns `c1` … `c17` (null beyond the line's end), with file lines.
 
@@ -187,11 +157,6 @@ def _malformed() -> pl.Expr:
     ).fill_null(True)
 
 
-def _values(column: str) -> pl.Expr:
-    """The `|`-separated values of a cell, trimmed."""
-    return pl.col(column).fill_null("").str.split("|").list.eval(pl.element().str.strip_chars())
-
-
 def _gene_id(config: AnnotationsConfig) -> pl.Expr:
     """The first identifier, in the configured columns' order, that matches the pattern whole."""
     pattern = f"^(?:{config.gene_id_pattern})$" if config.gene_id_pattern else "."
@@ -207,7 +172,7 @@ def _gene_id(config: AnnotationsConfig) -> pl.Expr:
                 f"annotations.gene_id_columns: {column}; a GAF has columns 1 to {GAF_COLUMNS}"
             )
     return pl.coalesce(
-        _values(f"c{column}")
+        values_of(f"c{column}")
         .list.eval(pl.element().filter(pl.element().str.contains(pattern)))
         .list.first()
         for column in config.gene_id_columns
@@ -285,8 +250,8 @@ def from_topology(path: Path) -> AnnotationTable:
     pairs = pl.DataFrame(
         list(imported.annotations), schema={"term": pl.String, "gene": pl.String}, orient="row"
     )
-    names = pl.DataFrame(list(imported.gene_names), schema=_NO_NAMES.schema, orient="row")
-    names = _sorted([ids_of(pairs), names])
+    names = pl.DataFrame(list(imported.gene_names), schema=NO_NAMES.schema, orient="row")
+    names = sorted_names([ids_of(pairs), names])
     return AnnotationTable(pairs, lines=imported.lines, kept=imported.lines, names=names)
 
 
@@ -341,7 +306,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     with replacing_folder(layout.annotations, layout.own("annotations")) as folder:
         folder.mkdir()
         write_table(table.pairs, folder / "annotations.parquet")
-        write_table(_sorted([table.names, *given]), folder / "names.parquet")
+        write_table(sorted_names([table.names, *given]), folder / "names.parquet")
         ledger = {
             "lines": table.lines,
             "dropped": dict(table.dropped),

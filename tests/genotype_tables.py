@@ -14,7 +14,7 @@ from data_specs.genotype_tables import Form, GenotypeFile, Genotypes, open_file,
 from data_specs.naming import Naming
 from data_specs.parameters import Dask
 from data_specs.parameters import Genotypes as GenotypesConfig
-from pipeline import genotype_merging, genotypes
+from pipeline import genotype_account, genotype_merging, genotypes
 from pipeline.dask import workers
 
 
@@ -59,7 +59,7 @@ def read(
         phenotypes=file.phenotypes,
         dropped=genotype_merging.added(piece.dropped for piece in pieces),
         left_out=file.left_out,
-        not_measured=genotypes.words_of(pieces),
+        not_measured=genotype_account.words_of(pieces),
     )
 
 
@@ -89,9 +89,9 @@ def merge(
         rows, dropped = genotype_merging.usable(table.frame, given, controls, settings.orders)
         dropped = genotype_merging.added([table.dropped, dropped])
         frames.append(rows)
-        runs.append([genotypes.Run(Path(), table.rows, rows.height, dropped, None, [], {})])
-    genotypes.require_some(runs, settings)
+        runs.append([genotype_account.Run(Path(), table.rows, rows.height, dropped, None, [], {})])
+    genotype_account.require_some(runs, settings)
     rows = pl.concat(frames, how="diagonal")
     found, also_in_test = genotype_merging.merge(rows, phenotypes)
-    part = genotypes.part_of(found, rows.height, also_in_test)
-    return found, genotypes.ledger_of(names, files, runs, [part], len(part.genes))
+    part = genotype_account.part_of(found, rows.height, also_in_test)
+    return found, genotype_account.ledger_of(names, files, runs, [part], len(part.genes))

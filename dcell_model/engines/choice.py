@@ -32,13 +32,27 @@ def touched_share(layout: SubsystemLayout, batch: MutantStateBatch) -> float:
 
 def pick_engine(model: "DCell", batch: MutantStateBatch) -> tuple[str, str]:
     """`incremental` where deletions leave enough of the cell alone, else `stratum`; and why."""
-    ranks = Ranks.of(model.layout)
     share = touched_share(model.layout, batch)
-    work = float(ranks.set_area[ranks.edge_set].sum()) / max(1, len(ranks.sets))
-    spared = max(0.0, 1 - COST_OF_TOUCHED * share) * len(batch) * work
+    spared = max(0.0, 1 - COST_OF_TOUCHED * share) * _whole_product(model.layout, batch)
     name = "incremental" if spared >= WORTHWHILE else "stratum"
     sign = "≥" if name == "incremental" else "<"
     return name, (
         f"batches of {len(batch):,} spare {spared / 1e6:.1f} million multiply-adds a product, "
         f"{sign} {WORTHWHILE / 1e6:.0f}; deletions reach {share:.0%} of all"
     )
+
+
+def product_size(model: "DCell", batch: MutantStateBatch) -> float:
+    """Multiply-adds of a matrix product between subsystems, on average, as the engine does them."""
+    if model.engine == "reference":  # a term at a time
+        areas = Ranks.of(model.layout).set_area
+        return float(areas.mean()) * len(batch) if len(areas) else 0.0
+    share = touched_share(model.layout, batch) if model.engine == "incremental" else 1.0
+    return share * _whole_product(model.layout, batch)
+
+
+def _whole_product(layout: SubsystemLayout, batch: MutantStateBatch) -> float:
+    """Multiply-adds of a product of the engine `stratum`, on average."""
+    ranks = Ranks.of(layout)
+    work = float(ranks.set_area[ranks.edge_set].sum()) / max(1, len(ranks.sets))
+    return work * len(batch)

@@ -25,6 +25,7 @@ from dcell_model.explain.states import TouchedStates
 from dcell_model.model import DCell
 from dcell_model.progress import progress
 from dcell_model.targets import all_targets, read_parts, usable_samples
+from dcell_model.threads import one_thread
 
 MARKER, TABLE = "explain.json", "importance.parquet"
 PLOTS = ("top.png", "rlipp.png")
@@ -35,6 +36,7 @@ KIND = FolderKind(
 HELD_OUT = ("test", "val")
 
 
+@one_thread()
 def run(
     trained: Path,
     data: Path,

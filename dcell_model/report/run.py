@@ -29,12 +29,14 @@ from dcell_model.report.page import render
 from dcell_model.report.repeat import repetition
 from dcell_model.run_folder import BEST, RECORD, ledger_of
 from dcell_model.scores import MODEL_NAMES, PART_NAMES
+from dcell_model.threads import one_thread
 from dcell_model.trained import FloatArray, IntArray
 
 TERMS, MOST = 20, 2000  # subsystems shown, and samples that they are judged on
 PERMUTATIONS = 1000
 
 
+@one_thread()
 def run(data: Path, folder: Path, out: Path) -> None:
     """Write the page of a run.
 

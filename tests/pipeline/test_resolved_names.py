@@ -15,7 +15,8 @@ from data_specs.gene_names import GeneNames
 from data_specs.layout import DataLayout, read_json
 from data_specs.parameters import Annotations, resolve
 from pipeline import cli
-from pipeline.annotations import mapped, read_annotations
+from pipeline.annotated_names import mapped
+from pipeline.annotations import read_annotations
 from pipeline.build import build
 from pipeline.cell_graph import number
 from pipeline.show import show
