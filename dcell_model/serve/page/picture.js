@@ -7,8 +7,8 @@ const SCALE = [
   "#fdedb0", "#facd91", "#f6ad77", "#f08e62", "#e76d54", "#d85053", "#c3385a", "#a82860",
   "#8a1d63", "#6b185d", "#4c1550", "#2f0f3d",
 ];
-const UNTOUCHED = "#eceef1";
-const INK = "#1f2328";
+// The page's own colours, in a light scheme or a dark one.
+const page = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const COLUMN = 124; // pixels that a level needs for its names
 const ROW = 20; // and that a term needs
 const HEIGHT = 560;
@@ -62,19 +62,19 @@ export function draw(container, tree, { top, selected, touched, most, only }, ch
       colors: colours,
       line: {
         width: shownTerms.map((term) => (term === selected ? 3 : 0)),
-        color: shownTerms.map((term) => (term === selected ? "#0072b2" : "#ffffff")),
+        color: shownTerms.map((term) => (term === selected ? page("accent") : page("paper"))),
       },
     },
-    root: { color: "#ffffff" },
+    root: { color: page("paper") },
   };
   const layout = {
     width: container.clientWidth,
     height,
     margin: { t: 2, r: 2, b: 2, l: 2 },
-    paper_bgcolor: "#ffffff",
-    font: { family: font, size: 12, color: INK },
-    hoverlabel: { bgcolor: "#ffffff", bordercolor: "#9aa0a6", align: "left",
-      font: { size: 12, color: INK } },
+    paper_bgcolor: page("paper"),
+    font: { family: font, size: 12, color: page("ink") },
+    hoverlabel: { bgcolor: page("paper"), bordercolor: page("edge"), align: "left",
+      font: { size: 12, color: page("ink") } },
   };
   // Drawn anew: Plotly.react would leave the label that the pointer was over.
   Plotly.newPlot(container, [trace], layout, { displayModeBar: false });
@@ -96,12 +96,12 @@ export function legend(container, { most, touched, only }) {
   }
   if (only) return;
   const grey = element("span", { className: "swatch" });
-  grey.style.background = UNTOUCHED;
+  grey.style.background = page("untouched");
   container.append(element("span", { className: "scale-row" }, grey, " as in the wild type"));
 }
 
 export function colour(row, most) {
-  if (!row) return UNTOUCHED;
+  if (!row) return page("untouched");
   const place = most > 0 ? Math.min(1, (row.state_change ?? 0) / most) * (SCALE.length - 1) : 0;
   const low = Math.min(Math.floor(place), SCALE.length - 2);
   const [from, to] = [SCALE[low], SCALE[low + 1]].map(channels);
@@ -115,7 +115,8 @@ function channels(hex) {
 
 // Of black and white the one that stands out more: at 0.18 both do so by 4.6 to 1.
 function ink(row, most) {
-  return !row || luminance(colour(row, most)) > 0.18 ? "#000000" : "#ffffff";
+  if (!row) return page("ink");
+  return luminance(colour(row, most)) > 0.18 ? "#000000" : "#ffffff";
 }
 
 function luminance(rgb) {

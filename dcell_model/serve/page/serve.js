@@ -182,6 +182,10 @@ function listen() {
   });
   at("only").addEventListener("change", () => change({ only: at("only").checked }));
   window.addEventListener("hashchange", follow);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    told = null; // what is there has the colours of the other scheme
+    if (answer) show(shownState);
+  });
   let width = at("picture").clientWidth;
   new ResizeObserver(() => {
     if (at("picture").clientWidth === width) return;
