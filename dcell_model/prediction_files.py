@@ -63,9 +63,9 @@ def run(
 
 def print_unknown(names: GeneNames, unknown: Sequence[str], consequence: str) -> None:
     """Say which genes the model does not know, why, and what follows, on the standard error."""
-    from rich.console import Console
+    from dcell_model.console import Console
 
-    console = Console(stderr=True, highlight=False, markup=False)
+    console = Console(stderr=True)
     console.print(f"genes the model does not know ({len(unknown):,}), {consequence}:")
     for name in unknown[:SHOWN_NAMES]:
         console.print(f"  {names.explain(name)}")
@@ -141,7 +141,7 @@ def _writer(path: Path, schema: pa.Schema) -> Any:
 def _print(
     trained: Trained, tables: Iterator[tuple[pa.Table, pa.Table | None]], count: int
 ) -> None:
-    from rich.console import Console
+    from dcell_model.console import Console
 
     console = Console()
     pieces = list(tables)
@@ -156,42 +156,38 @@ def _print(
 
 
 def _genotype_table(trained: Trained, rows: Sequence[dict[str, Any]]) -> "Table":
-    from rich.text import Text
-
     table = _plain_table()
     table.add_column("genotype", overflow="fold")
     table.add_column("systematic names", overflow="fold")
     for name in trained.phenotypes:
-        table.add_column(Text(name), justify="right")
+        table.add_column(name, justify="right")
     table.add_column("not known", overflow="fold")
     for row in rows:
         values = (f"{row[f'{name}_predicted']:.4f}" for name in trained.phenotypes)
         genes = row["genes"].replace("|", " ") or "wild type"
         cells = (row["given"].replace("|", " ") or "wild type", genes, *values)
-        table.add_row(*map(Text, (*cells, row["unknown"].replace("|", " ") or "–")))
+        table.add_row(*cells, row["unknown"].replace("|", " ") or "–")
     return table
 
 
 def _state_table(
     trained: Trained, row: dict[str, Any], states: Sequence[dict[str, Any]]
 ) -> "Table":
-    from rich.text import Text
-
     table = _plain_table()
     names = row["given"].replace("|", " ") or "wild type"
     total = trained.model.graph.num_terms
     most = f"the {SHOWN_TERMS} that change most of " if len(states) > SHOWN_TERMS else ""
-    table.title = Text(f"{names}: {most}{len(states):,} subsystems reached, of {total:,}")
+    table.title = f"{names}: {most}{len(states):,} subsystems reached, of {total:,}"
     phenotype = trained.phenotypes[0]
     table.add_column("term", no_wrap=True)
     table.add_column("name", no_wrap=True, overflow="ellipsis", max_width=30)
     table.add_column("state", justify="right", no_wrap=True)
-    table.add_column(Text(phenotype), justify="right", no_wrap=True)
+    table.add_column(phenotype, justify="right", no_wrap=True)
     table.add_column("change", justify="right")
     for state in sorted(states, key=lambda own: -own["state_change"])[:SHOWN_TERMS]:
         values = (state["state_change"], state[f"{phenotype}_predicted"])
         cells = (state["term"], state["name"], *(f"{value:.4f}" for value in values))
-        table.add_row(*map(Text, cells), f"{state[f'{phenotype}_change']:+.4f}")
+        table.add_row(*cells, f"{state[f'{phenotype}_change']:+.4f}")
     return table
 
 

@@ -15,8 +15,8 @@ from pipeline.exchange.formats import FORMATS, table
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `dcell-data`; input errors end it with one line and status 1."""
-    options = _parser().parse_args(arguments)
     with exit_with_message():
+        options = _parser().parse_args(arguments)
         options.run(options)
 
 
