@@ -21,6 +21,14 @@ def printable(text: str) -> str:
     return _UNSAFE.sub(_written_out, text)
 
 
+def as_typed(text: str) -> str:
+    """What was typed as a name, in UTF-8, whatever encoding Python took it to be in.
+
+    Not for paths: the operating system wants them as Python has them.
+    """
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _written_out(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

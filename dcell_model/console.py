@@ -24,7 +24,7 @@ class Console(RichConsole):
         file = beneath(sys.stderr if stderr else sys.stdout)  # rich's own sequences must arrive
         super().__init__(file=file, width=width, markup=False, emoji=False, highlight=False)
 
-    def render_str(self, text: str, **options: Any) -> Text:  # type: ignore[override]
+    def render_str(self, text: str, **options: Any) -> Text:
         """Text for what is printed and for cells: cleaned before widths are measured."""
         return super().render_str(printable(text), **options)
 

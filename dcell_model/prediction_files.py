@@ -14,6 +14,7 @@ from data_specs.errors import InputError
 from data_specs.files import replacing_file
 from data_specs.gene_names import GeneNames
 from data_specs.outputs import refuse_output_file
+from data_specs.spreadsheets import guarded
 from dcell_model.genotype_input import read_genotypes
 from dcell_model.genotype_predictions import predictions, resolve
 from dcell_model.trained import Trained
@@ -105,21 +106,28 @@ def _write(
             for pieces in tables:
                 for path, piece in zip(partial, pieces, strict=False):
                     assert piece is not None
+                    table = piece if path.suffix == ".parquet" else _for_people(piece)
                     if path not in writers:
-                        schema = _plain(piece.schema, path).with_metadata(metadata)
+                        schema = table.schema.with_metadata(metadata)
                         writers[path] = open_files.enter_context(_writer(path, schema))
-                    writers[path].write_table(piece.cast(writers[path].schema))
+                    writers[path].write_table(table.cast(writers[path].schema))
     return paths
 
 
-def _plain(schema: pa.Schema, path: Path) -> pa.Schema:
-    """Arrow writes no CSV of dictionaries."""
-    if path.suffix == ".parquet":
-        return schema
-    return pa.schema([
-        pa.field(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type)
-        for field in schema
-    ])  # fmt: skip
+def _for_people(table: pa.Table) -> pa.Table:
+    """Texts, names of columns among them, as cells of a spreadsheet; Arrow takes no dictionaries.
+
+    Numbers stay numbers.
+    """
+    columns = [
+        guarded(column.cast(pa.string())) if _is_text(column.type) else column
+        for column in table.columns
+    ]
+    return pa.table(columns, names=guarded(pa.array(table.column_names)).to_pylist())
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
 
 
 class _CsvWriter(pa_csv.CSVWriter):  # type: ignore[misc]
