@@ -12,6 +12,8 @@ import select
 import sys
 from collections.abc import Iterator
 
+from data_specs.terminal import clean_output
+
 
 class InputError(ValueError):
     """Something that the user gave cannot be used as it is."""
@@ -57,7 +59,16 @@ def _nobody_reads() -> bool:
 
 @contextlib.contextmanager
 def exit_with_message() -> Iterator[None]:
-    """Let a console command end with one line and status 1 instead of a traceback."""
+    """Let a console command print cleanly, and end with one line and status 1, no traceback.
+
+    Options are read inside: what argparse prints may hold anything, too.
+    """
+    with clean_output(), _errors_as_lines():
+        yield
+
+
+@contextlib.contextmanager
+def _errors_as_lines() -> Iterator[None]:
     try:
         yield
         sys.stdout.flush()  # here, where it can still be seen that nobody reads on

@@ -10,6 +10,7 @@ from data_specs.layout import DataLayout, read_json
 from data_specs.parameter_values import unknown
 from data_specs.parameters import KEYS, SECTIONS, Parameters, Values, resolve
 from data_specs.raw_files import read_text
+from data_specs.terminal import as_typed
 
 # PyYAML raises these too: of a date like 2017-13-45, of numbers of thousands of digits, of nesting.
 _NOT_YAML = (ValueError, RecursionError)
@@ -59,6 +60,8 @@ def override(given: Mapping[str, Any], assignments: Iterable[str]) -> Values:
     typed: Values = {}
     for assignment in assignments:
         key, text = _parted(assignment)
+        if not key.startswith("sources."):  # those are paths
+            text = as_typed(text)
         if key == "preset":
             typed["preset"] = None if text in ("", "null", "none") else text
             continue

@@ -28,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add_to(commands)
-    options = parser.parse_args(arguments)
     with exit_with_message():
+        options = parser.parse_args(arguments)
         options.run(options)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def print_record(record: Mapping[str, Any], console: "Console | None" = None) -> None:
     """Print a table for every split method: mean ± sd over the seeds, best first."""
-    from rich.console import Console
+    from dcell_model.console import Console
 
     console = console or Console(width=80)
     summary = record["summary"]
@@ -29,12 +29,11 @@ def split_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
     """
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
     first = rows[0]
     seeds = f"{first['seeds']} seed" + "s" * (first["seeds"] != 1)
     title = f"{first['split']} split, {seeds}, {first['test']:,} test genotypes each"
-    table = Table(box=box.SIMPLE_HEAD, title=Text(title), title_justify="left",
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left",
                   title_style="bold", pad_edge=False, padding=(0, 1, 0, 0))  # fmt: skip
     table.add_column("model", no_wrap=True)
     columns = []

@@ -13,6 +13,7 @@ from data_specs.naming import Naming
 from data_specs.parameters import Genotypes
 from data_specs.raw_files import read_text
 from data_specs.tables import parts_of
+from data_specs.terminal import as_typed
 
 _FILES = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".gz")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?|[+-]\d+|nan|NaN|NA")
@@ -43,7 +44,7 @@ def read_genotypes(given: str, names: GeneNames) -> list[list[str]]:
     elif path.suffix in _FILES or "/" in given:
         raise InputError(f"{given}: no such file")
     else:
-        texts = [part for part in given.split(";") if part.strip()]
+        texts = [part for part in as_typed(given).split(";") if part.strip()]
         genotypes = [split_names(text, names.whole) for text in texts]
     if not genotypes:
         raise InputError(f"{given or 'the empty text'}: no genotype; expected 'YAL001C,YBR002C'")

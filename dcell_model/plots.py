@@ -54,12 +54,10 @@ def loss_curves(
                 axes.axvline(best, color=INK, linewidth=1, linestyle=(0, (4, 4)))
             if best in values and key != "train_loss":
                 axes.plot([best], [values[best]], "o", color=color, markeredgecolor=INK, ms=10)
-                side = -1 if best > history[len(history) // 2]["epoch"] else 1
-                axes.annotate(  # losses fall and correlations rise: there the panel is empty
-                    f"{values[best]:.3f}", (best, 0.1 if key == "val_pearson" else 0.9),
-                    xycoords=("data", "axes fraction"), xytext=(8 * side, 0),
-                    textcoords="offset points", va="center",
-                    ha="left" if side > 0 else "right", weight="bold",
+                axes.annotate(  # above the panel, where no curve can lie
+                    f"{values[best]:.3f} in epoch {best}", (1, 1), xycoords="axes fraction",
+                    xytext=(0, 4), textcoords="offset points", va="bottom", ha="right",
+                    color=color, weight="bold",
                 )  # fmt: skip
         figure.align_ylabels(list(panels))
         panels[-1].set_xlabel("epoch")
@@ -95,7 +93,7 @@ def prediction_against_measurement(
     Args:
         predicted: `[N]`, in the phenotype's units.
         measured: `[N]`, NaN where not measured.
-        scores: `pearson`, `spearman` and `mse` of the model.
+        scores: `pearson`, `spearman`, `r2` and `mse` of the model.
         path: the file to write.
         name: of the phenotype.
         model: what its panel is called.
@@ -167,24 +165,27 @@ def _write_scores(
     axes: "Axes", model: str, scores: Mapping[str, float | None], hidden: int
 ) -> None:
     """Above the panel, where no sample can lie."""
-    pearson, spearman, mse = (f"{SCORE_NAMES[k]} {_format(scores[k], k)}" for k in SCORE_NAMES)
+    pearson, spearman, r2, mse = (
+        f"{name} {_format(scores.get(key), key)}" for key, name in SCORE_NAMES.items()
+    )
     beyond = f"   ({hidden:,} beyond the axes)" if hidden else ""
     axes.set_title(model, pad=44, weight="bold")
     axes.annotate(
-        f"{pearson}   {spearman}\n{mse}{beyond}", (0, 1), xycoords="axes fraction",
+        f"{pearson}   {spearman}\n{r2}   {mse}{beyond}", (0, 1), xycoords="axes fraction",
         xytext=(0, 8), textcoords="offset points", va="bottom", fontsize=11, linespacing=1.4,
     )  # fmt: skip
 
 
 def comparison(metrics: Mapping[str, Any], path: Path) -> None:
-    """Pearson on the test part as bars: the trained model, then the baselines, best first.
+    """Pearson on the test part as bars, R² beside it: the model, then the baselines, best first.
 
     Args:
         metrics: as `metrics.json` holds them; without a test part, the validation part is shown.
         path: the PNG file to write, 1200 wide and as high as the bars need.
     """
     part = next((part for part in PART_NAMES if part in metrics), "test")
-    found = {n: row.get(part, {}).get("pearson") for n, row in metrics["baselines"].items()}
+    scored = {name: row.get(part, {}) for name, row in metrics["baselines"].items()}
+    found = {name: own.get("pearson") for name, own in scored.items()}
     ranked = sorted(found, key=lambda name: -2 if found[name] is None else found[name])[::-1]
     model = MODEL_NAMES[metrics.get("model", "dcell")]
     values = {model: metrics.get(part, {}).get("pearson")} | {name: found[name] for name in ranked}
@@ -192,17 +193,23 @@ def comparison(metrics: Mapping[str, Any], path: Path) -> None:
     with picture(path, 12, 2 + 0.75 * len(values)) as figure:
         axes = figure.subplots()
         colors = [BLUE, *[GREY] * len(ranked)]
-        bars = axes.barh(list(values), lengths, color=colors, height=0.66)
-        axes.bar_label(bars, [_format(v, "pearson") for v in values.values()], padding=8)
+        axes.barh(list(values), lengths, color=colors, height=0.66)
+        errors = [metrics.get(part, {}), *(scored[name] for name in ranked)]
+        for row, (value, own) in enumerate(zip(values.values(), errors, strict=True)):
+            shown = f"{_format(value, 'pearson')}   R² {_format(own.get('r2'), 'r2')}"
+            axes.annotate(  # right of the bar, or of 0, so that it never meets the names
+                shown, (max(0.0, value or 0.0), row), xytext=(8, 0), textcoords="offset points",
+                va="center",
+            )  # fmt: skip
         axes.axvline(0, color=INK, linewidth=1)
         axes.invert_yaxis()
         low, high = min(0.0, *lengths), max(0.1, *lengths)
-        room = 0.12 * (high - low)  # for the numbers
-        axes.set_xlim(low - room * (low < 0), high + room)
+        room = 0.24 * (high - low)  # for the numbers
+        axes.set_xlim(low - 0.02 * (high - low) * (low < 0), high + room)
         axes.grid(axis="y", visible=False)
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0, labelsize="large")
-        axes.set_xlabel("Pearson correlation of predicted and measured values")
+        axes.set_xlabel("Pearson correlation of predicted and measured values; R² beside it")
         samples = metrics.get("samples", {}).get(part)
         counted = f", {samples:,} genotypes" if samples else ""
         axes.set_title(f"{model} and the baselines on the {PART_NAMES[part]} part{counted}")

@@ -14,6 +14,7 @@ from data_specs.errors import InputError
 from data_specs.files import replacing_file
 from data_specs.gene_names import GeneNames
 from data_specs.outputs import refuse_output_file
+from data_specs.spreadsheets import guarded
 from dcell_model.genotype_input import read_genotypes
 from dcell_model.genotype_predictions import predictions, resolve
 from dcell_model.threads import one_thread
@@ -65,9 +66,9 @@ def run(
 
 def print_unknown(names: GeneNames, unknown: Sequence[str], consequence: str) -> None:
     """Say which genes the model does not know, why, and what follows, on the standard error."""
-    from rich.console import Console
+    from dcell_model.console import Console
 
-    console = Console(stderr=True, highlight=False, markup=False)
+    console = Console(stderr=True)
     console.print(f"genes the model does not know ({len(unknown):,}), {consequence}:")
     for name in unknown[:SHOWN_NAMES]:
         console.print(f"  {names.explain(name)}")
@@ -107,21 +108,28 @@ def _write(
             for pieces in tables:
                 for path, piece in zip(partial, pieces, strict=False):
                     assert piece is not None
+                    table = piece if path.suffix == ".parquet" else _for_people(piece)
                     if path not in writers:
-                        schema = _plain(piece.schema, path).with_metadata(metadata)
+                        schema = table.schema.with_metadata(metadata)
                         writers[path] = open_files.enter_context(_writer(path, schema))
-                    writers[path].write_table(piece.cast(writers[path].schema))
+                    writers[path].write_table(table.cast(writers[path].schema))
     return paths
 
 
-def _plain(schema: pa.Schema, path: Path) -> pa.Schema:
-    """Arrow writes no CSV of dictionaries."""
-    if path.suffix == ".parquet":
-        return schema
-    return pa.schema([
-        pa.field(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type)
-        for field in schema
-    ])  # fmt: skip
+def _for_people(table: pa.Table) -> pa.Table:
+    """Texts, names of columns among them, as cells of a spreadsheet; Arrow takes no dictionaries.
+
+    Numbers stay numbers.
+    """
+    columns = [
+        guarded(column.cast(pa.string())) if _is_text(column.type) else column
+        for column in table.columns
+    ]
+    return pa.table(columns, names=guarded(pa.array(table.column_names)).to_pylist())
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
 
 
 class _CsvWriter(pa_csv.CSVWriter):  # type: ignore[misc]
@@ -143,7 +151,7 @@ def _writer(path: Path, schema: pa.Schema) -> Any:
 def _print(
     trained: Trained, tables: Iterator[tuple[pa.Table, pa.Table | None]], count: int
 ) -> None:
-    from rich.console import Console
+    from dcell_model.console import Console
 
     console = Console()
     pieces = list(tables)
@@ -158,42 +166,38 @@ def _print(
 
 
 def _genotype_table(trained: Trained, rows: Sequence[dict[str, Any]]) -> "Table":
-    from rich.text import Text
-
     table = _plain_table()
     table.add_column("genotype", overflow="fold")
     table.add_column("systematic names", overflow="fold")
     for name in trained.phenotypes:
-        table.add_column(Text(name), justify="right")
+        table.add_column(name, justify="right")
     table.add_column("not known", overflow="fold")
     for row in rows:
         values = (f"{row[f'{name}_predicted']:.4f}" for name in trained.phenotypes)
         genes = row["genes"].replace("|", " ") or "wild type"
         cells = (row["given"].replace("|", " ") or "wild type", genes, *values)
-        table.add_row(*map(Text, (*cells, row["unknown"].replace("|", " ") or "–")))
+        table.add_row(*cells, row["unknown"].replace("|", " ") or "–")
     return table
 
 
 def _state_table(
     trained: Trained, row: dict[str, Any], states: Sequence[dict[str, Any]]
 ) -> "Table":
-    from rich.text import Text
-
     table = _plain_table()
     names = row["given"].replace("|", " ") or "wild type"
     total = trained.model.graph.num_terms
     most = f"the {SHOWN_TERMS} that change most of " if len(states) > SHOWN_TERMS else ""
-    table.title = Text(f"{names}: {most}{len(states):,} subsystems reached, of {total:,}")
+    table.title = f"{names}: {most}{len(states):,} subsystems reached, of {total:,}"
     phenotype = trained.phenotypes[0]
     table.add_column("term", no_wrap=True)
     table.add_column("name", no_wrap=True, overflow="ellipsis", max_width=30)
     table.add_column("state", justify="right", no_wrap=True)
-    table.add_column(Text(phenotype), justify="right", no_wrap=True)
+    table.add_column(phenotype, justify="right", no_wrap=True)
     table.add_column("change", justify="right")
     for state in sorted(states, key=lambda own: -own["state_change"])[:SHOWN_TERMS]:
         values = (state["state_change"], state[f"{phenotype}_predicted"])
         cells = (state["term"], state["name"], *(f"{value:.4f}" for value in values))
-        table.add_row(*map(Text, cells), f"{state[f'{phenotype}_change']:+.4f}")
+        table.add_row(*cells, f"{state[f'{phenotype}_change']:+.4f}")
     return table
 
 

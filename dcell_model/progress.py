@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from data_specs.own_entries import remove_own
+from data_specs.terminal import clean_output
 
 # What DVCLive writes into a run's folder `live`.
 METRICS = ("train_loss", "val_loss", "val_pearson")
@@ -61,11 +62,15 @@ def _bar(what: str, total: int, done: int) -> Iterator[Progress]:
         TimeRemainingColumn,
     )
 
+    from dcell_model.console import Console
+
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False), BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn(), TextColumn("left"),
+        TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns) as bars:
+    # In a terminal rich puts streams of its own before the others, and they read colours in prints.
+    with Progress(*columns, console=Console()) as bars, clean_output():
         yield _Bar(bars, bars.add_task(what, total=total, completed=done))
 
 

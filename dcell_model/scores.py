@@ -1,4 +1,4 @@
-"""How well predictions agree with measurements: Pearson, Spearman and mean squared error."""
+"""How well predictions agree with measurements: Pearson, Spearman, R² and mean squared error."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ Values = npt.NDArray[Any] | Tensor
 # How they are called where people read them; the part that judges a model comes first.
 PART_NAMES = {"test": "test", "val": "validation", "train": "training"}
 MODEL_NAMES = {"dcell": "DCell", "dango": "DANGO"}
-SCORE_NAMES = {"pearson": "Pearson", "spearman": "Spearman", "mse": "MSE"}
+SCORE_NAMES = {"pearson": "Pearson", "spearman": "Spearman", "r2": "R²", "mse": "MSE"}
 
 
 def scores(predicted: Values, measured: Values) -> dict[str, float | None]:
@@ -25,8 +25,8 @@ def scores(predicted: Values, measured: Values) -> dict[str, float | None]:
     score of no sample at all, and every score of predictions that are not all finite.
 
     Returns:
-        `pearson`, `spearman` (Pearson of the ranks, ties sharing their mean rank) and `mse` (in
-        squared units of the phenotype).
+        `pearson`, `spearman` (Pearson of the ranks, ties sharing their mean rank), `r2` (see
+        `r_squared`) and `mse` (in squared units of the phenotype).
     """
     from torchmetrics.functional import mean_squared_error, pearson_corrcoef
 
@@ -34,15 +34,15 @@ def scores(predicted: Values, measured: Values) -> dict[str, float | None]:
     assert p.shape == m.shape, f"predicted {list(p.shape)}, measured {list(m.shape)}"
     p, m = p[~m.isnan()], m[~m.isnan()]
     if len(p) == 0 or not bool(p.isfinite().all()):
-        return {"pearson": None, "spearman": None, "mse": None}
-    mse = float(mean_squared_error(p, m))
+        return dict.fromkeys(SCORE_NAMES)
+    errors = {"r2": r_squared(p, m), "mse": float(mean_squared_error(p, m))}
     if bool((p == p[0]).all() or (m == m[0]).all()):
-        return {"pearson": None, "spearman": None, "mse": mse}
+        return {"pearson": None, "spearman": None, **errors}
     return {
         "pearson": float(pearson_corrcoef(p, m)),
         # torchmetrics' own Spearman ranks in float32 and sums ties in int32, which overflows.
         "spearman": float(pearson_corrcoef(_ranks(p), _ranks(m))),
-        "mse": mse,
+        **errors,
     }
 
 

@@ -20,11 +20,11 @@ MEANINGS = {
 def print_report(out: Path, summary: Mapping[str, Any]) -> None:
     """Print the summary of a screen and its strongest interactions, within 80 columns."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
-    console = Console(highlight=False, markup=False)
+    from dcell_model.console import Console
+
+    console = Console()
     screen = read_json(out / MARKER)
     kept = f"{summary['kept']:,} kept"
     if screen["threshold"] is not None:
@@ -48,7 +48,7 @@ def print_report(out: Path, summary: Mapping[str, Any]) -> None:
         numbers = range(1, screen["order"] + 1)
         names = (" ".join(row[f"{kind}_{n}"] for n in numbers) for kind in ("name", "gene"))
         values = f"{row['prediction']:.4f}", f"{row['interaction']:+.4f}"
-        table.add_row(*map(Text, (*names, *values)))
+        table.add_row(*names, *values)
     if rows:
         console.print(table)
     console.print(str(out))

@@ -34,7 +34,7 @@ def print_summary(
         console: where to print; by default the standard output.
         report: the run's page, if there is one.
     """
-    from rich.console import Console
+    from dcell_model.console import Console
 
     console = console or Console()
     places = [_places(plots, report)] if plots or report else []
@@ -45,14 +45,12 @@ def print_summary(
 
 
 def _facts(ledger: Mapping[str, Any], metrics: Mapping[str, Any]) -> "Table":
-    from rich.text import Text
-
     genotypes, store, split = ledger["genotypes"], ledger["store"], ledger["split"]
     table = _named_lines()
 
     def add(name: str, *lines: "str | Table") -> None:
         for line in lines:
-            table.add_row(name, Text(line) if isinstance(line, str) else line)
+            table.add_row(name, line)
             name = ""
 
     add(
@@ -98,14 +96,12 @@ def _facts(ledger: Mapping[str, Any], metrics: Mapping[str, Any]) -> "Table":
 
 
 def _places(plots: Sequence[Path], report: Path | None) -> "Table":
-    from rich.text import Text
-
     table = _named_lines()
     for folder in sorted({path.parent for path in plots}):
         names = ", ".join(path.name for path in plots if path.parent == folder)
-        table.add_row("plots", Text(f"{folder}/\n{names}"))
+        table.add_row("plots", f"{folder}/\n{names}")
     if report:
-        table.add_row("report", Text(str(report)))
+        table.add_row("report", str(report))
     return table
 
 
@@ -156,7 +152,6 @@ def _scores(metrics: Mapping[str, Any]) -> "Table":
     """One line a model, the trained one first; the best of each score is bold."""
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
     part = next((part for part in PART_NAMES if part in metrics), "test")
     rows = {MODEL_NAMES[metrics["model"]]: metrics, **metrics["baselines"]}
@@ -164,14 +159,14 @@ def _scores(metrics: Mapping[str, Any]) -> "Table":
     table = Table(box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
     phenotype = "".join(f", {name}" for name in metrics.get("phenotypes", [])[:1])
     count = metrics["samples"].get(part, 0)
-    table.title = Text(f"{PART_NAMES[part]} part: {count:,} genotypes{phenotype}")
+    table.title = f"{PART_NAMES[part]} part: {count:,} genotypes{phenotype}"
     table.add_column("model")
     columns = []
     for key, label in SCORE_NAMES.items():
         table.add_column(label, justify="right")
         columns.append(_column([found[name].get(key) for name in rows], least=key == "mse"))
     for name, *cells in zip(rows, *columns, strict=True):
-        table.add_row(Text(name), *cells)
+        table.add_row(name, *cells)
     return table
 
 

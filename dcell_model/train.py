@@ -332,15 +332,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--set", nargs="+", default=[], action="extend", metavar="KEY=VALUE")
     parser.add_argument("--resume", action="store_true", help=RESUME)
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
-    given = parser.parse_args(arguments)
-    out = given.out or Path("results/train")
-    with exit_with_message(), saying_how_to_go_on(given.data, out, COMMAND):
-        parameters, notes = parameters_of(
-            given.data, out, given.set, params=given.params, resume=given.resume, where=COMMAND
-        )
-        print_notes(notes)
-        run(given.data, out, parameters, resume=given.resume,
-            overwrite=given.overwrite or not given.out)  # fmt: skip
+    with exit_with_message():
+        given = parser.parse_args(arguments)
+        out = given.out or Path("results/train")
+        with saying_how_to_go_on(given.data, out, COMMAND):
+            parameters, notes = parameters_of(
+                given.data, out, given.set, params=given.params, resume=given.resume, where=COMMAND
+            )
+            print_notes(notes)
+            run(given.data, out, parameters, resume=given.resume,
+                overwrite=given.overwrite or not given.out)  # fmt: skip
 
 
 if __name__ == "__main__":

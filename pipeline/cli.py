@@ -10,13 +10,14 @@ from data_specs.errors import InputError, exit_with_message
 from data_specs.outputs import output_path
 from data_specs.parameter_input import build_parameters, override, refuse_without_effect
 from data_specs.parameters import SECTIONS, resolve
+from data_specs.terminal import as_typed
 from pipeline.exchange.formats import FORMATS, table
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `dcell-data`; input errors end it with one line and status 1."""
-    options = _parser().parse_args(arguments)
     with exit_with_message():
+        options = _parser().parse_args(arguments)
         options.run(options)
 
 
@@ -112,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument(
         "--genotype",
         metavar="GENES",
+        type=as_typed,
         help="genes by any of their names, separated by | (default: the first)",
     )
     show.add_argument(
@@ -134,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     export.add_argument("--format", required=True, choices=tuple(FORMATS), dest="kind")
     export.add_argument(
-        "--genotypes", metavar="PHENOTYPE", dest="phenotype",
+        "--genotypes", metavar="PHENOTYPE", type=as_typed, dest="phenotype",
         help="with cx2: also the genotypes of the build, with this phenotype, as the tables that "
         "cellmaps_vnn trains on",
     )  # fmt: skip

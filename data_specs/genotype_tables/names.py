@@ -13,6 +13,7 @@ from data_specs.genotype_tables.headers import Form
 from data_specs.genotype_tables.words import is_no_gene
 from data_specs.genotype_text import SEPARATORS, names_in
 from data_specs.naming import Naming
+from data_specs.spreadsheets import unguarded
 
 # A name holds a letter or a digit, and no separator; a spreadsheet's errors begin with '#'.
 _GENE = r"^[^\s|;,+\x1f#][^\s|;,+\x1f]*$"
@@ -52,7 +53,7 @@ def names_of_rows(
 
 
 def _filled(at: int) -> pl.Expr:
-    return pl.when(~is_no_gene(cell(at))).then(cell(at))
+    return pl.when(~is_no_gene(cell(at))).then(unguarded(cell(at)))
 
 
 def split(texts: pl.Series, whole: frozenset[str]) -> pl.Series:

@@ -99,9 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=output_path, required=True)
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE")
     parser.add_argument("--overwrite", action="store_true", help="replace earlier curves")
-    options = parser.parse_args(arguments)
     command = ["python", "-m", "dcell_model.bench.curves", *sys.argv[1:]]
     with exit_with_message():
+        options = parser.parse_args(arguments)
         run(options.data, options.out, options.set, command, overwrite=options.overwrite)
 
 

@@ -83,8 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--out", type=output_path, required=True, metavar="F", help="record to write"
     )
-    options = parser.parse_args(arguments)
     with exit_with_message():
+        options = parser.parse_args(arguments)
         if len(options.data) != len(options.run):
             raise InputError(f"{len(options.data)} builds and {len(options.run)} runs; expected "
                              "a run for each build")  # fmt: skip

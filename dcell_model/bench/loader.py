@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from data_specs.errors import exit_with_message
 from dcell_model.dataset import MutantStateDataset
 
 BATCH = 1024
@@ -70,4 +71,5 @@ def measure(data: Path, how: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    print(json.dumps(measure(Path(sys.argv[1]), sys.argv[2])))
+    with exit_with_message():
+        print(json.dumps(measure(Path(sys.argv[1]), sys.argv[2])))

@@ -211,7 +211,7 @@ def _timed(command: list[str]) -> dict[str, float]:
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert child.stderr is not None
     with child.stderr as stderr:
-        message = stderr.read().decode()
+        message = stderr.read().decode(errors="replace")
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:

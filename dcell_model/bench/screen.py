@@ -130,8 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--out", type=output_path, required=True, metavar="F", help="record to write"
     )
-    options = parser.parse_args(arguments)
     with exit_with_message():
+        options = parser.parse_args(arguments)
         refuse_output_file(options.out, suffix=".json", kind="record")
         layout = DataLayout(options.data)
         refuse_part_of(options.out, options.data, layout.own_of_all(), "build")

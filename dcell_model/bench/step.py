@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data_specs.errors import exit_with_message
 from data_specs.files import write_text
 from data_specs.parameters import Model as ModelConfig
 from dcell_model.bench.published import PUBLISHED
@@ -230,4 +231,5 @@ def run(setting: Step, environment: Mapping[str, str] | None = None) -> dict[str
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    print(json.dumps(measure(Step(**json.loads(sys.argv[1])))))
+    with exit_with_message():
+        print(json.dumps(measure(Step(**json.loads(sys.argv[1])))))

@@ -5,16 +5,15 @@ from typing import Any
 
 def print_record(record: dict[str, Any]) -> None:
     """Print the tables of a record."""
-    from rich.console import Console
+    from dcell_model.console import Console
 
     console = Console(width=80)
     hardware = record["hardware"]
     console.print(
         f"{hardware['cpu']}, {hardware['cores']} cores, {hardware['memory_gib']} GiB; "
         f"torch {record['versions']['torch']}",
-        highlight=False,
     )
-    console.print(f"GPU rows: {record['gpu']}", highlight=False)
+    console.print(f"GPU rows: {record['gpu']}")
     console.print(steps_table(record))
     console.print(loader_table(record))
     if record["cost_against_work"]:
@@ -36,7 +35,7 @@ def steps_table(record: dict[str, Any]) -> Any:
     for row in record["steps"]:
         kind = f"{row['widths']} widths, {row['precision']}"
         if kind != before:
-            table.add_row(f"[dim]{kind}[/dim]")
+            table.add_row(kind, style="dim")
             before = kind
         name, size = f"  {row['engine']}", f"{row['batch_size']:,}"
         if "failed" in row:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from data_specs.outputs import output_path
+from data_specs.terminal import as_typed
 from dcell_model.commands.options import add_command, add_overwrite
 
 
@@ -31,8 +32,10 @@ def add_to(commands: Any) -> None:
         explain.add_argument(option, metavar=metavar, type=kind, required=True, help=text)
     explain.add_argument("--part", choices=("test", "val"), default="test",
                          help="held-out genotypes to judge on (default: test)")  # fmt: skip
-    explain.add_argument("--phenotype", metavar="NAME", help="default: the model's first")
-    explain.add_argument("--terms", metavar="TERM", nargs="+", default=[],
+    explain.add_argument(
+        "--phenotype", metavar="NAME", type=as_typed, help="default: the model's first"
+    )
+    explain.add_argument("--terms", metavar="TERM", type=as_typed, nargs="+", default=[],
                          help="ids or names (default: all)")  # fmt: skip
     for option, default, text in (
         ("--permutations", 200, "no p-value is below 1 / (N + 1)"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from data_specs.outputs import output_path
+from data_specs.terminal import as_typed
 from dcell_model.commands.options import add_checkpoint, add_command, add_overwrite, positive
 
 
@@ -35,6 +36,7 @@ def add_to(commands: Any) -> None:
     screen.add_argument(
         "--with",
         metavar="GENES",
+        type=as_typed,
         nargs="+",
         default=[],
         dest="queries",
@@ -43,7 +45,9 @@ def add_to(commands: Any) -> None:
     screen.add_argument("--genes", metavar="F", type=Path,
                         help="file of the genes to combine, of any form that predict reads "
                         "(default: all)")  # fmt: skip
-    screen.add_argument("--phenotype", metavar="NAME", help="default: the model's first")
+    screen.add_argument(
+        "--phenotype", metavar="NAME", type=as_typed, help="default: the model's first"
+    )
     screen.add_argument("--score", choices=("auto", "prediction", "multiplicative", "additive"),
                         default="auto", help="what an interaction is, see below")  # fmt: skip
     screen.add_argument("--top", metavar="N", type=positive, default=100,

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from dcell_model.console import Console
 
 SIGNIFICANT = 0.05  # false discovery rate
 SHOWN = 10
@@ -29,11 +29,11 @@ def print_report(table: Path, description: Mapping[str, Any], out: Path) -> None
         out: the folder.
     """
     from rich import box
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
-    console = Console(highlight=False, markup=False)
+    from dcell_model.console import Console
+
+    console = Console()
     console.print(
         f"\n{description['samples']:,} genotypes of the part '{description['part']}', phenotype "
         f"{description['phenotype']}\n{description['judged']:,} of {description['terms']:,} terms "
@@ -59,7 +59,7 @@ def print_report(table: Path, description: Mapping[str, Any], out: Path) -> None
         cells.append(f"{row['gradient_input']:.2e}")
         rest = (row[name] for name in ("head_pearson", "rlipp"))
         cells += ["–" if value is None else f"{value:.2f}".replace("-", "−") for value in rest]
-        shown.add_row(*map(Text, cells))
+        shown.add_row(*cells)
     if rows:
         console.print(shown)
     console.print(str(out))

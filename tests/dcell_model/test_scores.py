@@ -13,7 +13,7 @@ from dcell_model.scores import part_scores, r_squared, scores
 
 
 def test_too_few_samples() -> None:
-    undefined = {"pearson": None, "spearman": None, "mse": None}
+    undefined = {"pearson": None, "spearman": None, "r2": None, "mse": None}
     assert scores(np.empty(0), np.empty(0)) == undefined
     assert scores(np.array([1.0]), np.array([math.nan])) == undefined
     assert scores(np.array([1.0]), np.array([3.0])) == undefined | {"mse": 4.0}
@@ -79,10 +79,10 @@ def test_parts() -> None:
     assert found["test"]["mse"] == 1
     assert found["test"]["phenotypes"]["b"]["mse"] == 0
     assert found["test"]["phenotypes"]["a"] == {
-        key: found["test"][key] for key in ("pearson", "spearman", "mse")
+        key: found["test"][key] for key in ("pearson", "spearman", "r2", "mse")
     }
     single = part_scores(predictions[:, :1], targets[:, :1], parts, ["a"])
-    assert set(single["test"]) == {"pearson", "spearman", "mse"}
+    assert set(single["test"]) == {"pearson", "spearman", "r2", "mse"}
 
 
 def test_r_squared() -> None:

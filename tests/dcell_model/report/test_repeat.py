@@ -39,8 +39,8 @@ def test_commands_lead_to_the_same(
     before = read_json(DataLayout(data).parameters), digests(data), state["parameters"]
     build, train = (shlex.split(command.replace("\\\n", "")) for command in again.commands)
     assert (build[0], train[0]) == ("dcell-data", "dcell")
-    dcell_data(build[1:])
-    dcell(train[1:])
+    dcell_data([*build[1:], "--overwrite"])
+    dcell([*train[1:], "--overwrite"])
     state = checkpoint.load(run / "checkpoint.pt")
     assert (read_json(DataLayout(data).parameters), digests(data), state["parameters"]) == before
 

@@ -1,0 +1,83 @@
+"""What the programs print: names from files never steer the terminal, whatever they hold.
+
+`exit_with_message` of `data_specs.errors` puts `Clean` streams before the standard output and the
+standard error of every program, so that prints, warnings, complaints about options and tracebacks
+are all shown this way. What is drawn with colours goes through `dcell_model.console` instead.
+"""
+
+import contextlib
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO, cast
+
+# Control characters other than line feed and tab, line separators, and what turns the direction of
+# writing.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    r"""The text with what a terminal would obey written out, as `\x1b` or `\u202e`."""
+    return _UNSAFE.sub(_written_out, text)
+
+
+def as_typed(text: str) -> str:
+    """What was typed as a name, in UTF-8, whatever encoding Python took it to be in.
+
+    Not for paths: the operating system wants them as Python has them.
+    """
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _written_out(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+class Clean:
+    """A text stream that is written to as `printable` says; in all else the stream `beneath`."""
+
+    def __init__(self, beneath: TextIO) -> None:
+        self.beneath = beneath
+
+    def write(self, text: str) -> int:
+        """Write the text and return its length."""
+        self.beneath.write(printable(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write all of them."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.beneath, name)
+
+
+def beneath(stream: TextIO) -> TextIO:
+    """The stream itself, for who cleans what they write, and has sequences of their own."""
+    return stream.beneath if isinstance(stream, Clean) else stream
+
+
+@contextlib.contextmanager
+def clean_output() -> Iterator[None]:
+    """Print cleanly, with `?` for what the terminal's encoding lacks.
+
+    After an error that nobody foresaw the streams stay clean: Python prints its traceback later.
+    """
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = _clean(sys.stdout), _clean(sys.stderr)
+    try:
+        yield
+    except SystemExit:
+        sys.stdout, sys.stderr = before
+        raise
+    sys.stdout, sys.stderr = before
+
+
+def _clean(stream: TextIO) -> TextIO:
+    if isinstance(stream, Clean):
+        return stream
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")
+    return cast(TextIO, Clean(stream))
