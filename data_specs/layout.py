@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_specs.errors import ArtefactError
+from data_specs.errors import ArtefactError, InputError
 from data_specs.files import write_text
 
 MARKER = "dcell-data.json"
@@ -145,6 +145,30 @@ class DataLayout:
         except (OSError, ValueError, KeyError, TypeError):
             return []  # none, or not the stage's: nothing there is taken for its own
         return [re.sub(r"([*?[])", r"[\1]", name) for name in names]
+
+
+# The file by which a folder that a command wrote is known.
+MARKERS = {"build": MARKER, "run": "dcell-run.json", "screen": "screen.json",
+           "comparison": "dcell-comparison.json"}  # fmt: skip
+
+
+def require_kind(folder: Path, kind: str) -> None:
+    """Refuse a folder that another command wrote than the one that is asked for.
+
+    Folders of DVC's stages have no marker: what is missing in them is said where it is read.
+
+    Raises:
+        InputError: says what the folder is.
+    """
+    if not folder.exists():
+        raise InputError(f"{folder}: no such folder; expected that of a {kind}")
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is no folder; expected that of a {kind}")
+    if (folder / MARKERS[kind]).is_file():
+        return
+    for other, marker in MARKERS.items():
+        if (folder / marker).is_file():
+            raise InputError(f"{folder}: is the folder of a {other}; expected that of a {kind}")
 
 
 def write_json(target: Path, value: Any) -> None:

@@ -7,3 +7,12 @@ import os
 # (docs/performance.md). What the user set is left as it is.
 if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
     os.environ["GOMP_SPINCOUNT"] = "1000"
+
+
+def __getattr__(name: str) -> str:
+    """`__version__`, looked up when somebody asks."""
+    if name != "__version__":
+        raise AttributeError(f"module 'dcell_model' has no attribute '{name}'")
+    from data_specs.version import version
+
+    return version()

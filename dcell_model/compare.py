@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from data_specs.chain import TRAINED_ON, digest_of
 from data_specs.errors import InputError
 from data_specs.files import replacing_file
-from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.layout import MARKERS, DataLayout, read_json, write_json
 from data_specs.output_folders import FolderKind, taken
 from data_specs.parameter_changes import changed
 from data_specs.parameter_values import unknown
@@ -33,7 +33,7 @@ from dcell_model.run_folder import BEST, LAST
 from dcell_model.run_parameters import trained_sections
 from dcell_model.scores import r_squared, scores
 
-MARKER = "dcell-comparison.json"
+MARKER = MARKERS["comparison"]
 FORMAT = {"format": "dcell-comparison", "version": 1}
 # What is done is kept: nothing is replaced that would have to be asked for.
 KIND = FolderKind(

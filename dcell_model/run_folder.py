@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from data_specs.errors import InputError
-from data_specs.layout import DataLayout, write_json
+from data_specs.layout import MARKERS, DataLayout, write_json
 from data_specs.output_folders import FolderKind, taken
 from data_specs.own_entries import remove_own
 from dcell_model.progress import LIVE
 
 T = TypeVar("T")
-MARKER = "dcell-run.json"
+MARKER = MARKERS["run"]
 RUN = {"format": "dcell-run", "version": 1}
 LAST, BEST, RECORD, REPORT = "last.pt", "checkpoint.pt", "train.json", "report.html"
 

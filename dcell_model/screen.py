@@ -26,7 +26,7 @@ from data_specs.chain import made_from_metadata
 from data_specs.errors import InputError
 from data_specs.files import replacing_file
 from data_specs.genotype_text import split_names
-from data_specs.layout import read_json, write_json
+from data_specs.layout import MARKERS, read_json, write_json
 from data_specs.output_folders import FolderKind, taken
 from data_specs.outputs import written
 from data_specs.own_entries import remove_own
@@ -41,7 +41,8 @@ from dcell_model.screen_engine import ScreenEngine
 from dcell_model.threads import one_thread
 from dcell_model.trained import FloatArray, IntArray, Trained
 
-MARKER, TABLE, TOP, SUMMARY = "screen.json", "genotypes.parquet", "top.parquet", "summary.json"
+MARKER, TABLE = MARKERS["screen"], "genotypes.parquet"
+TOP, SUMMARY = "top.parquet", "summary.json"
 LARGEST = float(np.finfo(np.float32).max)  # that a table holds; NaN is not below it either
 FORMAT = {"format": "dcell-screen", "version": 1}
 # What a screen writes goes on rather than being replaced; `_prepare` asks before it begins anew.

@@ -20,7 +20,7 @@ import torch
 from data_specs.chain import TRAINED_ON, Link, digest_of, refuse_other_data
 from data_specs.errors import InputError, exit_with_message
 from data_specs.gene_networks import require_networks
-from data_specs.layout import DataLayout, write_json
+from data_specs.layout import DataLayout, require_kind, write_json
 from data_specs.outputs import output_path
 from data_specs.parameter_changes import changed
 from data_specs.parameters import Parameters
@@ -76,6 +76,7 @@ def run(
     """
     config = parameters.train
     keep_freed_memory()
+    require_kind(data, "build")
     layout = DataLayout(data, split)
     dataset = MutantStateDataset(layout.store, phenotypes=target_names(layout, config))
     targets = all_targets(dataset)

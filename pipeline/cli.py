@@ -11,6 +11,7 @@ from data_specs.outputs import output_path
 from data_specs.parameter_input import build_parameters, override, refuse_without_effect
 from data_specs.parameters import SECTIONS, resolve
 from data_specs.terminal import as_typed
+from data_specs.version import version
 from pipeline.exchange.formats import FORMATS, table
 
 
@@ -23,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dcell-data", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"dcell-data {version()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, text: str, example: str, notes: str = "") -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from data_specs.chain import made_from_metadata, refuse_other_data
 from data_specs.errors import InputError
 from data_specs.files import replacing_file, replacing_folder
-from data_specs.layout import DataLayout, write_json
+from data_specs.layout import DataLayout, require_kind, write_json
 from data_specs.output_folders import FolderKind, taken
 from data_specs.parameter_values import no_such
 from dcell_model import checkpoint
@@ -91,6 +91,7 @@ def _run(
 ) -> dict[str, Any]:
     state = checkpoint.load(trained)
     model = checkpoint.restore(state, None, trained)
+    require_kind(data, "build")
     layout = DataLayout(data)
     refuse_other_data(layout, state["made_from"], f"the checkpoint {trained}")
     name = phenotype or state["phenotypes"][0]

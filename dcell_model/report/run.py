@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from data_specs import chain
 from data_specs.errors import ArtefactError
 from data_specs.files import write_text
-from data_specs.layout import DataLayout, read_json
+from data_specs.layout import DataLayout, read_json, require_kind
 from data_specs.outputs import refuse_output_file
 from data_specs.source_manifest import PROFILES
 from dcell_model import checkpoint, plots
@@ -51,6 +51,8 @@ def run(data: Path, folder: Path, out: Path) -> None:
         InputError: `out` is a folder.
     """
     refuse_output_file(out, suffix=".html", kind="page")
+    require_kind(data, "build")
+    require_kind(folder, "run")
     layout, trained = DataLayout(data), chain.trained_folder(folder)
     metrics, record = read_json(folder / "metrics.json"), read_json(trained / RECORD)
     ledger = read_json(ledger_of(data, folder))
