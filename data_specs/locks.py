@@ -1,6 +1,6 @@
 """One process at a time writes into a folder; the second is told at once who has it.
 
-The lock is the operating system's, on a file beside the folder (`.NAME.lock`), or in it where
+The lock is the operating system's, on a file beside the folder (`.NAME.dcell-lock`), or in it where
 nothing can be written beside it. It ends with the process that holds it, however that ends, and
 the file is removed when the work is done. It says who has it.
 """
@@ -19,6 +19,8 @@ from data_specs.errors import InputError
 from data_specs.outputs import real_path
 
 _HELD: set[Path] = set()  # by this process: what works inside of other work asks again
+_ENDING = ".dcell-lock"
+_PATIENCE = 0.3  # seconds: who only looks whether a folder is held has it for a moment
 # What file systems say that have no locks.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
@@ -36,15 +38,9 @@ def writing(folder: Path) -> Iterator[None]:
         return
     from filelock import FileLock, Timeout
 
-    for above in real.parents:
-        if above not in _HELD and (holder := _held(above)):
-            raise InputError(
-                f"{folder}: lies in {above}, which is being written by another process: {holder}. "
-                "Wait until it ends, or name another folder."
-            )
     with _folders_above(real):
         path = _lock_file(real)
-        lock = FileLock(path, timeout=0, fallback_to_soft=False)
+        lock = FileLock(path, timeout=_PATIENCE, poll_interval=0.02, fallback_to_soft=False)
         try:
             lock.acquire()
         except Timeout:
@@ -61,6 +57,7 @@ def writing(folder: Path) -> Iterator[None]:
         try:
             if lock.is_locked:
                 _say_who(path, folder)
+            _refuse_written_around(folder, real)
             yield
         finally:
             _HELD.discard(real)
@@ -69,18 +66,25 @@ def writing(folder: Path) -> Iterator[None]:
                 lock.release()
 
 
-def refuse_written_below(folder: Path) -> None:
-    """Refuse a folder in which another process is writing one, such as a run in a build.
+def _refuse_written_around(folder: Path, real: Path) -> None:
+    """Refuse a folder in one, or with one in it, that another process is writing.
 
-    Raises:
-        InputError: says which, and who.
+    Both of two such processes have their locks before they look: one of them sees the other.
     """
-    for path in sorted(folder.rglob(".*.lock")):
-        own = path.parent / path.name.removeprefix(".").removesuffix(".lock")
-        if path.is_file() and own.resolve() not in _HELD and (holder := _held(own)):
+    for above in real.parents:
+        if above not in _HELD and (holder := _held(above)):
             raise InputError(
-                f"{folder}: {own} in it is being written by another process: {holder}. Wait until "
-                "it ends, or name another folder."
+                f"{folder}: lies in {above}, which is being written by another process: {holder}. "
+                "Wait until it ends, or name another folder."
+            )
+    for path in sorted(real.rglob(lock_name(Path("*")))) if real.is_dir() else ():
+        inner = path.parent / path.name.removeprefix(".").removesuffix(_ENDING)
+        if inner == path.parent / real.name and path.parent == real:
+            continue  # our own, where nothing can be written beside the folder
+        if inner not in _HELD and (holder := _held(inner)):
+            raise InputError(
+                f"{folder}: {inner} in it is being written by another process: {holder}. Wait "
+                "until it ends, or name another folder."
             )
 
 
@@ -88,23 +92,23 @@ def _held(folder: Path) -> str:
     """Who has a folder; empty if nobody."""
     from filelock import FileLock, Timeout
 
-    path = folder.parent / lock_name(folder)
-    if not path.is_file():
-        return ""
-    lock = FileLock(path, timeout=0, fallback_to_soft=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        return _holder(path)
-    except OSError:  # nobody who may write here has it
-        return ""
-    lock.release()
+    for path in (folder.parent / lock_name(folder), folder / lock_name(folder)):
+        if not path.is_file():
+            continue
+        lock = FileLock(path, timeout=0, fallback_to_soft=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            return _holder(path)
+        except OSError:  # nobody who may write here has it
+            continue
+        lock.release()
     return ""
 
 
 def lock_name(folder: Path) -> str:
     """The name of the file that locks a folder."""
-    return f".{folder.name}.lock"
+    return f".{folder.name}{_ENDING}"
 
 
 def _lock_file(real: Path) -> Path:

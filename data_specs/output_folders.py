@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from data_specs.errors import InputError
-from data_specs.files import is_workplace, recover
 from data_specs.layout import read_json
 from data_specs.locks import lock_name, writing
 from data_specs.outputs import (
@@ -17,6 +16,7 @@ from data_specs.outputs import (
     written,
 )
 from data_specs.own_entries import Patterns, refuse_in_the_way
+from data_specs.workplaces import is_workplace, recover
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def taken(
     refuse_no_folder(folder)
     refuse_inputs_within(folder, kind.own, inputs)
     with writing(folder):
-        recover(folder, kind.own)
+        recover(folder)
         refuse_foreign(folder, kind)
         refuse_finished(
             folder, kind.results, f"a {kind.name}", overwrite=overwrite, instead=kind.instead
@@ -86,7 +86,8 @@ def refuse_foreign(folder: Path, kind: FolderKind) -> None:
             f"{folder}: exists and is not an earlier {kind.name} (no {marker} in it). Name another "
             "folder, or remove it yourself."
         )
-    if read_json(folder / marker).get("format") != kind.description["format"]:
+    found = read_json(folder / marker)
+    if not isinstance(found, dict) or found.get("format") != kind.description["format"]:
         raise InputError(f"{folder / marker}: not the marker of an earlier {kind.name}")
 
 

@@ -48,6 +48,11 @@ def refuse_no_file(target: Path) -> Path:
             f"{target}: is {kind_of(real.stat().st_mode)}; expected a file to write, and not to "
             "write into"
         )
+    if real.exists() and not real.stat().st_mode & 0o222:
+        raise InputError(
+            f"{target}: is write-protected, and is not replaced; name another file, or make it "
+            "writable"
+        )
     return real
 
 

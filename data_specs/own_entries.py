@@ -5,10 +5,13 @@ match (`store/[0-9]*/data.mdb`). All else is foreign: files, links, whole folder
 """
 
 import contextlib
+import errno
+import filecmp
+import itertools
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -81,69 +84,133 @@ def remove_own(folder: Path, own: Patterns) -> None:
                 (folder / above).rmdir()
 
 
-Linked = dict[Path, os.stat_result]
-
-
-def link_foreign(old: Path, new: Path, own: Patterns) -> Linked:
+def link_foreign(old: Path, new: Path, own: Patterns) -> None:
     """Let the foreign entries of a folder stand in the one that will replace it, too.
 
     Files are hard links, so that none is missing at any moment. Where the disk knows no hard links
-    a file is left out: `move_foreign` brings it afterwards.
+    a file is left out: `bring_foreign` brings it afterwards.
 
     Raises:
-        InputError: something new stands at the place of a foreign entry of another kind.
+        InputError: something new stands at the place of a foreign entry.
     """
-    linked: Linked = {}
-
-    def link(source: Path, entry: Path) -> None:
-        with contextlib.suppress(OSError):
-            os.link(source, new / entry, follow_symlinks=False)
-            linked[entry] = source.lstat()
-
     for entry in _foreign(old, own):
-        _bring(old, new, entry, link)
-    return linked
+        _link(old, new, entry)
 
 
-def move_foreign(old: Path, new: Path, own: Patterns, linked: Linked) -> None:
-    """Bring what is foreign in a folder, and not yet in the one that has replaced it."""
-
-    def move(source: Path, entry: Path) -> None:
-        source.rename(new / entry)
-
-    for entry, before in linked.items():  # written anew since it was linked
-        now = _lstat(old / entry)
-        if now is not None and not os.path.samestat(now, before):
-            (old / entry).replace(new / entry)
-    for entry in _foreign(old, own):
-        _bring(old, new, entry, move)
-
-
-def _bring(old: Path, new: Path, entry: Path, file: Callable[[Path, Path], None]) -> None:
-    """Bring one foreign entry by the function given, a folder with all that is in it."""
+def _link(old: Path, new: Path, entry: Path) -> None:
     source, place = old / entry, new / entry
-    found, there = source.lstat(), _lstat(place)
-    if stat.S_ISDIR(found.st_mode):
-        if there is None:
-            place.mkdir(parents=True)
-        elif not stat.S_ISDIR(there.st_mode):
-            raise _between(entry, found, there)
-        for name in _names(source):
-            _bring(old, new, entry / name, file)
-        if there is None:
-            shutil.copystat(source, place, follow_symlinks=False)
-    elif there is None:
+    if stat.S_ISDIR(source.lstat().st_mode):
+        if _is_folder(place) or not os.path.lexists(place):
+            place.mkdir(parents=True, exist_ok=True)
+            for name in _names(source):
+                _link(old, new, entry / name)
+            return
+    elif not os.path.lexists(place):
         place.parent.mkdir(parents=True, exist_ok=True)
-        file(source, entry)
-    elif stat.S_IFMT(found.st_mode) != stat.S_IFMT(there.st_mode):
-        raise _between(entry, found, there)
-    # Else the command writes this file, or it is linked already.
+        try:
+            os.link(source, place, follow_symlinks=False)
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                raise InputError(f"{source}: lies on another disk than {old}; {_MOVE}") from None
+        return
+    raise _conflict(source)
 
 
-def _between(entry: Path, old: os.stat_result, new: os.stat_result) -> InputError:
-    return InputError(
-        f"{entry}: is {kind_of(old.st_mode)}, where {kind_of(new.st_mode)} is to be {_MOVE}"
-    )
+def refuse_conflicts(new: Path, old: Path, below: Path = Path()) -> None:
+    """Refuse a new folder that is to fill an old one with something at the same place.
+
+    Raises:
+        InputError: names what is there.
+    """
+    for name in _names(new / below):
+        entry = below / name
+        if os.path.lexists(old / entry):
+            if not (_is_folder(old / entry) and _is_folder(new / entry)):
+                raise _conflict(old / entry)
+            refuse_conflicts(new, old, entry)
+
+
+def _conflict(place: Path) -> InputError:
+    kind = kind_of(place.lstat().st_mode)
+    return InputError(f"{place}: is {kind} of somebody else's, where something is to be {_MOVE}")
+
+
+def bring_foreign(old: Path, new: Path, own: Patterns) -> None:
+    """Bring home what is foreign in a folder that another one has replaced; remove the old one.
+
+    May be called again after a kill at any moment. Nothing foreign is ever removed: of two files
+    that differ, the newer keeps the name and the other lies beside it, as `NAME.kept-1`.
+    """
+    for _ in range(_TURNS):
+        for entry in _foreign(old, own):
+            _bring(old / entry, new / entry)
+        _sweep(old, own)
+        if not old.exists():
+            return
+
+
+_TURNS = 3  # what a process that stands in the old folder has written meanwhile is brought, too
+
+
+def _bring(source: Path, place: Path) -> None:
+    found, there = source.lstat(), _lstat(place)
+    if stat.S_ISDIR(found.st_mode) and (there is None or stat.S_ISDIR(there.st_mode)):
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copystat(source, place, follow_symlinks=False)
+        for folder in (source, place):  # so that it can be emptied, and filled
+            with contextlib.suppress(PermissionError):
+                folder.chmod(stat.S_IMODE(found.st_mode) | stat.S_IRWXU)
+        for name in _names(source):
+            _bring(source / name, place / name)
+        with contextlib.suppress(PermissionError):
+            place.chmod(stat.S_IMODE(found.st_mode))
+            os.utime(place, ns=(found.st_atime_ns, found.st_mtime_ns))
+        with contextlib.suppress(OSError):  # somebody has put something in it meanwhile
+            source.rmdir()
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if there is None:
+        source.rename(place)
+    elif os.path.samestat(found, there) or _are_same(source, found, place, there):
+        source.unlink()
+    elif stat.S_ISDIR(there.st_mode) or found.st_mtime_ns <= there.st_mtime_ns:
+        source.rename(_free(place))
+    else:
+        place.rename(_free(place))
+        source.rename(place)
+
+
+def _are_same(a: Path, of_a: os.stat_result, b: Path, of_b: os.stat_result) -> bool:
+    if stat.S_IFMT(of_a.st_mode) != stat.S_IFMT(of_b.st_mode):
+        return False
+    if stat.S_ISLNK(of_a.st_mode):
+        return a.readlink() == b.readlink()
+    return stat.S_ISREG(of_a.st_mode) and filecmp.cmp(a, b, shallow=False)
+
+
+def _free(place: Path) -> Path:
+    return next(
+        path for number in itertools.count(1)
+        if not os.path.lexists(path := place.with_name(f"{place.name}.kept-{number}"))
+    )  # fmt: skip
+
+
+def _sweep(folder: Path, own: Patterns, below: Path = Path()) -> None:
+    """Remove own files, and all folders that they were in and that are empty now."""
+    for name in _names(folder / below):
+        entry = below / name
+        if _is_folder(folder / entry):
+            if leads_to_own(entry, own):
+                _sweep(folder, own, entry)
+        elif _is_own_file(folder, entry, own):
+            (folder / entry).unlink()
+    with contextlib.suppress(OSError):
+        (folder / below).rmdir()
+
+
+def _is_own_file(folder: Path, entry: Path, own: Patterns) -> bool:
+    """Whether it is a file that the command writes: a link or pipe of that name is not."""
+    return is_own(entry, own) and stat.S_ISREG((folder / entry).lstat().st_mode)
 
 
 def _foreign(folder: Path, own: Patterns, below: Path = Path()) -> Iterator[Path]:
@@ -152,7 +219,7 @@ def _foreign(folder: Path, own: Patterns, below: Path = Path()) -> Iterator[Path
         entry = below / name
         if _is_folder(folder / entry) and leads_to_own(entry, own):
             yield from _foreign(folder, own, entry)
-        elif not is_own(entry, own):
+        elif not _is_own_file(folder, entry, own):
             yield entry
 
 

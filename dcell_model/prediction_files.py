@@ -13,12 +13,12 @@ from data_specs.chain import made_from_metadata
 from data_specs.errors import InputError
 from data_specs.files import replacing_file
 from data_specs.gene_names import GeneNames
-from data_specs.outputs import refuse_output_file
 from data_specs.spreadsheets import guarded
 from dcell_model.genotype_input import read_genotypes
 from dcell_model.genotype_predictions import predictions, resolve
 from dcell_model.threads import one_thread
 from dcell_model.trained import Trained
+from dcell_model.written_folders import refuse_file
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -47,7 +47,7 @@ def run(
         ArtefactError: the checkpoint is damaged or of another version.
     """
     for path in [] if out is None else _paths(out, subsystems):
-        refuse_output_file(path, [checkpoint, *_file_of(given)])
+        refuse_file(path, checkpoint, *_file_of(given))
     if out is not None and out.suffix not in (".parquet", *DELIMITERS):
         raise InputError(f"{out}: suffix '{out.suffix}'; expected .parquet, .csv or .tsv")
     trained = Trained.read(checkpoint)

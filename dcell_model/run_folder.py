@@ -27,7 +27,7 @@ _RESULTS = (
 )  # fmt: skip
 _TRAINED = (LAST, BEST, RECORD, *(f"live/{name}" for name in LIVE))
 KIND = FolderKind(
-    "run", (*_TRAINED, *_RESULTS, MARKER), (LAST, BEST, RECORD), MARKER, RUN,
+    "run", (*_TRAINED, *_RESULTS, MARKER), (LAST, BEST, RECORD, *_RESULTS), MARKER, RUN,
     "continue it with --resume, or name another folder",
 )  # fmt: skip
 

@@ -300,7 +300,8 @@ def _prepare(out: Path, description: dict[str, Any], overwrite: bool) -> None:
     if (out / MARKER).is_file():
         before = read_json(out / MARKER)
         if overwrite and before != description:
-            remove_own(out, KIND.own)
+            # All but the marker, which goes on saying whose folder it is.
+            remove_own(out, [name for name in KIND.own if name != MARKER])
             before = description
         for key, value in description.items():
             if before.get(key) != value:

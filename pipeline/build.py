@@ -7,7 +7,6 @@ from pathlib import Path
 
 from data_specs.files import replacing_folder
 from data_specs.layout import FORMAT, MARKER, DataLayout, write_json
-from data_specs.locks import refuse_written_below
 from data_specs.output_folders import FolderKind, taken
 from data_specs.parameter_changes import changed
 from data_specs.parameters import Parameters
@@ -65,7 +64,6 @@ def build(
     """
     own = DataLayout(out).own_of_all()
     kind = FolderKind("build", own, (MARKER,), MARKER, FORMAT)
-    refuse_written_below(out)
     with (
         taken(out, kind, overwrite=overwrite, inputs=_inputs(parameters)),
         replacing_folder(out, own) as partial,

@@ -19,7 +19,7 @@ import pyarrow as pa
 from data_specs.cell_graph import DELETED, WILD_TYPE, CellGraph
 from data_specs.chain import write_link
 from data_specs.errors import InputError
-from data_specs.files import replacing_file, replacing_folder, shown, size_of
+from data_specs.files import replacing_file, replacing_folder, size_of
 from data_specs.layout import DataLayout, write_json
 from data_specs.mutant_state import StateEncoder
 from data_specs.parameters import Parameters
@@ -35,6 +35,7 @@ from data_specs.store_manifest import (
     shard_name,
 )
 from data_specs.tables import part_name, parts_of, write_table
+from data_specs.workplaces import shown
 from pipeline.dask import workers
 from pipeline.samples import Samples, select_samples, touching_of
 from pipeline.stage import run_stage

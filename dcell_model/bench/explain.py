@@ -21,12 +21,13 @@ import pyarrow.parquet as pq
 from data_specs.chain import trained_folder
 from data_specs.errors import InputError, exit_with_message
 from data_specs.layout import DataLayout, read_json, write_json
-from data_specs.outputs import output_path, refuse_output_file, refuse_part_of
+from data_specs.outputs import output_path, refuse_part_of
 from dcell_model.bench.run import provenance
 from dcell_model.explain.importance import TESTED, Settings
 from dcell_model.explain.ranking import SIGNIFICANT
 from dcell_model.explain.run import TABLE, run
 from dcell_model.run_folder import BEST, KIND
+from dcell_model.written_folders import refuse_file
 
 SCORES = ("ablation", "gradient_input", "head_pearson", "rlipp", "rlipp_gain", "samples")
 
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if len(options.data) != len(options.run):
             raise InputError(f"{len(options.data)} builds and {len(options.run)} runs; expected "
                              "a run for each build")  # fmt: skip
-        refuse_output_file(options.out, suffix=".json", kind="record")
+        refuse_file(options.out, suffix=".json", kind="record")
         for data, folder in zip(options.data, options.run, strict=True):
             refuse_part_of(options.out, data, DataLayout(data).own_of_all(), "build")
             refuse_part_of(options.out, folder, KIND.own, "run")

@@ -20,12 +20,13 @@ import torch
 
 from data_specs.errors import InputError
 from data_specs.layout import DataLayout, read_json, write_json
-from data_specs.outputs import refuse_no_folder, refuse_output_file, refuse_part_of
+from data_specs.outputs import refuse_no_folder, refuse_part_of
 from data_specs.own_entries import refuse_in_the_way
 from dcell_model.bench import loader, step
 from dcell_model.bench.published import PUBLISHED
 from dcell_model.bench.step import Step
 from dcell_model.provenance import commit, hardware, versions
+from dcell_model.written_folders import refuse_file
 
 # Engines whose step is profiled: term by term, and the fast ones.
 PROFILED = ("reference", "stratum", "incremental")
@@ -124,7 +125,7 @@ def run(
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("bench --device cuda: no CUDA device is visible; use cpu")
-    refuse_output_file(out, suffix=".json", kind="record")
+    refuse_file(out, suffix=".json", kind="record")
     if data is not None:
         refuse_part_of(out, data, DataLayout(data).own_of_all(), "build")
     if profiles is not None and refuse_no_folder(profiles).is_dir():

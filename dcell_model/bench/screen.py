@@ -19,7 +19,7 @@ import torch
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import exit_with_message
 from data_specs.layout import DataLayout, write_json
-from data_specs.outputs import output_path, refuse_output_file, refuse_part_of
+from data_specs.outputs import output_path, refuse_part_of
 from data_specs.parameters import Model as ModelConfig
 from dcell_model.bench.run import provenance
 from dcell_model.genotype_space import GenotypeSpace, Part
@@ -28,6 +28,7 @@ from dcell_model.model import DCell
 from dcell_model.screen_engine import ScreenEngine
 from dcell_model.threads import one_thread
 from dcell_model.trained import FloatArray, IntArray, Trained
+from dcell_model.written_folders import refuse_file
 
 # Pairs a round and batch size of each: the reference takes a second for some hundred pairs.
 ENGINES = {
@@ -132,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     with exit_with_message():
         options = parser.parse_args(arguments)
-        refuse_output_file(options.out, suffix=".json", kind="record")
+        refuse_file(options.out, suffix=".json", kind="record")
         layout = DataLayout(options.data)
         refuse_part_of(options.out, options.data, layout.own_of_all(), "build")
         command = ["python", "-m", "dcell_model.bench.screen", *sys.argv[1:]]

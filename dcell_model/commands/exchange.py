@@ -35,10 +35,10 @@ def add_to(commands: Any) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from data_specs.outputs import refuse_output_file
     from dcell_model import checkpoint, per_term_file
+    from dcell_model.written_folders import refuse_file
 
-    refuse_output_file(options.out, [options.checkpoint], suffix=".npz", kind="export")
+    refuse_file(options.out, options.checkpoint, suffix=".npz", kind="export")
     state = checkpoint.load(options.checkpoint)
     arrays = per_term_file.export(state, options.checkpoint, options.out)
     terms = checkpoint.cell_graph_of(state, options.checkpoint).num_terms
@@ -46,9 +46,9 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _import(options: argparse.Namespace) -> None:
-    from data_specs.outputs import refuse_output_file
     from dcell_model import checkpoint, per_term_file
+    from dcell_model.written_folders import refuse_file
 
-    refuse_output_file(options.out, [options.parameters], suffix=".pt", kind="checkpoint")
+    refuse_file(options.out, options.parameters, suffix=".pt", kind="checkpoint")
     sha256 = checkpoint.save(per_term_file.import_(options.parameters), options.out)
     print(f"{options.out}: a checkpoint with SHA-256 {sha256}")

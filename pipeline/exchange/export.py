@@ -10,8 +10,9 @@ import polars as pl
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError, InputError
 from data_specs.files import replacing_folder
-from data_specs.layout import DataLayout
+from data_specs.layout import MARKER, DataLayout
 from data_specs.output_folders import FolderKind, refuse_not_empty, taken
+from data_specs.outputs import refuse_part_of
 from data_specs.raw_files import read_text
 from data_specs.tables import ROOT
 from pipeline import topology
@@ -62,6 +63,9 @@ def export(
     names = (*FORMATS[kind].files, *(cellmaps_tables.FILES if phenotype else ()))
     with taken(out, FolderKind("export", names, ()), overwrite=overwrite, inputs=[source]):
         refuse_not_empty(out, overwrite=overwrite)
+        if (out / MARKER).is_file():
+            for name in names:
+                refuse_part_of(out / name, out, DataLayout(out).own_of_all(), "build")
         hierarchy = load(source)
         texts = render(hierarchy, kind)
         with replacing_folder(out, names) as folder:

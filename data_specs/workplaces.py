@@ -1,0 +1,222 @@
+"""Where something is written until it is whole: a folder beside its place, which a kill may leave.
+
+A workplace `.NAME.HOST-PROCESS.RANDOM` holds, under names that cannot be taken for one another,
+
+- `NAME`: what is being written
+- `NAME.own`: patterns of what is written (`data_specs.own_entries`), as JSON; the operating system
+  locks it as long as the process lives
+- `NAME.previous`: the folder that stood there before; from then on `NAME` is whole
+- `NAME.between`: a folder that somebody made there in that moment
+- `NAME.ready`: what is whole, and is to fill a folder that cannot be renamed
+"""
+
+import contextlib
+import fcntl
+import glob
+import json
+import os
+import platform
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_specs.errors import InputError
+from data_specs.own_entries import Patterns, bring_foreign, link_foreign, refuse_conflicts
+
+HERE = re.sub(r"\W", "_", platform.node()) or "host"
+_NAME = re.compile(r"\..+\.(?P<host>\w+)-(?P<process>\d+)\.[a-z0-9_]{8}", re.DOTALL)
+_BEGUN = ".begun"  # at the end of the name, until the process has its lock: nobody recovers that
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """A workplace for what is to stand at `real`.
+
+    Attributes:
+        folder: the workplace.
+        real: where it is to stand, links followed.
+        own: patterns of what is written there.
+    """
+
+    folder: Path
+    real: Path
+    own: Patterns
+
+    @property
+    def new(self) -> Path:
+        """What is being written."""
+        return self.folder / self.real.name
+
+    def _beside(self, what: str) -> Path:
+        return self.folder / f"{self.real.name}.{what}"
+
+    @property
+    def previous(self) -> Path:
+        """What was there before, with what is foreign in it."""
+        return self._beside("previous")
+
+    @property
+    def _between(self) -> Path:
+        return self._beside("between")
+
+    @property
+    def _ready(self) -> Path:
+        return self._beside("ready")
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether something here is to be brought home still."""
+        return any(os.path.lexists(p) for p in (self.previous, self._between, self._ready))
+
+    def exchange(self) -> None:
+        """Put the new folder in the place of the old one, and bring home what is foreign in that.
+
+        Raises:
+            InputError: something new would stand where something foreign does; nothing is changed.
+            OSError: the disk refuses; either nothing is changed, or `settle` can go on.
+        """
+        if self.real.is_dir():
+            link_foreign(self.real, self.new, self.own)
+            self.real.rename(self.previous)
+        try:
+            self.new.rename(self.real)
+        except OSError:
+            if not self.previous.exists():
+                raise
+            if not self.real.exists():
+                self.previous.rename(self.real)
+                raise
+        self.settle()
+
+    def fill(self) -> None:
+        """Move what is new into the folder that stands there and cannot be renamed.
+
+        Raises:
+            InputError: something new would stand where something foreign does; nothing is changed.
+        """
+        refuse_conflicts(self.new, self.real)
+        self.new.rename(self._ready)
+        self.settle()
+
+    def settle(self) -> None:
+        """Finish what was whole; may be called again after a kill at any moment.
+
+        Raises:
+            InputError: the disk refuses; says where things are.
+        """
+        try:
+            if self.previous.exists():
+                if self.new.exists():
+                    if self.real.exists():
+                        self.real.rename(self._between)
+                    self.new.rename(self.real)
+                bring_foreign(self.previous, self.real, self.own)
+            for whole in (self._between, self._ready):
+                if whole.exists():
+                    bring_foreign(whole, self.real, ())
+        except OSError as error:
+            raise InputError(
+                f"{self.real}: what belongs there is still in {self.folder}: {error.strerror}. "
+                "Nothing is lost; the next command that writes there will bring it home."
+            ) from error
+
+
+@contextlib.contextmanager
+def workplace(real: Path, where: Path, own: Patterns) -> Iterator[Workplace]:
+    """A workplace in the folder `where`, removed at the end unless something there is pending.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    prefix = f".{real.name}.{HERE}-{os.getpid()}."
+    folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=_BEGUN, dir=where))
+    place = Workplace(folder, real, own)
+    lock = None
+    try:
+        lock = os.open(place._beside("own"), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        with contextlib.suppress(OSError):  # a disk without locks: the process number must do
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.write(lock, json.dumps(list(own)).encode())
+        place = Workplace(folder.rename(folder.with_name(folder.name.removesuffix(_BEGUN))),
+                          real, own)  # fmt: skip
+        yield place
+    finally:
+        if place.is_pending:
+            with contextlib.suppress(InputError):  # it stays for `recover`
+                place.settle()
+        if lock is not None:
+            os.close(lock)
+        if not place.is_pending:
+            shutil.rmtree(place.folder, ignore_errors=True)
+
+
+def is_workplace(name: str) -> bool:
+    """Whether a name is that of a folder in which something is, or was, being written."""
+    return _NAME.fullmatch(name.removesuffix(_BEGUN)) is not None
+
+
+def shown(path: Path) -> Path:
+    """The path as the user knows it, when it lies in a folder that is still being written."""
+    return Path(*(part for part in path.parts if not is_workplace(part)))
+
+
+def recover(target: Path) -> None:
+    """Finish what processes had written whole when they were killed; remove what was not.
+
+    What a process of another machine left is finished, too, but never removed: it may live.
+
+    Raises:
+        InputError: the disk refuses; says where things are.
+    """
+    real = Path(os.path.realpath(target))
+    for folder in (real.parent, real):
+        if folder.is_dir():
+            for left in sorted(folder.glob(f".{glob.escape(real.name)}.*-*.*")):
+                found = _NAME.fullmatch(left.name)
+                if found and left.name.startswith(f".{real.name}.{found['host']}-"):
+                    _recover(left, real, found["host"] == HERE, int(found["process"]))
+
+
+def _recover(left: Path, real: Path, is_here: bool, process: int) -> None:
+    path = Workplace(left, real, ())._beside("own")
+    try:
+        lock = os.open(path, os.O_RDWR)
+    except OSError:  # of an earlier version, being removed, or somebody else's
+        return
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return  # its process lives
+        except OSError:  # a disk without locks
+            if not (is_here and _is_dead(process)):
+                return
+        place = Workplace(left, real, _patterns(path))
+        if place.is_pending:
+            place.settle()
+        elif not is_here:
+            return
+        if not place.is_pending:
+            shutil.rmtree(left, ignore_errors=True)
+    finally:
+        os.close(lock)
+
+
+def _patterns(path: Path) -> Patterns:
+    try:
+        return [str(pattern) for pattern in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):  # killed while it wrote them
+        return ()
+
+
+def _is_dead(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False  # somebody else's, and alive
+    return False
