@@ -1,19 +1,15 @@
 """The folders that commands write, known by their markers: no file replaces a part of one."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from data_specs import layout
 from data_specs.outputs import refuse_output_file, refuse_part_of
-from data_specs.own_entries import Patterns
 from dcell_model import compare, run_folder, screen
 from dcell_model.explain import run as explain
 
-_KINDS = (run_folder.KIND, screen.KIND, explain.KIND, compare.KIND)
-_OWN: dict[str, tuple[str, Callable[[Path], Patterns]]] = {
-    layout.MARKER: ("build", lambda folder: layout.DataLayout(folder).own_of_all()),
-    **{str(kind.marker): (kind.name, lambda _, own=kind.own: own) for kind in _KINDS},
+_KINDS = {
+    str(kind.marker): kind for kind in (run_folder.KIND, screen.KIND, explain.KIND, compare.KIND)
 }
 
 
@@ -31,6 +27,9 @@ def refuse_file(target: Path, *given: Path, suffix: str = "", kind: str = "") ->
     """
     refuse_output_file(target, given, suffix=suffix, kind=kind)
     for folder in Path(os.path.realpath(target)).parents:
-        for marker, (name, own) in _OWN.items():
+        if (folder / layout.MARKER).is_file():
+            own = layout.DataLayout(folder).own_of_all()
+            refuse_part_of(target, folder, own, "build")
+        for marker, written in _KINDS.items():
             if (folder / marker).is_file():
-                refuse_part_of(target, folder, own(folder), name)
+                refuse_part_of(target, folder, written.own, written.name)
