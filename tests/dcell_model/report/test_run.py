@@ -4,6 +4,7 @@ import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from dcell_model.cli import main
 from dcell_model.report.run import run
 from pipeline.build import build
 from tests.conftest import tiny_parameters
+from tests.dcell_model.conftest import seen
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +139,16 @@ def test_what_is_refused(trained: Path, tiny_build: Path, tmp_path: Path) -> Non
     with pytest.raises(ArtefactError, match="was made from another split"):
         run(tmp_path / "other", trained, tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.xdist_group("browser")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_narrow_page_in_both_schemes(browser: Any, trained: Path, scheme: str) -> None:
+    with seen(browser, (trained / "report.html").as_uri(), scheme) as page:
+        assert page.evaluate("document.scrollingElement.scrollWidth") == 390
+        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 24, 27)"}[scheme]
+        page.emulate_media(media="print")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == (
+            "rgb(255, 255, 255)"
+        )

@@ -1,8 +1,6 @@
 """The page in a real browser, without its window: what a user does, and what they then see."""
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,27 +9,13 @@ import pytest
 
 from dcell_model.serve.view import genotype_view, primary_parents
 from dcell_model.trained import Trained
+from tests.dcell_model.conftest import NO_PLAYWRIGHT, seen
 from tests.dcell_model.serve.conftest import HOSTILE_GENE, HOSTILE_TERM
 
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="the browser test needs playwright, of the extra `dev`"
-)
+sync_api = pytest.importorskip("playwright.sync_api", reason=NO_PLAYWRIGHT)
 expect = sync_api.expect  # waits for what it expects
 expect.set_options(timeout=20_000)
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 pytestmark = pytest.mark.xdist_group("browser")  # one browser, whatever the workers
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        pytest.skip(f"no browser on the PATH; looked for {', '.join(NAMES)}")
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium has none for root
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=sandbox)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -248,3 +232,17 @@ def test_each_field_has_a_name(page: Any, address: str) -> None:
     assert nameless == 0
     assert re.fullmatch(r"rgb\(0, 114, 178\)", page.locator("#chips a").first.evaluate(
         "a => getComputedStyle(a).color"))  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_narrow_page_in_both_schemes(browser: Any, address: str, scheme: Any) -> None:
+    with seen(browser, f"{address}/#genes=YAL001C,YAL002C", scheme) as page:
+        expect(page.locator("#changes tbody tr").first).to_be_visible()
+        assert page.evaluate("document.scrollingElement.scrollWidth") == 390
+        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 24, 27)"}[scheme]
+        picture = page.locator("#picture svg.main-svg").first
+        assert picture.evaluate("svg => svg.style.background") in (
+            light,
+            light.replace("rgb", "rgba"),
+        )
