@@ -7,7 +7,7 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from dcell_model.console import Console
+from data_specs.console import Console
 
 NAME = "\x1b[31mé\u202e[red]:smile:[/]"
 SHOWN = "\\x1b[31mé\\u202e[red]:smile:[/]"
