@@ -2,7 +2,7 @@
 
 `exit_with_message` of `data_specs.errors` puts `Clean` streams before the standard output and the
 standard error of every program, so that prints, warnings, complaints about options and tracebacks
-are all shown this way. What is drawn with colours goes through `dcell_model.console` instead.
+are all shown this way. What rich draws goes through `data_specs.console` instead.
 """
 
 import contextlib

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from dcell_model.scores import MODEL_NAMES, SCORE_NAMES
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
+
+    from data_specs.console import Console
 
 
 def print_record(record: Mapping[str, Any], console: "Console | None" = None) -> None:
     """Print a table for every split method: mean ± sd over the seeds, best first."""
-    from dcell_model.console import Console
+    from data_specs.console import Console
 
     console = console or Console(width=80)
     summary = record["summary"]

@@ -66,7 +66,7 @@ def run(
 
 def print_unknown(names: GeneNames, unknown: Sequence[str], consequence: str) -> None:
     """Say which genes the model does not know, why, and what follows, on the standard error."""
-    from dcell_model.console import Console
+    from data_specs.console import Console
 
     console = Console(stderr=True)
     console.print(f"genes the model does not know ({len(unknown):,}), {consequence}:")
@@ -151,7 +151,7 @@ def _writer(path: Path, schema: pa.Schema) -> Any:
 def _print(
     trained: Trained, tables: Iterator[tuple[pa.Table, pa.Table | None]], count: int
 ) -> None:
-    from dcell_model.console import Console
+    from data_specs.console import Console
 
     console = Console()
     pieces = list(tables)

@@ -62,7 +62,7 @@ def _bar(what: str, total: int, done: int) -> Iterator[Progress]:
         TimeRemainingColumn,
     )
 
-    from dcell_model.console import Console
+    from data_specs.console import Console
 
     columns = (
         TextColumn("{task.description}", markup=False), BarColumn(),

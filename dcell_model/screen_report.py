@@ -22,7 +22,7 @@ def print_report(out: Path, summary: Mapping[str, Any]) -> None:
     from rich import box
     from rich.table import Table
 
-    from dcell_model.console import Console
+    from data_specs.console import Console
 
     console = Console()
     screen = read_json(out / MARKER)

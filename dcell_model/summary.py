@@ -9,8 +9,9 @@ from data_specs.touching import ambiguous_names, few_touch
 from dcell_model.scores import MODEL_NAMES, PART_NAMES, SCORE_NAMES
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
+
+    from data_specs.console import Console
 
 ORDERS = {"1": "single", "2": "double", "3": "triple"}
 
@@ -34,7 +35,7 @@ def print_summary(
         console: where to print; by default the standard output.
         report: the run's page, if there is one.
     """
-    from dcell_model.console import Console
+    from data_specs.console import Console
 
     console = console or Console()
     places = [_places(plots, report)] if plots or report else []

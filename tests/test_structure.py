@@ -61,3 +61,25 @@ def test_modules_are_read_in_one_sitting(package: str) -> None:
     for module in (CHECKOUT / package).rglob("*.py"):
         assert len(module.read_text(encoding="utf-8").splitlines()) <= 350, module
         assert module.stem not in {"utils", "helpers", "common", "misc"}
+
+
+def test_rich_draws_in_one_place() -> None:
+    """Its own console takes names for markup and lets them steer the terminal."""
+    for package in ("data_specs", "pipeline", "dcell_model"):
+        for module in (CHECKOUT / package).rglob("*.py"):
+            text = module.read_text(encoding="utf-8")
+            drawing = "rich.console" in text or "from rich import print" in text
+            assert drawing == (module == CHECKOUT / "data_specs" / "console.py"), module
+
+
+def test_every_program_prints_cleanly() -> None:
+    """`python -m MODULE` ends in `exit_with_message`, or calls what does."""
+    programs = 0
+    for package in ("data_specs", "pipeline", "dcell_model"):
+        for module in (CHECKOUT / package).rglob("*.py"):
+            text = module.read_text(encoding="utf-8")
+            if 'if __name__ == "__main__":' in text:
+                programs += 1
+                assert "with exit_with_message()" in text or "run_stage(run)" in text, module
+                assert "    options = parser.parse_args" not in text.split("exit_with_message()")[0]
+    assert programs > 20

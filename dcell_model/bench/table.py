@@ -5,7 +5,7 @@ from typing import Any
 
 def print_record(record: dict[str, Any]) -> None:
     """Print the tables of a record."""
-    from dcell_model.console import Console
+    from data_specs.console import Console
 
     console = Console(width=80)
     hardware = record["hardware"]

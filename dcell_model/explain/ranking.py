@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from dcell_model.console import Console
+    from data_specs.console import Console
 
 SIGNIFICANT = 0.05  # false discovery rate
 SHOWN = 10
@@ -31,7 +31,7 @@ def print_report(table: Path, description: Mapping[str, Any], out: Path) -> None
     from rich import box
     from rich.table import Table
 
-    from dcell_model.console import Console
+    from data_specs.console import Console
 
     console = Console()
     console.print(

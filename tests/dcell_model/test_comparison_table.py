@@ -4,8 +4,8 @@ import io
 from typing import Any
 
 import pytest
-from rich.console import Console
 
+from data_specs.console import Console
 from dcell_model.comparison_table import _short, print_record
 
 

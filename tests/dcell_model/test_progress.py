@@ -53,7 +53,7 @@ def test_a_terminal_gets_a_bar(term: str, bar: bool) -> None:
     program = (
         "from dcell_model.progress import progress\n"
         "with progress('work', 2) as shown:\n"
-        "    shown.advance(); shown.say('line', 'short'); shown.advance()\n"
+        "    shown.advance(); shown.say('line', 'short'); print('\\x1b[5mname'); shown.advance()\n"
     )
     ours, theirs = pty.openpty()
     done = subprocess.Popen(
@@ -69,3 +69,7 @@ def test_a_terminal_gets_a_bar(term: str, bar: bool) -> None:
     assert done.wait(60) == 0, printed
     assert (b"100%" in printed and b"short" in printed) == bar
     assert (b"  line" in printed) != bar
+    if bar:  # our own colours come, those of a name do not
+        assert b"\x1b[" in printed
+        assert b"\x1b[5m" not in printed
+        assert rb"\x1b[5mname" in printed

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
+from data_specs.console import Console
 from dcell_model.summary import print_summary
 
 

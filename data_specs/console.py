@@ -17,12 +17,13 @@ class Console(RichConsole):
 
     Args:
         stderr: print on the standard error.
-        width: columns; by default the terminal's.
+        options: of rich's.
     """
 
-    def __init__(self, *, stderr: bool = False, width: int | None = None) -> None:
+    def __init__(self, *, stderr: bool = False, **options: Any) -> None:
         file = beneath(sys.stderr if stderr else sys.stdout)  # rich's own sequences must arrive
-        super().__init__(file=file, width=width, markup=False, emoji=False, highlight=False)
+        plain = {"markup": False, "emoji": False, "highlight": False}
+        super().__init__(**({"file": file} | options | plain))
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Text for what is printed and for cells: cleaned before widths are measured."""
@@ -33,5 +34,4 @@ class Console(RichConsole):
     ) -> Iterable[Segment]:
         """Whatever else has text, such as `Text`: cleaned when it is drawn."""
         for segment in super().render(renderable, options):
-            clean = segment if segment.control else segment._replace(text=printable(segment.text))
-            yield clean
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
