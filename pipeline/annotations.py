@@ -288,8 +288,8 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     else:
         table = read_annotations(
             path,
-            pl.read_parquet(layout.ontology / "terms.parquet"),
-            pl.read_parquet(layout.ontology / "aliases.parquet"),
+            pl.read_parquet(layout.ontology / "terms.parquet", glob=False),
+            pl.read_parquet(layout.ontology / "aliases.parquet", glob=False),
             parameters.annotations,
             evidence_of_preset(parameters),
         )

@@ -57,11 +57,13 @@ def number(
 def run(parameters: Parameters, layout: DataLayout) -> None:
     """Number the pruned hierarchy and write the cell graph."""
     graph = number(
-        pl.read_parquet(layout.hierarchy / "terms.parquet"),
-        pl.read_parquet(layout.strata / "strata.parquet"),
-        pl.read_parquet(layout.hierarchy / "edges.parquet").select("child", "parent"),
-        pl.read_parquet(layout.hierarchy / "annotations.parquet").select("term", "gene"),
-        pl.read_parquet(layout.annotations / "names.parquet"),
+        pl.read_parquet(layout.hierarchy / "terms.parquet", glob=False),
+        pl.read_parquet(layout.strata / "strata.parquet", glob=False),
+        pl.read_parquet(layout.hierarchy / "edges.parquet", glob=False).select("child", "parent"),
+        pl.read_parquet(layout.hierarchy / "annotations.parquet", glob=False).select(
+            "term", "gene"
+        ),
+        pl.read_parquet(layout.annotations / "names.parquet", glob=False),
         exact_names=parameters.genotypes.names == "exact",
     )
     with replacing_folder(layout.cell_graph, layout.own("cell_graph")) as folder:

@@ -69,7 +69,7 @@ def boundaries(runs: Sequence[Run], part_rows: int) -> list[str]:
 
 def cuts(run: Path, keys: Sequence[str]) -> list[int]:
     """Row numbers of a run at which the parts begin, and its end."""
-    column = pl.read_ipc(run, columns=["key"])["key"]
+    column = pl.scan_ipc(run, glob=False).select("key").collect()["key"]
     starts = [int(column.search_sorted(key, side="left")) for key in keys]
     return [0, *starts, column.len()]
 
@@ -79,7 +79,10 @@ def merge_part(
 ) -> Part:
     """Merge one range of gene sets, given as rows `start` to `stop` of runs, and write it."""
     rows = pl.concat(
-        [pl.scan_ipc(run).slice(start, stop - start).collect() for run, start, stop in slices],
+        [
+            pl.scan_ipc(run, glob=False).slice(start, stop - start).collect()
+            for run, start, stop in slices
+        ],
         how="diagonal",
     )
     genotypes, also_in_test = merge(rows, phenotypes)

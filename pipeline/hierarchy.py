@@ -193,12 +193,18 @@ def prune(hierarchy: Hierarchy, config: HierarchyConfig) -> tuple[Hierarchy, lis
 
 def run(parameters: Parameters, layout: DataLayout) -> None:
     """Build and prune the hierarchy; write its terms, edges and annotations with the ledger."""
-    terms = pl.read_parquet(layout.ontology / "terms.parquet").filter(~pl.col("obsolete"))
-    edges = pl.read_parquet(layout.ontology / "edges.parquet").select("child", "parent").unique()
-    annotations = pl.read_parquet(layout.annotations / "annotations.parquet")
+    terms = pl.read_parquet(layout.ontology / "terms.parquet", glob=False).filter(
+        ~pl.col("obsolete")
+    )
+    edges = (
+        pl.read_parquet(layout.ontology / "edges.parquet", glob=False)
+        .select("child", "parent")
+        .unique()
+    )
+    annotations = pl.read_parquet(layout.annotations / "annotations.parquet", glob=False)
     steps = []
     if parameters.hierarchy.gene_universe == "assayed":
-        assayed = pl.read_parquet(layout.genotypes / "genes.parquet")
+        assayed = pl.read_parquet(layout.genotypes / "genes.parquet", glob=False)
         known = annotations["gene"].unique().sort().to_list()
         annotations = annotations.join(assayed, on="gene", how="semi")
         if annotations.is_empty():

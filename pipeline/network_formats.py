@@ -56,7 +56,7 @@ def read_networks(path: Path, genes: list[str] | None = None) -> dict[str, pl.Da
     require_file(path)
     if path.name.endswith(".parquet"):
         try:
-            return {"": _checked(pl.read_parquet(path), path, 1)}
+            return {"": _checked(pl.read_parquet(path, glob=False), path, 1)}
         except (OSError, pl.exceptions.PolarsError) as error:
             raise InputError(f"{path}: not readable as Parquet: {error}") from None
     text = read_text(path)

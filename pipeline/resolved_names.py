@@ -21,7 +21,7 @@ def read_naming(names: Path, settings: GenotypesConfig) -> Naming:
         names: table of the stage `annotations` (`data_specs.tables.GENE_NAMES`).
         settings: of the stage `genotypes`.
     """
-    rows = pl.read_parquet(names).select("name", "gene", "kind").rows()
+    rows = pl.read_parquet(names, glob=False).select("name", "gene", "kind").rows()
     known = GeneNames(rows, exact=settings.names == "exact")
     return Naming(known, settings.control_gene, settings.same_gene == "merge")
 

@@ -168,7 +168,7 @@ def table_of(parts: Parts) -> pl.DataFrame:
 
 def draw_part(part: Path, settings: Split) -> Lots:
     """The lots of one part of the store's samples."""
-    return draw(pl.read_parquet(part, columns=["genes", "queries", "given"]), settings)
+    return draw(pl.read_parquet(part, columns=["genes", "queries", "given"], glob=False), settings)
 
 
 def again(parameters: Parameters, layout: DataLayout, *, overwrite: bool = False) -> None:

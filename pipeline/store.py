@@ -242,13 +242,13 @@ def encode_part(
     Both lie in `folder` under the name of the part.
     """
     graph = CellGraph.read(cell_graph)
-    genotypes = pl.read_parquet(part)
+    genotypes = pl.read_parquet(part, glob=False)
     rows = genotypes.height
     if parameters.genotypes.unannotated == "drop":
         annotated = pl.element().is_in(pl.Series(graph.gene_ids).implode())
         genotypes = genotypes.filter(pl.col("genes").list.eval(annotated).list.all())
     if genotypes.is_empty():
-        return Encoded(None, rows, touching_of(pl.read_parquet(part), graph), ())
+        return Encoded(None, rows, touching_of(pl.read_parquet(part, glob=False), graph), ())
     samples = select_samples(genotypes, graph, others)
     with replacing_folder(folder / part.stem) as shard:
         entries = write_shard(samples, graph, parameters.store, shard)
@@ -266,7 +266,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     """
     graph = CellGraph.read(layout.cell_graph)
     parts = parts_of(layout.genotypes / "genotypes.parquet")
-    genes = pl.read_parquet(layout.genotypes / "genes.parquet")["gene"]
+    genes = pl.read_parquet(layout.genotypes / "genes.parquet", glob=False)["gene"]
     dropping = parameters.genotypes.unannotated == "drop"
     unannotated = sorted(set(genes) - set(graph.gene_ids))
     others = [] if dropping else unannotated

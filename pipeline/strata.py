@@ -62,8 +62,8 @@ def check_strata(stratum: Mapping[str, int], edges: Iterable[tuple[str, str]]) -
 
 def run(parameters: Parameters, layout: DataLayout) -> None:
     """Stratify the pruned hierarchy; write the table and the counts per stratum and height."""
-    terms = pl.read_parquet(layout.hierarchy / "terms.parquet")["term"]
-    edges = pl.read_parquet(layout.hierarchy / "edges.parquet")
+    terms = pl.read_parquet(layout.hierarchy / "terms.parquet", glob=False)["term"]
+    edges = pl.read_parquet(layout.hierarchy / "edges.parquet", glob=False)
     table = stratify(terms, edges.iter_rows(), parameters.strata.origin)
     with replacing_folder(layout.strata, layout.own("strata")) as folder:
         folder.mkdir()

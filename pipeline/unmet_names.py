@@ -22,7 +22,7 @@ def unmet(layout: DataLayout, genes: Sequence[str]) -> InputError:
         layout: of the build; its stages up to `genotypes` are done.
         genes: of the hierarchy, sorted.
     """
-    names = pl.read_parquet(layout.genotypes / "gene_names.parquet")
+    names = pl.read_parquet(layout.genotypes / "gene_names.parquet", glob=False)
     names = names.sort(["rows", "name"], descending=[True, False])
     unknown = names.filter(pl.col("how").is_in([UNRESOLVED, AMBIGUOUS]))
     some = unknown if unknown.height else names
@@ -41,7 +41,9 @@ def _advice(layout: DataLayout, unknown: pl.Series) -> str:
             "The annotation file knows them all, but no term has one of them that is left: loosen "
             "annotations.* or hierarchy.*."
         )
-    rows = pl.read_parquet(layout.annotations / "names.parquet").select("name", "gene", "kind")
+    rows = pl.read_parquet(layout.annotations / "names.parquet", glob=False).select(
+        "name", "gene", "kind"
+    )
     names = GeneNames(rows.rows())
     aliases = [name for name in unknown if names.resolve(name).known]
     if aliases:

@@ -124,7 +124,7 @@ def _check_rows(graph: CellGraph) -> str:
 def _check_names(graph: CellGraph, layout: DataLayout) -> str:
     """Every name in the genotypes means what it means to a model on the cell graph."""
     names = GeneNames.of(graph)
-    table = pl.read_parquet(layout.genotypes / "gene_names.parquet")
+    table = pl.read_parquet(layout.genotypes / "gene_names.parquet", glob=False)
     for name, gene, how in table.select("name", "gene", "how").iter_rows():
         found = names.resolve(name)
         _require(
@@ -210,7 +210,7 @@ def _samples(
     _require(len(parts) == shards, f"samples.parquet has {len(parts)} parts for {shards} shards")
     first = 0
     for shard, part in enumerate(parts):
-        samples = pl.read_parquet(part, columns=list(columns))
+        samples = pl.read_parquet(part, columns=list(columns), glob=False)
         expected = sum(entry.samples for entry in reader.meta.blocks if entry.shard == shard)
         _require(
             samples.height == expected,
@@ -222,7 +222,7 @@ def _samples(
 
 def _check_split(reader: StoreReader, layout: DataLayout) -> str:
     """Every sample in one part, and the parts as disjoint as the method says."""
-    split = pl.scan_parquet(layout.split / "split.parquet")
+    split = pl.scan_parquet(layout.split / "split.parquet", glob=False)
     method = read_json(layout.split / "ledger.json")["method"]
     rows = split.select(pl.len()).collect().item()
     _require(rows == reader.meta.samples, f"samples are not each once: {rows} rows")

@@ -114,7 +114,7 @@ def _parts(layout: DataLayout, samples: int) -> pl.Series:
     chain.require(layout, "split")
     path = layout.split / "split.parquet"
     try:
-        parts = pl.read_parquet(path, columns=["part"])["part"]
+        parts = pl.read_parquet(path, columns=["part"], glob=False)["part"]
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ArtefactError(f"{path}: not readable ({error}). Build the data again.") from None
     if len(parts) != samples or not parts.is_in(PARTS).all():

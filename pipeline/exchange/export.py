@@ -84,7 +84,7 @@ def load(source: Path) -> Topology:
         layout = DataLayout(source)
         graph = CellGraph.read(layout.cell_graph)
         try:
-            table = pl.read_parquet(layout.hierarchy / "terms.parquet")
+            table = pl.read_parquet(layout.hierarchy / "terms.parquet", glob=False)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise ArtefactError(
                 f"{layout.hierarchy / 'terms.parquet'}: not readable ({error}). Build it again."
