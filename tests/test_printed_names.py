@@ -1,8 +1,6 @@
 """All commands on inputs whose names steer terminals, to outputs that show ASCII only."""
 
-import contextlib
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import CHECKOUT, TINY
+from tests.terminals import shown_in_a_terminal
 
 BAD = "\x1b[5mé\u202e[red]"  # blinks, runs from right to left, and is markup
 SHOWN = "\\x1b[5m?\\u202e[red]"
@@ -148,21 +147,11 @@ def test_what_is_written_for_spreadsheets_is_read_back(build: Path) -> None:
 
 def test_colours_come_and_names_are_clean(build: Path) -> None:
     """On a terminal, where rich draws."""
-    ours, theirs = pty.openpty()
-    done = subprocess.Popen(
-        [sys.executable, "-m", "dcell_model.cli", "predict", "--genotypes", f"{GENE}|YAL001C",
-         "--checkpoint", str(build / "run" / "checkpoint.pt")],
-        stdout=theirs, stderr=theirs, cwd=CHECKOUT,
-        env=os.environ | {"TERM": "xterm", "PYTHONPATH": str(CHECKOUT), "COLUMNS": "200",
-                          "PYTHONUTF8": "1"},
-    )  # fmt: skip
-    os.close(theirs)
-    printed = b""
-    with contextlib.suppress(OSError):  # the other side has closed
-        while chunk := os.read(ours, 1 << 16):
-            printed += chunk
-    os.close(ours)
-    assert done.wait(60) == 0, printed
+    model = str(build / "run" / "checkpoint.pt")
+    command = ["predict", "--checkpoint", model, "--genotypes", f"{GENE}|YAL001C"]
+    printed = shown_in_a_terminal(
+        ["-m", "dcell_model.cli", *command], COLUMNS="200", PYTHONUTF8="1"
+    )
     assert b"\x1b[1m" in printed
     assert b"\x1b[5m" not in printed
     assert f"{SHOWN}3 YAL001C".replace("?", "é").encode() in printed

@@ -1,16 +1,10 @@
 """Lines where the output is no terminal; a bar where it is one."""
 
-import contextlib
-import os
-import pty
-import subprocess
-import sys
-
 import pytest
 
 from dcell_model import progress as module
 from dcell_model.progress import duration, progress
-from tests.conftest import CHECKOUT
+from tests.terminals import shown_in_a_terminal
 
 
 @pytest.mark.parametrize(
@@ -55,18 +49,7 @@ def test_a_terminal_gets_a_bar(term: str, bar: bool) -> None:
         "with progress('work', 2) as shown:\n"
         "    shown.advance(); shown.say('line', 'short'); print('\\x1b[5mname'); shown.advance()\n"
     )
-    ours, theirs = pty.openpty()
-    done = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=theirs, stderr=theirs, cwd=CHECKOUT,
-        env=os.environ | {"TERM": term, "PYTHONPATH": str(CHECKOUT), "COLUMNS": "80"},
-    )  # fmt: skip
-    os.close(theirs)
-    printed = b""
-    with contextlib.suppress(OSError):  # the other side has closed
-        while chunk := os.read(ours, 1 << 16):
-            printed += chunk
-    os.close(ours)
-    assert done.wait(60) == 0, printed
+    printed = shown_in_a_terminal(["-c", program], TERM=term, COLUMNS="80")
     assert (b"100%" in printed and b"short" in printed) == bar
     assert (b"  line" in printed) != bar
     if bar:  # our own colours come, those of a name do not
