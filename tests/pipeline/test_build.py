@@ -10,9 +10,11 @@ import pytest
 
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
+from data_specs.layout import DataLayout
 from data_specs.parameters import resolve
 from dcell_model.dataset import MutantStateDataset
 from pipeline.build import build
+from pipeline.verify import verify
 from tests.conftest import TINY, tiny_parameters
 
 
@@ -182,3 +184,9 @@ def test_what_a_file_lacks_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
     given["annotations"]["exclude_evidence"] = ["IGI"]
     with pytest.raises(InputError, match="'IGI' is in no line of"):
         build(resolve(given), tmp_path / "build")
+
+
+def test_a_folder_with_characters_of_patterns(tmp_path: Path) -> None:
+    out = tmp_path / "[a]*?" / "b[1]"
+    build(resolve(tiny_parameters(genotypes={"part_rows": 10})), out)
+    assert [check.detail for check in verify(DataLayout(out)) if not check.passed] == []
