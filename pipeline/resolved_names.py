@@ -50,7 +50,7 @@ def account_of(table: pl.DataFrame, known: GeneNames, same_gene: int) -> dict[st
     """
     account = counts(table["how"])
     if known.mapping:
-        account[MAPPED] = table.filter(how=MAPPED).height
+        account["renamed_by_mapping"] = table.filter(how=MAPPED).height
     if same_gene:
         account["same_gene_rows"] = same_gene
     return account

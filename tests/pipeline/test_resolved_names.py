@@ -135,7 +135,7 @@ def test_a_mapping_goes_before_all_other_rules(tmp_path: Path) -> None:
         "YAL006W": ("YAL004W", "mapped"),
     }  # fmt: skip
     names = read_json(layout.genotypes / "ledger.json")["names"]
-    assert (names["renamed"], names["mapped"]) == (3, 3)
+    assert (names["renamed"], names["renamed_by_mapping"]) == (3, 3)
     inputs = read_json(layout.sources / "sources.json")["inputs"]
     assert [Path(entry["path"]).name for entry in inputs][2] == "names.csv"
     assert GeneNames.of(CellGraph.read(layout.cell_graph)).gene("b0003") == "YAL003W"
