@@ -19,6 +19,7 @@ import platform
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,8 @@ from data_specs.own_entries import Patterns, bring_foreign, link_foreign, refuse
 
 HERE = re.sub(r"\W", "_", platform.node()) or "host"
 _NAME = re.compile(r"\..+\.(?P<host>\w+)-(?P<process>\d+)\.[a-z0-9_]{8}", re.DOTALL)
-_BEGUN = ".begun"  # at the end of the name, until the process has its lock: nobody recovers that
+_BEGUN = ".begun"  # at the end of the name, until the process has its lock
+_A_WHILE = 60.0  # seconds: no living process takes as long for that
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +146,13 @@ def workplace(real: Path, where: Path, own: Patterns) -> Iterator[Workplace]:
                           real, own)  # fmt: skip
         yield place
     finally:
-        if place.is_pending:
-            with contextlib.suppress(InputError):  # it stays for `recover`
-                place.settle()
-        if lock is not None:
-            os.close(lock)
+        try:
+            if place.is_pending:
+                with contextlib.suppress(InputError):  # it stays for `recover`
+                    place.settle()
+        finally:
+            if lock is not None:
+                os.close(lock)
         if not place.is_pending:
             shutil.rmtree(place.folder, ignore_errors=True)
 
@@ -175,16 +179,31 @@ def recover(target: Path) -> None:
     for folder in (real.parent, real):
         if folder.is_dir():
             for left in sorted(folder.glob(f".{glob.escape(real.name)}.*-*.*")):
-                found = _NAME.fullmatch(left.name)
-                if found and left.name.startswith(f".{real.name}.{found['host']}-"):
+                found = _NAME.fullmatch(left.name.removesuffix(_BEGUN))
+                if not found or not left.name.startswith(f".{real.name}.{found['host']}-"):
+                    continue
+                if found["host"] == HERE and _is_hardly_there(left, real):
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
                     _recover(left, real, found["host"] == HERE, int(found["process"]))
+
+
+def _is_hardly_there(left: Path, real: Path) -> bool:
+    """Whether a process was killed as it made the workplace, or as it removed it."""
+    place = Workplace(left, real, ())
+    if not left.name.endswith(_BEGUN) and (place.is_pending or place._beside("own").exists()):
+        return False
+    try:
+        return time.time() - left.stat().st_mtime >= _A_WHILE
+    except OSError:  # gone
+        return False
 
 
 def _recover(left: Path, real: Path, is_here: bool, process: int) -> None:
     path = Workplace(left, real, ())._beside("own")
     try:
         lock = os.open(path, os.O_RDWR)
-    except OSError:  # of an earlier version, being removed, or somebody else's
+    except OSError:  # being made, being removed, or somebody else's
         return
     try:
         try:
