@@ -9,7 +9,7 @@ from data_specs.errors import InputError
 from data_specs.own_entries import Patterns, is_own, kind_of, own_files, refuse_in_the_way
 
 
-def output_path(text: str) -> Path:
+def output_path(text: str | Path) -> Path:
     """What `--out` says, as a path that can be gone below: `sub/..` without a `sub` cannot."""
     path = Path(text)
     return Path(os.path.realpath(path)) if ".." in path.parts else path

@@ -20,7 +20,6 @@ from torch import Tensor
 from data_specs.chain import TRAINED_ON, Link, digest_of, refuse_other_data
 from data_specs.errors import InputError, exit_with_message
 from data_specs.layout import DataLayout, write_json
-from data_specs.outputs import output_path
 from data_specs.parameters import Parameters, changed, load
 from dcell_model import checkpoint, provenance
 from dcell_model.batches import EpochBatches, TrainingBatches
@@ -336,7 +335,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epilog="example:\n  torchrun --nproc-per-node 2 -m dcell_model.train --data data --out run",
     )
     parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR")
-    parser.add_argument("--out", type=output_path, metavar="DIR")
+    parser.add_argument("--out", type=Path, metavar="DIR")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), metavar="F")
     parser.add_argument("--set", nargs="+", default=[], action="extend", metavar="KEY=VALUE")
     parser.add_argument("--resume", action="store_true", help="continue after the last epoch")
