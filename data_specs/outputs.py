@@ -43,10 +43,10 @@ def refuse_no_file(target: Path) -> Path:
         raise InputError(
             f"{target}: is a folder; expected a file to write, such as {target / 'NAME'}"
         )
-    if real.exists() and not real.is_file():
+    if target.exists() and not target.is_file():  # `/dev/stdout` leads to no path at all
         raise InputError(
-            f"{target}: is {kind_of(real.stat().st_mode)}; expected a file to write, and not to "
-            "write into"
+            f"{target}: is {kind_of(target.stat().st_mode)}, which cannot be replaced; expected a "
+            "file to write"
         )
     return real
 
