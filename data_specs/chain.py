@@ -150,7 +150,14 @@ def require(layout: DataLayout, name: str) -> Link:
     """
     link = check(layout, name)
     if link.fault:
-        raise ArtefactError(f"{getattr(layout, name)}: {link.fault}. Build the data again.")
+        again = "Build the data again."
+        if name == "split" and layout.other_split:
+            method, _, seed = layout.other_split.rpartition("-")
+            again = (
+                f"Make it again: dcell-data split {layout.root} --methods {method} --seeds {seed} "
+                "--overwrite"
+            )
+        raise ArtefactError(f"{getattr(layout, name)}: {link.fault}. {again}")
     return link
 
 

@@ -39,6 +39,10 @@ class FolderKind:
     description: Any = None
     instead: str = "name another folder"
 
+    def named(self) -> str:
+        """The name with its article."""
+        return f"{'an' if self.name[0] in 'aeiou' else 'a'} {self.name}"
+
 
 @contextlib.contextmanager
 def taken(
@@ -62,7 +66,7 @@ def taken(
         recover(folder)
         refuse_foreign(folder, kind)
         refuse_finished(
-            folder, kind.results, f"a {kind.name}", overwrite=overwrite, instead=kind.instead
+            folder, kind.results, kind.named(), overwrite=overwrite, instead=kind.instead
         )
         if folder.is_dir():
             refuse_in_the_way(folder, kind.own)

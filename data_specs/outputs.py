@@ -9,7 +9,7 @@ from data_specs.errors import InputError
 from data_specs.own_entries import Patterns, is_own, kind_of, own_files, refuse_in_the_way
 
 
-def output_path(text: str) -> Path:
+def output_path(text: str | Path) -> Path:
     """What `--out` says, as a path that can be gone below: `sub/..` without a `sub` cannot."""
     path = Path(text)
     return Path(os.path.realpath(path)) if ".." in path.parts else path
@@ -43,10 +43,10 @@ def refuse_no_file(target: Path) -> Path:
         raise InputError(
             f"{target}: is a folder; expected a file to write, such as {target / 'NAME'}"
         )
-    if real.exists() and not real.is_file():
+    if target.exists() and not target.is_file():  # `/dev/stdout` leads to no path at all
         raise InputError(
-            f"{target}: is {kind_of(real.stat().st_mode)}; expected a file to write, and not to "
-            "write into"
+            f"{target}: is {kind_of(target.stat().st_mode)}, which cannot be replaced; expected a "
+            "file to write"
         )
     if real.exists() and not real.stat().st_mode & 0o222:
         raise InputError(

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from data_specs.errors import InputError
 from data_specs.layout import MARKERS, DataLayout, write_json
 from data_specs.output_folders import FolderKind, taken
+from data_specs.outputs import output_path
 from data_specs.own_entries import remove_own
 from dcell_model.progress import LIVE
 
@@ -40,7 +41,7 @@ def holding_out(run: Callable[..., T]) -> Callable[..., T]:
 
     @functools.wraps(run)
     def holding(data: Path, out: Path, *given: Any, **named: Any) -> T:
-        overwrite = named.pop("overwrite", False)
+        out, overwrite = output_path(out), named.pop("overwrite", False)
         if int(os.environ.get("RANK", "0")):  # of torchrun
             return run(data, out, *given, **named)
         with taken(out, KIND, overwrite=overwrite or named.get("resume", False)):

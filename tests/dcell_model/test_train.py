@@ -151,7 +151,7 @@ def test_resume_with_other_parameters(tiny_build: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("engine", ["reference", "stratum", "incremental"])
 def test_engines_train_alike(tiny_build: Path, tmp_path: Path, engine: str) -> None:
     losses = {}
-    for name in ("reference", engine):
+    for name in {"reference", engine}:
         record = train.run(tiny_build, tmp_path / name, settings(engine=name, batch_size=48))
         assert record["engine"] == name
         losses[name] = [row["train_loss"] for row in record["history"]]

@@ -49,9 +49,11 @@ def test_table_plots_and_report(
     assert all(row["stratum"] > 0 for row in best)
     assert best == sorted(best, key=lambda row: -row["ablation"])
     assert best[0]["term"] in shown
-    command(
-        trained, tiny_build, tmp_path / "a", "--overwrite", "--part", "val", "--min-samples", "1000"
-    )
+    again = ("--part", "val", "--min-samples", "1000")
+    with pytest.raises(SystemExit):
+        command(trained, tiny_build, tmp_path / "a", *again)
+    assert "holds an explanation (importance.parquet), written 20" in capsys.readouterr().err
+    command(trained, tiny_build, tmp_path / "a", "--overwrite", *again)
     assert "0 of" in capsys.readouterr().out  # and the pictures say that there is nothing
 
 
