@@ -174,7 +174,8 @@ def _genotype_table(trained: Trained, rows: Sequence[dict[str, Any]]) -> "Table"
     table.add_column("not known", overflow="fold")
     for row in rows:
         values = (f"{row[f'{name}_predicted']:.4f}" for name in trained.phenotypes)
-        genes = row["genes"].replace("|", " ") or "wild type"
+        none = "none known: the wild type's" if row["unknown"] else "wild type"
+        genes = row["genes"].replace("|", " ") or none
         cells = (row["given"].replace("|", " ") or "wild type", genes, *values)
         table.add_row(*cells, row["unknown"].replace("|", " ") or "–")
     return table
