@@ -133,7 +133,8 @@ def test_disk_full_at_every_file_of_a_run(tiny_build: Path, tmp_path: Path) -> N
     command = ["train", "--data", str(tiny_build), "--out", str(out), "--overwrite",
                "--set", *QUICK]  # fmt: skip
     model_cli.main(command)
-    limits = [size - 1 for size in sizes(out) if size > 200]
+    # Times and the like have more digits in one run than in another.
+    limits = [size * 9 // 10 for size in sizes(out) if size > 200]
     for said, status in limited(limits, command, tmp_path):
         assert status == "1"
         if said != f"error: {out}: cannot be written: File too large":  # not even the lock
