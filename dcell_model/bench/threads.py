@@ -43,11 +43,11 @@ def ways(cores: int) -> list[Way]:
 
 
 @contextlib.contextmanager
-def busy(processes: int) -> Iterator[None]:
+def busy(processes: int) -> Iterator[list["subprocess.Popen[bytes]"]]:
     """Keep so many processes busy beside whatever runs here."""
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
     try:
-        yield
+        yield loops
     finally:
         for loop in loops:
             loop.kill()
