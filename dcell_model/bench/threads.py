@@ -107,19 +107,21 @@ def main() -> None:
     parser.add_argument("--large", type=Path, required=True, help="build of yeast's size")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="how long each is timed")
+    parser.add_argument("--contained", action="store_true", help="also 146 million parameters")
     parser.add_argument("--out", type=Path, required=True)
     command = ["python", "-m", "dcell_model.bench.threads", *sys.argv[1:]]
     with exit_with_message():
         options = parser.parse_args()
         small, large = str(options.small), str(options.large)
+        timed = [
+            (small, "stratum", 256, "contained"),
+            (large, "incremental", 256, "direct"),
+            (large, "incremental", 1024, "direct"),
+            *([(large, "stratum", 256, "contained")] if options.contained else []),
+        ]
         settings = [
             Step(data=data, engine=engine, batch_size=size, widths=widths, seconds=options.seconds)
-            for data, engine, size, widths in (
-                (small, "stratum", 256, "contained"),
-                (large, "incremental", 256, "direct"),
-                (large, "incremental", 1024, "direct"),
-                (large, "stratum", 256, "contained"),
-            )
+            for data, engine, size, widths in timed
         ]
         run(settings, options.out, rounds=options.rounds, command=command)
 
