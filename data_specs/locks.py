@@ -62,8 +62,10 @@ def writing(folder: Path) -> Iterator[None]:
         finally:
             _HELD.discard(real)
             if lock.is_locked:
-                path.unlink(missing_ok=True)  # before it is free, so that it is nobody else's
-                lock.release()
+                try:
+                    path.unlink(missing_ok=True)  # before it is free: it is nobody else's yet
+                finally:
+                    lock.release()
 
 
 def _refuse_written_around(folder: Path, real: Path) -> None:

@@ -134,7 +134,7 @@ def test_training_again(
     before = tree(out)
     capsys.readouterr()
     said = refused(model_cli.main, train(tiny_build, out), capsys)
-    assert f"{out}: holds a run (checkpoint.pt, last.pt, train.json), written 20" in said
+    assert f"{out}: holds a run (baselines.json, baselines.parq" in said
     assert "continue it with --resume" in said
     assert tree(out) == before
     model_cli.main([*train(tiny_build, out, "--overwrite"), "train.seed=7"])

@@ -1,102 +1,110 @@
-"""One writer a folder: the second is told who has it, and death frees it."""
+"""One process at a time writes into a folder."""
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from data_specs.errors import InputError
-from data_specs.locks import lock_name, refuse_written_below, writing
+from data_specs.locks import lock_name, writing
 from tests.conftest import CHECKOUT
 
-HOLDS = (
-    "import pathlib, sys, time; from data_specs.locks import writing\n"
-    "with writing(pathlib.Path(sys.argv[1])):\n"
-    "    print('held', flush=True); time.sleep(60)"
-)
+HOLD = """
+import pathlib, sys
+from data_specs.errors import exit_with_message
+from data_specs.locks import writing
+with exit_with_message(), writing(pathlib.Path(sys.argv[1])):
+    print("has it", flush=True)
+    sys.stdin.read()
+"""
 
 
-def holder(folder: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDS, str(folder), "of some work"],
-        cwd=CHECKOUT, text=True, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    return process
+@contextmanager
+def another(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds a folder until it is told to end, or killed."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder), "--name", "x y"], cwd=CHECKOUT, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "has it\n"
+        try:
+            yield process
+        finally:
+            process.communicate("")
 
 
-def hold(folder: Path) -> None:
-    with writing(folder):
+def refused(folder: Path) -> str:
+    with pytest.raises(InputError) as error, writing(folder):
         pass
+    return str(error.value)
 
 
-def test_the_second_is_told_who_has_it_and_death_frees_it(tmp_path: Path) -> None:
-    folder, link = tmp_path / "new" / "run", tmp_path / "link"
-    link.symlink_to("new")
-    process = holder(folder)
-    for way in (folder, link / "run", tmp_path / "new" / "x" / ".." / "run"):
-        with pytest.raises(InputError) as error:
-            hold(way)
-        said = str(error.value)
-        assert said.startswith(f"{way}: is being written by another process: process {process.pid}")
-        assert "since 20" in said
-        assert "of some work" in said
-    hold(tmp_path / "new" / "another")
-    process.kill()
-    process.communicate()
-    assert (folder.parent / lock_name(folder)).is_file()
-    hold(folder)
-    assert list(folder.parent.iterdir()) == []
+def test_the_second_is_told_who_has_it(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "run"
+    (tmp_path / "link").symlink_to("new")
+    with another(folder) as process:
+        for way in (folder, tmp_path / "link" / "run", folder / ".." / "run"):
+            assert re.fullmatch(
+                rf".*: is being written by another process: process {process.pid} on \S+, since "
+                r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(-c .*run --name x y\)\. Wait until it ends, or "
+                r"name another folder\.",
+                refused(way),
+            )
+    with writing(folder), writing(folder):  # what works inside of other work asks again
+        assert [path.name for path in folder.parent.iterdir()] == [lock_name(folder)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link"]
 
 
-def test_nothing_is_left_and_one_process_may_ask_again(tmp_path: Path) -> None:
-    folder = tmp_path / "a" / "b"
-    with writing(folder), writing(folder):
-        assert (tmp_path / "a" / ".b.lock").is_file()
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(RuntimeError), writing(folder):
-        raise RuntimeError
+def test_killed_it_is_free_at_once(tmp_path: Path) -> None:
+    with another(tmp_path / "run") as process:
+        process.kill()
+        process.wait()
+        assert (tmp_path / lock_name(tmp_path / "run")).is_file()
+        with writing(tmp_path / "run"):
+            pass
     assert list(tmp_path.iterdir()) == []
 
 
-def test_folders_in_one_another(tmp_path: Path) -> None:
-    build, run = tmp_path / "build", tmp_path / "build" / "runs" / "first"
-    run.mkdir(parents=True)
-    process = holder(run)
-    with pytest.raises(InputError, match=f"{run} in it is being written by .* {process.pid} on"):
-        refuse_written_below(build)
-    process.kill()
-    process.communicate()
-    refuse_written_below(build)
-    process = holder(build)
-    with pytest.raises(InputError, match=f"lies in {build}, which is being written by another"):
-        hold(run)
-    process.kill()
-    process.communicate()
-    hold(run)
+def test_folders_in_and_around_it(tmp_path: Path) -> None:
+    outer, inner = tmp_path / "build", tmp_path / "build" / "runs" / "first"
+    with another(outer):
+        assert f"lies in {outer}, which is being written by another process" in refused(inner)
+    with another(inner):
+        assert f"{inner} in it is being written by another process" in refused(outer)
+        with writing(inner.with_name("second")), writing(tmp_path / "other"):
+            pass
+    with writing(outer), writing(inner):
+        pass
+    assert not list(tmp_path.rglob(".*"))
 
 
-def test_in_the_folder_where_nothing_can_be_written_beside_it(
+def test_inside_where_nothing_can_be_written_beside_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "volume"
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path and access(path, mode))
+    folder = tmp_path / "run"
     folder.mkdir()
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
     with writing(folder):
-        assert [path.name for path in folder.iterdir()] == [".volume.lock"]
+        assert [path.name for path in folder.iterdir()] == [lock_name(folder)]
     assert list(folder.iterdir()) == []
 
 
-def test_a_disk_without_locks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def none(*_: object) -> None:
-        raise OSError(38, os.strerror(38))
-
-    monkeypatch.setattr("fcntl.flock", none)
+def test_a_lock_that_a_user_has_is_not_taken_for_one(tmp_path: Path) -> None:
+    (tmp_path / ".run.lock").write_text("mine")
     with writing(tmp_path / "run"):
         pass
-    assert "this disk has no locks; see that nobody else writes there" in capsys.readouterr().err
+    assert (tmp_path / ".run.lock").read_text() == "mine"
+
+
+@pytest.mark.parametrize("folder", ["a/b/run", "run"])
+def test_a_failure_leaves_nothing(tmp_path: Path, folder: str) -> None:
+    with pytest.raises(RuntimeError), writing(tmp_path / folder):
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []

@@ -237,7 +237,7 @@ def test_the_command_ends_with_a_table(
     for word in ("DCell", "ridge", "mlp", "Pearson", "parameters", str(out / "plots")[:20]):
         assert word in printed.replace("\n", "")
     metrics = json.loads((out / "metrics.json").read_text())
-    assert metrics["test"].keys() == {"pearson", "spearman", "mse"}
+    assert metrics["test"].keys() == {"pearson", "spearman", "r2", "mse"}
     assert metrics["baselines"].keys() == {"mean", "ridge", "mlp"}
     assert metrics["samples"] == {"train": 35, "val": 5, "test": 5, "excluded": 0}
     assert metrics["parameters"] > 0

