@@ -281,7 +281,7 @@ def test_a_name_means_the_same_to_a_build_and_to_a_model(
     table = pl.concat([table, pl.DataFrame([("ZZZ9", "ZZZ9", "systematic")], table.schema,
                                            orient="row")])  # fmt: skip
     graph = number(
-        pl.DataFrame({"term": ["GO:0000003"], "name": ["n"], "genes_contained": [1]}),
+        pl.DataFrame({"term": ["GO:0000003"], "name": ["n"], "genes_contained": [1000]}),
         pl.DataFrame({"term": ["GO:0000003"], "stratum": [0], "height": [0]}),
         pl.DataFrame(schema={"child": pl.String, "parent": pl.String}),
         pairs.filter(term="GO:0000003"),
