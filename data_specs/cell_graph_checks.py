@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from data_specs.cell_graph import CellGraph
 
 IntArray = npt.NDArray[np.int64]
+MOST_GENES = 2**31 - 1
+"""What a term may contain: above it, widths made from the number overflow."""
 
 
 def fault_of(graph: "CellGraph") -> str | None:
@@ -44,23 +46,21 @@ def _increasing(pairs: IntArray) -> bool:
     return bool(((step > 0) | ((step == 0) & (inner > 0))).all())
 
 
-def _strata(graph: "CellGraph") -> str | None:
+def _depths(graph: "CellGraph") -> str | None:
+    """Heights are longest paths to a leaf; strata those from the root, or the heights reversed."""
     child, parent = graph.edges.T
-    longest = np.zeros(len(graph.term_ids), dtype=np.int64)
-    np.maximum.at(longest, child, graph.strata[parent] + 1)
-    if bool((np.diff(graph.strata) < 0).any()) or not np.array_equal(longest, graph.strata):
-        return "a stratum is not the longest path from the root"
-    if int((graph.strata == 0).sum()) != 1:
-        return "there is more than one root"
-    return None
-
-
-def _heights(graph: "CellGraph") -> str | None:
-    child, parent = graph.edges.T
-    longest = np.zeros(len(graph.term_ids), dtype=np.int64)
-    np.maximum.at(longest, parent, graph.heights[child] + 1)
-    if not np.array_equal(longest, graph.heights):
+    from_root, to_leaf = np.zeros((2, len(graph.term_ids)), dtype=np.int64)
+    np.maximum.at(from_root, child, graph.strata[parent] + 1)
+    np.maximum.at(to_leaf, parent, graph.heights[child] + 1)
+    if not np.array_equal(to_leaf, graph.heights):
         return "a height is not the longest path to a leaf"
+    if bool((np.diff(graph.strata) < 0).any()):
+        return "terms are not sorted by their strata"
+    origins = (from_root, graph.heights.max() - graph.heights)
+    if not any(np.array_equal(strata, graph.strata) for strata in origins):
+        return "strata are the longest paths neither from the root nor from the leaves"
+    if len(graph.term_ids) - len(np.unique(child)) != 1:
+        return "there is more than one root"
     return None
 
 
@@ -70,9 +70,11 @@ def _counts(graph: "CellGraph") -> str | None:
     # Contained is what the whole annotated ontology says: pruning may have lost some of the genes.
     if bool((contained < direct).any()):
         return "a term contains fewer genes than it has"
+    if bool((contained > MOST_GENES).any()):
+        return "a term contains more genes than there are"
     return None
 
 
 _CHECKS: tuple[Callable[["CellGraph"], str | None], ...] = (
-    _names, _rows, _strata, _heights, _counts,
+    _names, _rows, _depths, _counts,
 )  # fmt: skip

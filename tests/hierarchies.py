@@ -7,11 +7,15 @@ from pipeline.strata import stratify
 
 
 def cell_graph(
-    edges: list[tuple[int, int]], annotations: list[tuple[int, int]], terms: int, genes: int
+    edges: list[tuple[int, int]],
+    annotations: list[tuple[int, int]],
+    terms: int,
+    genes: int,
+    origin: str = "root",
 ) -> CellGraph:
     """A cell graph from (child, parent) and (term, gene) numbers; term 0 is the root."""
     names = [f"T{number:03d}" for number in range(terms)]
-    table = stratify(names, [(names[c], names[p]) for c, p in edges])
+    table = stratify(names, [(names[c], names[p]) for c, p in edges], origin)
     old = [names.index(name) for name in table["term"]]
     new = {number: place for place, number in enumerate(old)}
     contained = [{g for t, g in annotations if t == number} for number in range(terms)]
@@ -31,7 +35,9 @@ def cell_graph(
     )
 
 
-def random_cell_graph(seed: int, terms: int = 12, genes: int = 15) -> CellGraph:
+def random_cell_graph(
+    seed: int, terms: int = 12, genes: int = 15, origin: str = "root"
+) -> CellGraph:
     """A DAG in which every term but the root has one to three parents among the earlier ones.
 
     Every leaf has a gene; the last gene has no annotation.
@@ -45,4 +51,5 @@ def random_cell_graph(seed: int, terms: int = 12, genes: int = 15) -> CellGraph:
     leaves = sorted(set(range(terms)) - {parent for _, parent in edges})
     chosen[leaves, random.integers(0, genes - 1, size=len(leaves))] = True
     chosen[:, -1] = False
-    return cell_graph(edges, [(int(t), int(g)) for t, g in np.argwhere(chosen)], terms, genes)
+    annotations = [(int(t), int(g)) for t, g in np.argwhere(chosen)]
+    return cell_graph(edges, annotations, terms, genes, origin)

@@ -13,8 +13,10 @@ from data_specs.errors import ArtefactError
 from tests.hierarchies import random_cell_graph
 
 
-def test_round_trip(tmp_path: Path) -> None:
-    graph = random_cell_graph(0)
+@pytest.mark.parametrize("origin", ["root", "leaves"])
+@pytest.mark.parametrize("seed", range(5))
+def test_round_trip(seed: int, origin: str, tmp_path: Path) -> None:
+    graph = random_cell_graph(seed, origin=origin)
     graph.write(tmp_path / "graph")
     again = CellGraph.read(tmp_path / "graph")
     assert again.fingerprint == graph.fingerprint

@@ -76,13 +76,35 @@ def test_wrong_strata(build: DataLayout) -> None:
     strata = graph.strata.copy()
     strata[-1] += 1
     rewrite(build, strata=strata)
-    assert any("no build writes such a cell graph" in found for found in failures(build).values())
+    assert failures(build)["cell graph"].endswith(
+        "strata are the longest paths neither from the root nor from the leaves."
+    )
+
+
+def test_shrinking_containment(build: DataLayout) -> None:
+    graph = CellGraph.read(build.cell_graph)
+    rewrite(build, genes_contained=graph.genes_contained + np.arange(graph.num_terms))
+    assert failures(build)["hierarchy"] == "containment shrinks upwards"
+
+
+def test_another_root(build: DataLayout) -> None:
+    graph = CellGraph.read(build.cell_graph)
+    rewrite(build, term_ids=["GO:9999999", *graph.term_ids[1:]])
+    assert failures(build)["hierarchy"].startswith("the root is GO:9999999; expected ")
+
+
+def test_strata_from_the_leaves(tmp_path: Path) -> None:
+    given = tiny_parameters(strata={"origin": "leaves"})
+    build = pipeline_build.build(resolve(given), tmp_path / "build")
+    graph = CellGraph.read(build.cell_graph)
+    assert (graph.strata == graph.heights[0] - graph.heights).all()
+    assert not failures(build)
 
 
 def test_unsorted_rows(build: DataLayout) -> None:
     graph = CellGraph.read(build.cell_graph)
     rewrite(build, annotations=graph.annotations[::-1].copy())
-    assert any("no build writes such a cell graph" in found for found in failures(build).values())
+    assert "annotations are not sorted, each once" in failures(build)["cell graph"]
 
 
 def test_damaged_block(build: DataLayout) -> None:
