@@ -80,7 +80,7 @@ def _require(condition: bool, message: str) -> None:
 
 
 def _check_hierarchy(graph: CellGraph) -> str:
-    """The root is the pipeline's, and containment grows upwards; the rest was checked on reading."""
+    """The root is the pipeline's, and containment grows upwards; reading checked the rest."""
     _require(graph.term_ids[0] == ROOT, f"the root is {graph.term_ids[0]}; expected {ROOT}")
     child, parent = graph.edges.T
     contained = graph.genes_contained
