@@ -177,7 +177,7 @@ def check_together(parameters: Any, where: str) -> None:
         )
     own = "dango" if train.model == "dango" else "train"
     decay = getattr(parameters, own).weight_decay
-    if train.lr * decay >= 1:  # a step would turn the sign of every weight
+    if decay and train.lr * decay >= 1:  # a step would turn the sign of every weight
         raise ParameterError(
             f"{where}train.lr {train.lr} times {own}.weight_decay {decay} is "
             f"{train.lr * decay:g}; expected less than 1, the share of a weight that a step takes"

@@ -15,7 +15,13 @@ _PAPER_2018: Setting = {
         "init": "uniform",
         "init_range": 0.001,
     },
-    "train": {"aux_weight": 0.3, "aux_reduction": "sum", "lr": 1e-3, "schedule": "constant"},
+    "train": {
+        "aux_weight": 0.3,
+        "aux_reduction": "sum",
+        "lr": 1e-3,
+        "schedule": "constant",
+        "weight_decay": 1e-2,
+    },
 }
 
 PRESETS: dict[str, Setting] = {

@@ -21,6 +21,7 @@ from data_specs.errors import ArtefactError
 from data_specs.files import replacing_file
 from data_specs.parameters import Parameters
 from data_specs.path_kinds import archive_entries, what_is
+from dcell_model.calibration import Calibration
 from dcell_model.checkpoint_contents import check, check_shapes, parameters_of, same
 from dcell_model.model import DCell
 from dcell_model.run_folder import BEST
@@ -30,7 +31,7 @@ from dcell_model.subsystems import tensor_shapes
 if TYPE_CHECKING:
     from dcell_model.model_kinds import Network
 
-FORMAT, VERSION = "dcell-checkpoint", 5
+FORMAT, VERSION = "dcell-checkpoint", 6
 Checkpoint = dict[str, Any]
 
 
@@ -41,6 +42,7 @@ def describe(
     scale: tuple[torch.Tensor, torch.Tensor],
     epoch: int,
     made_from: Mapping[str, str],
+    calibration: Calibration | None = None,
 ) -> Checkpoint:
     """What every checkpoint holds.
 
@@ -51,6 +53,7 @@ def describe(
         scale: mean and standard deviation `[P]` that predictions are scaled back with.
         epoch: epochs trained.
         made_from: digests of cell graph, store and split, and of networks (`data_specs.chain`).
+        calibration: of the root's predictions; none leaves them as they come.
     """
     return {
         "format": FORMAT,
@@ -64,6 +67,7 @@ def describe(
         "epoch": epoch,
         "made_from": dict(made_from),
         "model": model.state_dict(),
+        "calibration": (calibration or Calibration.none(len(phenotypes))).to_checkpoint(),
     }
 
 
@@ -187,7 +191,13 @@ def load(path: Path) -> Checkpoint:
             f"{path}: is a file of PyTorch, but not a checkpoint that dcell wrote; expected {BEST} "
             "of a run of `dcell train`"
         )
-    if not same(checkpoint.get("version"), VERSION):
+    if same(checkpoint.get("version"), 5):  # before predictions were calibrated
+        own = checkpoint.get("phenotypes")
+        count = len(own) if isinstance(own, list) else 0
+        later = {"calibration": Calibration.none(count).to_checkpoint()}
+    elif same(checkpoint.get("version"), VERSION):
+        later = {}
+    else:
         raise ArtefactError(
             f"{path}: checkpoint version {checkpoint.get('version')!r:.60}; expected {VERSION}. "
             "Another version of dcell wrote it; train again."
@@ -201,6 +211,7 @@ def load(path: Path) -> Checkpoint:
             f"{path}: the checkpoint is damaged: its checksum does not match. Take a copy of it, "
             "or train again."
         )
+    checkpoint = {**later, **checkpoint}
     check(checkpoint, path)
     return checkpoint
 

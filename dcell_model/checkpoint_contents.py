@@ -81,7 +81,28 @@ def check(state: Mapping[str, Any], where: Path) -> None:
         check_numbers(value, name, where)
         if name == "running_var" and bool((value < 0).any()):
             raise wrong(where, name, "has variances below 0")
+    _check_calibration(require(state, "calibration", dict, where), len(names), where)
     parameters_of(state, where)
+
+
+def _check_calibration(found: Mapping[str, Any], phenotypes: int, where: Path) -> None:
+    """A slope from 0 to 1 and an intercept for each phenotype, and its errors, sorted."""
+    for key in ("slope", "intercept"):
+        line = require(found, key, Tensor, where)
+        check_numbers(line, f"calibration.{key}", where)
+        if list(line.shape) != [phenotypes]:
+            raise wrong(where, f"calibration.{key}", f"has shape {list(line.shape)}; expected "
+                        f"[{phenotypes}], a number for each phenotype")  # fmt: skip
+    if bool(((found["slope"] < 0) | (found["slope"] > 1)).any()):
+        raise wrong(where, "calibration.slope", "is not between 0 and 1")
+    errors = require(found, "errors", list, where)
+    if len(errors) != phenotypes:
+        raise wrong(where, "calibration.errors", f"has {len(errors)} entries for {phenotypes} "
+                    "phenotypes")  # fmt: skip
+    for own in errors:
+        check_numbers(own, "calibration.errors", where)
+        if own.dim() != 1 or bool((own < 0).any() or (own.diff() < 0).any()):
+            raise wrong(where, "calibration.errors", "is not sorted, from 0 upwards")
 
 
 def check_numbers(value: Any, name: str, where: Path) -> None:

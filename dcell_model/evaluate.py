@@ -14,6 +14,7 @@ from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.tables import PARTS, TEST
 from dcell_model import checkpoint, plots
 from dcell_model.baselines import column_of, read_predictions
+from dcell_model.calibration import Calibration
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.headline import headline
 from dcell_model.model_kinds import kind_of, restore
@@ -53,7 +54,8 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
     samples = np.sort(np.concatenate([used["train"], used["val"], used["test"]]))
     parts = numbers[samples]
     scale = (state["target_mean"], state["target_std"])
-    predictions = predict(model, dataset, samples, scale)
+    calibration = Calibration.of(state)
+    predictions = predict(model, dataset, samples, scale, calibration=calibration)
     targets = targets[samples]
     names = dataset.phenotypes
     others = read_predictions(baselines, samples, names)

@@ -74,7 +74,7 @@ def predictions(
     if subsystems:
         none = np.zeros(0, dtype=np.int64)
         yield (
-            _rows(trained, genotypes, 0, 0, trained.in_units(torch.empty(0, 1))),
+            _rows(trained, genotypes, 0, 0, trained.predictions(torch.empty(0, 1))),
             (_wild_type_rows(trained, none)),
         )
     for first in range(0, len(genotypes.given), batch_size):
@@ -84,7 +84,7 @@ def predictions(
         batch = trained.encode(offsets, genotypes.genes[begin:end])
         with torch.no_grad():
             heads, changes = forward_with_states(trained.model, batch)
-        table = _rows(trained, genotypes, first, last, trained.in_units(root_of(heads)))
+        table = _rows(trained, genotypes, first, last, trained.predictions(root_of(heads)))
         states = None
         if subsystems:
             order = np.lexsort((heads.term.cpu().numpy(), heads.sample.cpu().numpy()))

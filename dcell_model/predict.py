@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
+from dcell_model.calibration import Calibration
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.heads import root_of
 
@@ -23,6 +24,7 @@ def predict(
     samples: Sequence[int] | npt.NDArray[np.int64],
     scale: tuple[Tensor, Tensor],
     *,
+    calibration: Calibration | None = None,
     batch_size: int = 1024,
 ) -> npt.NDArray[np.float64]:
     """The root's predictions in the phenotypes' own units, in the order of `samples`.
@@ -32,6 +34,7 @@ def predict(
         dataset: the store.
         samples: n sample numbers.
         scale: mean and standard deviation `[P]` of the targets that the model was trained on.
+        calibration: of the predictions; none leaves them as they come.
         batch_size: samples at a time; does not change the result.
 
     Returns:
@@ -45,5 +48,8 @@ def predict(
     model.train(training)
     mean, std = (value.double().cpu() for value in scale)
     empty = torch.empty(0, len(mean), dtype=torch.float64)
-    predictions: npt.NDArray[np.float64] = (torch.cat([empty, *parts]) * std + mean).numpy()
+    found = torch.cat([empty, *parts]) * std + mean
+    predictions: npt.NDArray[np.float64] = (
+        found if calibration is None else calibration.apply(found)
+    ).numpy()
     return predictions

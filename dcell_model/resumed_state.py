@@ -74,7 +74,7 @@ def _check_optimizer(state: Checkpoint, optimizer: torch.optim.Optimizer, where:
         raise wrong(where, "optimizer", "has not one group of parameters")
     for key, value in own["param_groups"][0].items():
         found = groups[0].get(key, value)  # a key that torch came to know later
-        if key == "lr":
+        if key in ("lr", "weight_decay"):  # the run sets them at every step
             if not _is_number(found) or found < 0:
                 raise wrong(where, f"optimizer.{key}", f"is {found!r:.60}")
         elif not same(found, value):

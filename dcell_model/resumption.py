@@ -1,7 +1,6 @@
 """How a run that was stopped goes on: with which parameters, and what is said of it."""
 
 import json
-import math
 import shlex
 import signal
 import threading
@@ -12,7 +11,7 @@ from typing import Any
 
 from data_specs.errors import InputError
 from data_specs.parameter_input import override, params_of_stages
-from data_specs.parameters import Parameters, Train, Values, resolve
+from data_specs.parameters import Parameters, Values, resolve
 from dcell_model import checkpoint
 from dcell_model.run_folder import LAST
 from dcell_model.run_parameters import (
@@ -22,6 +21,7 @@ from dcell_model.run_parameters import (
     trained_sections,
     training_parameters,
 )
+from dcell_model.schedule import rate_after
 from dcell_model.training_state import TrainingState
 
 # What may change between a stop and its resumption without changing what is computed.
@@ -140,13 +140,6 @@ def _notes(out: Path, saved: checkpoint.Checkpoint, parameters: Parameters) -> I
     if end := state.end(config.epochs, config.patience):
         more = "patience" if done < config.epochs else "epochs"
         yield f"{out}: nothing is left to train: {end}. --set train.{more}=N trains on."
-
-
-def rate_after(share: float, config: Train) -> float:
-    """Learning rate after this share of a run; a function of it alone, so resume is exact."""
-    if config.schedule == "constant":
-        return config.lr
-    return config.lr * (1 + math.cos(math.pi * share)) / 2
 
 
 @contextmanager

@@ -40,7 +40,7 @@ class ScreenEngine:
         if order == 1:
             single = self.single()
             roots = single.root[torch.tensor(genotypes[:, 0], device=single.root.device)]
-            predictions: FloatArray = self.trained.in_units(single.wild_type + roots).numpy()
+            predictions: FloatArray = self.trained.predictions(single.wild_type + roots).numpy()
             return predictions
         if order == 2:
             return self._combine(self.single(), *genotypes.T)
@@ -74,7 +74,7 @@ class ScreenEngine:
             return parts
 
         parts = [
-            self.trained.in_units(combine(self.trained.model, left, own, self.single(), right))
+            self.trained.predictions(combine(self.trained.model, left, own, self.single(), right))
             for own, right in zip(split(unit), split(gene), strict=True)
         ]
         predictions: FloatArray = torch.cat(parts).numpy()

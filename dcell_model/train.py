@@ -27,23 +27,25 @@ from data_specs.parameters import Parameters
 from data_specs.touching import warn_if_few_touch
 from dcell_model import checkpoint, provenance
 from dcell_model.batches import EpochBatches, TrainingBatches
+from dcell_model.calibration import Calibration
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.engines.choice import pick_engine, product_size
-from dcell_model.fabric import fabric_of, predict_together, sum_over_processes
+from dcell_model.fabric import fabric_of, sum_over_processes
 from dcell_model.loss import dcell_loss
 from dcell_model.memory import keep_freed_memory
 from dcell_model.model import DCell
-from dcell_model.model_kinds import Network, create, prepare
+from dcell_model.model_kinds import create, prepare
 from dcell_model.norm_statistics import take_statistics
 from dcell_model.progress import live_metrics, progress
 from dcell_model.resumed_state import take_up
-from dcell_model.resumption import parameters_of, rate_after, refuse_changes, saying_how_to_go_on
+from dcell_model.resumption import parameters_of, refuse_changes, saying_how_to_go_on
 from dcell_model.run_folder import BEST, LAST, RECORD, holding_out, prepare_folder
 from dcell_model.run_parameters import RESUME, print_notes
-from dcell_model.scores import scores
+from dcell_model.schedule import batch_size_of, rate_after, weight_decay_of
 from dcell_model.targets import all_targets, read_parts, scale_of, target_names, usable_samples
 from dcell_model.threads import threads_for
 from dcell_model.training_state import TrainingState, in_words
+from dcell_model.validation import validate
 
 COMMAND = "python -m dcell_model.train"
 
@@ -119,32 +121,34 @@ class _Training:
         self.targets = torch.from_numpy(targets)
         self.scale = scale_of(self.targets[samples["train"]], config.standardize)
         model = create(layout, dataset, parameters)
-        decay = (parameters.dango if config.model == "dango" else config).weight_decay
-        optimizer = torch.optim.AdamW(
-            model.parameters(), lr=config.lr, weight_decay=decay, fused=True
-        )
+        optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, fused=True)
+        self.batch_size = batch_size_of(config, len(samples["train"]))
         self.product = math.inf  # multiply-adds; other models' products are not looked at
         if isinstance(model, DCell):
             # By samples that a resumed run has, too.
-            some = dataset.batch(samples["train"][: config.batch_size])
+            some = dataset.batch(samples["train"][: self.batch_size])
             if model.engine == "auto":
                 model.engine, self.engine_reason = pick_engine(model, some)
             self.product = product_size(model, some)
-        self.state = TrainingState()
-        if resume:
-            self._restore(model, optimizer)
-        else:
-            self.state.preparation = prepare(model.to(fabric.device))
-        self.plain_model = model
-        self.model, self.optimizer = fabric.setup(model, optimizer)
-        model.sync_batchnorm = config.sync_batchnorm and fabric.world_size > 1
         order = EpochBatches(
-            samples["train"], config.batch_size, seed=config.seed,
+            samples["train"], self.batch_size, seed=config.seed,
             rank=fabric.global_rank, processes=fabric.world_size,
             # Statistics of its own need two samples in every process.
             least=fabric.world_size * (1 if config.sync_batchnorm else 2),
         )  # fmt: skip
         self.batches = TrainingBatches(dataset, order, fabric.device, config.num_workers)
+        steps = config.epochs * -(-len(self.batches) // config.accumulate)
+        own = parameters.dango if config.model == "dango" else config
+        self.weight_decay = weight_decay_of(config, steps, own.weight_decay)
+        self.state, self.calibration = TrainingState(), Calibration.none(targets.shape[1])
+        saved = self._saved() if resume else None
+        if saved is None:
+            self.state.preparation = prepare(model.to(fabric.device))
+        else:
+            take_up(saved, model, optimizer, out / LAST)
+        self.plain_model = model
+        self.model, self.optimizer = fabric.setup(model, optimizer)
+        model.sync_batchnorm = config.sync_batchnorm and fabric.world_size > 1
 
     def run(self, lines: bool) -> dict[str, Any]:
         config, state = self.config, self.state
@@ -172,7 +176,11 @@ class _Training:
         self._take_statistics()
         seconds = time.perf_counter() - start
         row = {"epoch": epoch, "train_loss": train_loss, "val_loss": None, "val_pearson": None}
-        row |= self._validate()
+        judged, self.calibration = validate(
+            self.fabric, self.plain_model, self.dataset, self.samples["val"],
+            self.targets[self.samples["val"]], self.scale, calibrate=self.config.calibrate,
+        )  # fmt: skip
+        row |= judged
         row |= {"seconds": seconds, "lr": self.optimizer.param_groups[0]["lr"]}
         if not math.isfinite(train_loss):
             raise InputError(
@@ -240,39 +248,24 @@ class _Training:
     def _set_rate(self, progress: float) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = rate_after(progress, self.config)
+            group["weight_decay"] = self.weight_decay
 
     def _take_statistics(self) -> None:
         """What batch norm evaluates with, of the same samples every time."""
-        samples, most = self.samples["train"], self.config.norm_samples
-        if not (isinstance(self.plain_model, DCell) and most):
+        samples, most, model = self.samples["train"], self.config.norm_samples, self.plain_model
+        if not (isinstance(model, DCell) and most):
             return
         if len(samples) > most:
             random = np.random.default_rng(self.config.seed)
             samples = np.sort(random.choice(samples, most, replace=False))
-        if self.plain_model.sync_batchnorm:  # the processes' parts make up one batch
+        if model.sync_batchnorm:  # the processes' parts make up one batch
             samples = samples[self.fabric.global_rank :: self.fabric.world_size]
-        batch = self.dataset.batch(samples).to(self.fabric.device)
-        take_statistics(self.plain_model, batch)
-
-    def _validate(self) -> dict[str, float | None]:
-        """Mean squared error of the root in trained units, and Pearson of the first phenotype."""
-        samples = self.samples["val"]
-        if len(samples) == 0:
-            return {}
-        predicted = predict_together(
-            self.fabric, self.plain_model, self.dataset, samples, self.scale
-        )
-        measured = self.targets[samples].double()
-        error = ((predicted - measured) / self.scale[1].double()).square().mean()
-        return {
-            "val_loss": float(error),
-            "val_pearson": scores(predicted[:, 0], measured[:, 0])["pearson"],
-        }
+        take_statistics(model, self.dataset.batch(samples).to(self.fabric.device))
 
     def _save(self, epoch: int, improved: bool) -> None:
         state = checkpoint.describe(
             self.plain_model, self.parameters, self.dataset.phenotypes, self.scale, epoch,
-            self.made_from,
+            self.made_from, self.calibration,
         )  # fmt: skip
         if improved:
             self.state.best["sha256"] = checkpoint.save(state, self.out / BEST)
@@ -280,19 +273,20 @@ class _Training:
         state["settings"] = json.dumps(changed(self.parameters))
         checkpoint.save(state, self.out / LAST)
 
-    def _restore(self, model: Network, optimizer: torch.optim.Optimizer) -> None:
+    def _saved(self) -> checkpoint.Checkpoint:
+        """The state that a stopped run left, checked to be one that goes on here."""
         path = self.out / LAST
         state = checkpoint.load(path)
         refuse_other_data(self.layout, state["made_from"], f"the checkpoint {path}")
         refuse_changes(state["parameters"], self.parameters, path)
-        take_up(state, model, optimizer, path)
-        self.state = TrainingState.of(state)
+        self.state, self.calibration = TrainingState.of(state), Calibration.of(state)
         under_way = self.state.under_way
         if under_way["steps"] and under_way["processes"] != self.fabric.world_size:
             raise InputError(
                 f"{path}: stopped in the middle of an epoch on {under_way['processes']} "
                 f"processes, now there are {self.fabric.world_size}; resume it on as many"
             )
+        return state
 
     def _record(self) -> dict[str, Any]:
         times = [row["seconds"] for row in self.state.history]
@@ -302,6 +296,7 @@ class _Training:
             "best_epoch": self.state.best["epoch"],
             "seconds_per_epoch": float(np.median(times)),
             "parameters": self.plain_model.num_parameters(),
+            "batch_size": self.batch_size,
             "samples": {part: len(numbers) for part, numbers in self.samples.items()},
             "engine": self.plain_model.engine,
             "engine_reason": self.engine_reason,

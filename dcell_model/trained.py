@@ -12,6 +12,7 @@ from data_specs.errors import InputError
 from data_specs.gene_names import GeneNames
 from data_specs.mutant_state import StateEncoder
 from dcell_model import checkpoint
+from dcell_model.calibration import Calibration
 from dcell_model.dataset import MutantStateBatch
 from dcell_model.heads import root_of
 from dcell_model.model import DCell
@@ -29,7 +30,8 @@ class Trained:
         names: all names of genes that the checkpoint knows.
         encoder: finds what deletions change.
         phenotypes: names of the P phenotypes.
-        mean, std: `[P]` float64, what predictions are scaled back with.
+        mean, std: `[P]` float64, what heads are scaled back with.
+        calibration: of the root's predictions; those of other terms' heads have none.
         digest: hex SHA-256 of the checkpoint's content.
     """
 
@@ -39,6 +41,7 @@ class Trained:
     phenotypes: tuple[str, ...]
     mean: Tensor
     std: Tensor
+    calibration: Calibration
     digest: str
 
     @classmethod
@@ -54,11 +57,19 @@ class Trained:
         state = checkpoint.load(path)
         model = checkpoint.restore(state, None, path)
         scale = state["target_mean"], state["target_std"]
-        return cls.of(model.to(device), state["phenotypes"], scale, checkpoint.digest_of(state))
+        return cls.of(
+            model.to(device), state["phenotypes"], scale, checkpoint.digest_of(state),
+            Calibration.of(state),
+        )  # fmt: skip
 
     @classmethod
     def of(
-        cls, model: DCell, phenotypes: list[str], scale: tuple[Tensor, Tensor], digest: str = ""
+        cls,
+        model: DCell,
+        phenotypes: list[str],
+        scale: tuple[Tensor, Tensor],
+        digest: str = "",
+        calibration: Calibration | None = None,
     ) -> "Trained":
         """A model at hand; it is put into evaluation mode and run by `incremental` from now on."""
         model.eval()
@@ -66,7 +77,10 @@ class Trained:
         mean, std = (value.double().cpu() for value in scale)
         graph = model.graph
         encoder = StateEncoder(graph, graph.num_genes)
-        return cls(model, GeneNames.of(graph), encoder, tuple(phenotypes), mean, std, digest)
+        calibration = calibration or Calibration.none(len(phenotypes))
+        return cls(
+            model, GeneNames.of(graph), encoder, tuple(phenotypes), mean, std, calibration, digest
+        )
 
     def encode(self, offsets: IntArray, genes: IntArray) -> MutantStateBatch:
         """Genotypes as a batch on the model's device.
@@ -97,6 +111,10 @@ class Trained:
         """Heads `[…, P]` in the phenotypes' own units, float64 on the CPU."""
         return values.double().cpu() * self.std + self.mean
 
+    def predictions(self, root: Tensor) -> Tensor:
+        """The root's head `[…, P]` as calibrated predictions, in units, float64 on the CPU."""
+        return self.calibration.apply(self.in_units(root))
+
     @torch.no_grad()
     def predict(self, deleted: IntArray, *, batch_size: int = 4096) -> FloatArray:
         """Predictions of genotypes of one order, in the phenotypes' own units.
@@ -113,6 +131,6 @@ class Trained:
             some = deleted[first : first + batch_size]
             offsets = np.arange(len(some) + 1) * some.shape[1]
             heads = self.model(self.encode(offsets, some.reshape(-1)), dense=False)
-            parts.append(self.in_units(root_of(heads)))
+            parts.append(self.predictions(root_of(heads)))
         predictions: FloatArray = torch.cat(parts).numpy()
         return predictions

@@ -1,0 +1,157 @@
+"""Trains a build with every combination of some settings and records how each predicts.
+
+Settings are judged by the validation part of each split. The scores of the test part are recorded
+beside them, for the settings that are chosen in the end, and choose nothing.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_specs.errors import exit_with_message
+from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.parameter_input import build_parameters, override
+from data_specs.parameters import resolve
+from data_specs.tables import PARTS
+from dcell_model import checkpoint, model_kinds, train
+from dcell_model.baselines import read_samples
+from dcell_model.bench.run import provenance
+from dcell_model.calibration import Calibration
+from dcell_model.predict import predict
+from dcell_model.run_folder import BEST
+from dcell_model.scores import scores
+
+Row = dict[str, Any]
+
+
+def combinations(axes: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """All settings with one value of each axis `section.key=a,b,c`; the last varies first."""
+    named = [axis.partition("=") for axis in axes]
+    choices = [[f"{key}={value}" for value in values.split(",")] for key, _, values in named]
+    yield from itertools.product(*choices)
+
+
+def measure(data: Path, settings: Sequence[str], seed: int, split: str | None) -> Row:
+    """Train once, and score the best epoch on the validation and the test part."""
+    parameters = resolve(
+        override(build_parameters(data), [*settings, f"train.seed={seed}"]), where="recipe"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        record = train.run(data, out, parameters, split=split, lines=False)
+        state = checkpoint.load(out / BEST)
+    layout = DataLayout(data, split)
+    dataset, targets, parts = read_samples(layout, parameters)
+    model = model_kinds.restore(state, layout, dataset, data)
+    found: Row = {"settings": list(settings), "seed": seed, "split": split or "split"}
+    scale = (state["target_mean"], state["target_std"])
+    for part in ("val", "test"):
+        inside = np.flatnonzero(parts == PARTS.index(part))
+        predicted = predict(model, dataset, inside, scale, calibration=Calibration.of(state))
+        found[part] = scores(predicted[:, 0], targets[inside, 0])
+    seconds = sum(row["seconds"] for row in record["history"])
+    return found | {
+        "best_epoch": record["best_epoch"], "epochs": record["epochs"],
+        "engine": record["engine"], "seconds": round(seconds, 1),
+        "val_pearson": [round(row["val_pearson"] or 0, 4) for row in record["history"]],
+    }  # fmt: skip
+
+
+def run(
+    data: Path,
+    out: Path,
+    settings: Sequence[tuple[str, ...]],
+    *,
+    seeds: Sequence[int] = (0,),
+    splits: bool = False,
+    jobs: int = 1,
+    command: Sequence[str] = (),
+) -> Row:
+    """Measure what `out` does not hold yet; every result is written as it comes.
+
+    Args:
+        data: folder of a build.
+        out: JSON record; rows in it are kept.
+        settings: what is tried, each a tuple of assignments.
+        seeds: of training; with `splits` also the numbers of the splits `random-SEED`.
+        splits: whether each seed has a split of its own.
+        jobs: runs at a time, each a process with one thread.
+        command: how this was called, for the record.
+    """
+    record: Row = {**provenance(command), "data": data.name, "commands": [], "rows": []}
+    if out.is_file():
+        before = read_json(out)
+        record |= {"rows": before["rows"], "commands": before["commands"]}
+    record["commands"].append(" ".join(command))
+    done = {_key(row["settings"], row["seed"], row["split"]) for row in record["rows"]}
+    todo = [(own, seed, f"random-{seed}" if splits else None) for seed in seeds for own in settings]
+    todo = [one for one in todo if _key(one[0], one[1], one[2] or "split") not in done]
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = [pool.submit(_in_a_process, data, *one) for one in todo]
+        for future in as_completed(waiting):
+            row = future.result()
+            record["rows"].append(row)
+            write_json(out, record)
+            print(_shown(row), flush=True)
+    return record
+
+
+def _key(settings: Sequence[str], seed: int, split: str) -> tuple[Any, ...]:
+    return (*sorted(settings), seed, split)
+
+
+def _in_a_process(data: Path, settings: Sequence[str], seed: int, split: str | None) -> Row:
+    one = json.dumps([str(data), settings, seed, split])
+    call = [sys.executable, "-m", "dcell_model.bench.recipe", "--one", one]
+    own = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(call, env=own, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(settings)}: {done.stderr[-2000:]}")
+    row: Row = json.loads(done.stdout.splitlines()[-1])
+    return row
+
+
+def _shown(row: Row) -> str:
+    val, test = row["val"], row["test"]
+    return (
+        f"{' '.join(row['settings'])} seed {row['seed']}: val Pearson {val['pearson'] or 0:.3f} "
+        f"R² {val['r2'] or 0:+.3f}, test {test['pearson'] or 0:.3f} {test['r2'] or 0:+.3f}, epoch "
+        f"{row['best_epoch']} of {row['epochs']}, {row['seconds']:.0f} s"
+    )
+
+
+def main() -> None:
+    """`python -m dcell_model.bench.recipe --data DIR --axes KEY=A,B … --out F`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--axes", nargs="+", default=[], metavar="KEY=A,B",
+                        help="all combinations of these values")  # fmt: skip
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--splits", action="store_true",
+                        help="each seed on its own split, of dcell-data split")  # fmt: skip
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    with exit_with_message():
+        given = parser.parse_args()
+        if given.one:
+            data, settings, seed, split = json.loads(given.one)
+            print(json.dumps(measure(Path(data), settings, seed, split)))
+            return
+        run(given.data, given.out, list(combinations(given.axes)), seeds=given.seeds,
+            splits=given.splits, jobs=given.jobs,
+            command=["python", "-m", "dcell_model.bench.recipe", *sys.argv[1:]])  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
