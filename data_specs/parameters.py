@@ -214,9 +214,11 @@ class Train:
 class Baselines:
     """The simple models that every result stands beside."""
 
+    trials: Annotated[int, Ge(1), Le(1000)] = 8  # settings of fm and of mlp to choose from
     ridge_alphas: RidgeAlphas = (0.1, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
     mlp_hidden: Width = 64
     mlp_epochs: Count = 60
+    fm_sweeps: Count = 40
     seed: Seed = 0
 
 
