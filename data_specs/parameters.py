@@ -218,7 +218,7 @@ class Baselines:
     ridge_alphas: RidgeAlphas = (0.1, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
     mlp_hidden: Width = 64
     mlp_epochs: Count = 60
-    fm_sweeps: Count = 40
+    fm_sweeps: Count = 60
     seed: Seed = 0
 
 
