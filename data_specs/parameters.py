@@ -223,6 +223,14 @@ class Baselines:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluate:
+    """What counts as a hit when models are judged as a screen is; the lowest 5 % always do."""
+
+    hit_below: Annotated[float, Ge(-(10**9)), Le(10**9)] | None = None  # phenotype; none: no more
+    hit_p_below: Annotated[float, Gt(0), Le(1)] = 0.05  # where the tables give p-values of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dask:
     """Who works on the pieces of big tables; what is computed does not depend on it."""
 
@@ -249,6 +257,7 @@ class Parameters:
     dango: Dango = field(default_factory=Dango)
     train: Train = field(default_factory=Train)
     baselines: Baselines = field(default_factory=Baselines)
+    evaluate: Evaluate = field(default_factory=Evaluate)
     dask: Dask = field(default_factory=Dask)
 
     def to_dict(self) -> dict[str, Any]:
