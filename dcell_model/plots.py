@@ -84,7 +84,7 @@ def prediction_against_measurement(
     model: str = "DCell",
     baselines: Mapping[str, Values] | None = None,
 ) -> None:
-    """Density of predicted against measured values, one square panel a model, in up to three columns.
+    """Density of predicted against measured values, one square panel a model, in rows of three.
 
     Both axes have one scale, so that the diagonal is a perfect prediction. They leave out the
     outermost thousandth of the values on each side; above each panel are the model's scores, and
