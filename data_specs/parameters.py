@@ -217,10 +217,20 @@ class Train:
 class Baselines:
     """The simple models that every result stands beside."""
 
+    trials: Annotated[int, Ge(1), Le(1000)] = 8  # settings of fm and of mlp to choose from
     ridge_alphas: RidgeAlphas = (0.1, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
     mlp_hidden: Width = 64
     mlp_epochs: Count = 60
+    fm_sweeps: Count = 60
     seed: Seed = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluate:
+    """What counts as a hit when models are judged as a screen is; the lowest 5 % always do."""
+
+    hit_below: Annotated[float, Ge(-(10**9)), Le(10**9)] | None = None  # phenotype; none: no more
+    hit_p_below: Annotated[float, Gt(0), Le(1)] = 0.05  # where the tables give p-values of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +260,7 @@ class Parameters:
     dango: Dango = field(default_factory=Dango)
     train: Train = field(default_factory=Train)
     baselines: Baselines = field(default_factory=Baselines)
+    evaluate: Evaluate = field(default_factory=Evaluate)
     dask: Dask = field(default_factory=Dask)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Stage `evaluate`: score a trained model beside the baselines, on the same split."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -11,6 +13,8 @@ from data_specs.chain import made_from_metadata, refuse_other_data
 from data_specs.errors import exit_with_message
 from data_specs.files import replacing_file, replacing_folder
 from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.parameter_input import load
+from data_specs.parameters import Evaluate as EvaluateConfig
 from data_specs.tables import PARTS, TEST
 from dcell_model import checkpoint, plots
 from dcell_model.baselines import column_of, read_predictions
@@ -19,14 +23,19 @@ from dcell_model.dataset import MutantStateDataset
 from dcell_model.headline import headline
 from dcell_model.model_kinds import kind_of, restore
 from dcell_model.predict import predict
+from dcell_model.ranking_scores import below, hits_found, lowest
 from dcell_model.run_folder import BEST, PLOTS, RECORD
 from dcell_model.scores import MODEL_NAMES, part_scores
 from dcell_model.targets import all_targets, read_parts, usable_samples
 from dcell_model.threads import one_thread
 
+P_VALUE, HAVE_P_VALUES = "p_value", ("interaction", "raw_interaction")
+
 
 @one_thread()
-def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]:
+def run(
+    data: Path, trained: Path, baselines: Path, out: Path, config: EvaluateConfig | None = None
+) -> dict[str, Any]:
     """Evaluate the best checkpoint of a run; write metrics, predictions and plots into `out`.
 
     Args:
@@ -34,6 +43,7 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
         trained: folder of the run, with `checkpoint.pt` and `train.json`.
         baselines: their results as JSON, with the Parquet file beside it.
         out: gets `metrics.json`, `scores.json` (`headline`), `predictions.parquet` and `plots/`.
+        config: what counts as a hit; by default the lowest 5 % alone.
 
     Returns:
         What `metrics.json` holds.
@@ -59,9 +69,12 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
     targets = targets[samples]
     names = dataset.phenotypes
     others = read_predictions(baselines, samples, names)
+    kind, test = kind_of(state, trained / BEST), parts == TEST
+    first = {name: own[test, 0] for name, own in {kind: predictions, **others}.items()}
     metrics = {
-        "model": kind_of(state, trained / BEST),
+        "model": kind,
         **part_scores(predictions, targets, parts, names),
+        "hits": _hits(dataset, samples[test], targets[test, 0], first, config or EvaluateConfig()),
         "baselines": read_json(baselines),
         **{key: record[key] for key in (
             "samples", "parameters", "epochs", "best_epoch", "seconds_per_epoch",
@@ -83,7 +96,6 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
         folder.mkdir()
         plots.loss_curves(record["history"], folder / "loss.png", best_epoch=record["best_epoch"])
         plots.comparison(metrics, folder / "comparison.png")
-        test = parts == TEST
         if test.any():
             plots.prediction_against_measurement(
                 predictions[test, 0], targets[test, 0], metrics["test"],
@@ -99,7 +111,29 @@ def run(data: Path, trained: Path, baselines: Path, out: Path) -> dict[str, Any]
     return metrics
 
 
+def _hits(
+    dataset: MutantStateDataset,
+    samples: npt.NDArray[np.int64],
+    measured: npt.NDArray[np.float32],
+    predictions: Mapping[str, npt.NDArray[Any]],
+    config: EvaluateConfig,
+) -> list[dict[str, Any]]:
+    """How well each model finds the hits among samples `[n]`, one entry a rule."""
+    rules = [lowest(measured)]
+    if config.hit_below is not None:
+        p_values = None
+        if dataset.phenotypes[0] in HAVE_P_VALUES and P_VALUE in dataset.meta.phenotypes:
+            blocks = map(dataset.reader.block, range(len(dataset.meta.blocks)))
+            p_values = np.concatenate([block.phenotypes[P_VALUE] for block in blocks])[samples]
+        rules.append(below(measured, config.hit_below, p_values, config.hit_p_below))
+    return [hits_found(predictions, rule) for rule in rules]
+
+
 if __name__ == "__main__":
     with exit_with_message():
         results = Path("results")
-        run(Path("data"), results / "train", results / "baselines.json", results)
+        parameters = load(Path("params.yaml"))
+        run(
+            Path("data"), results / "train", results / "baselines.json", results,
+            parameters.evaluate,
+        )  # fmt: skip

@@ -84,7 +84,7 @@ def prediction_against_measurement(
     model: str = "DCell",
     baselines: Mapping[str, Values] | None = None,
 ) -> None:
-    """Density of predicted against measured values as PNG, one square panel a model.
+    """Density of predicted against measured values, one square panel a model, in rows of three.
 
     Both axes have one scale, so that the diagonal is a perfect prediction. They leave out the
     outermost thousandth of the values on each side; above each panel are the model's scores, and
@@ -107,15 +107,21 @@ def prediction_against_measurement(
     window = _window([measured, predicted, *others.values()])
     models = {model: (predicted, scores)}
     models |= {other: (values, score(values, measured)) for other, values in others.items()}
-    size = {1: (9.6, 8.0), 2: (12.0, 5.9)}.get(len(models), (12.0, 1.6 + 9 / len(models)))
+    columns = {4: 2}.get(len(models), min(len(models), 3))
+    rows = -(-len(models) // columns)
+    high = {1: 8.0, 2: 5.9}.get(columns, 4.6)
     densities: list[PolyCollection] = []
-    with picture(path, *size) as figure:
-        panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
+    with picture(path, 9.6 if len(models) == 1 else 12.0, rows * high) as figure:
+        grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+        panels = grid.flatten()[: len(models)]
         for axes, (title, (values, found)) in zip(panels, models.items(), strict=True):
             densities += _density(axes, values, measured, window)
             _write_scores(axes, title, found, int((~_inside(values, measured, window)).sum()))
             axes.set_xlabel(f"measured {name}")
-        panels[0].set_ylabel(f"predicted {name}")
+        for axes in panels[::columns]:
+            axes.set_ylabel(f"predicted {name}")
+        for axes in grid.flatten()[len(models) :]:
+            axes.remove()
         most = [float(np.max(np.asarray(density.get_array()))) for density in densities]
         for density in densities:  # one scale for all
             density.set_clim(1, max([2, *most]))

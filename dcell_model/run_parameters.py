@@ -17,7 +17,7 @@ RESUME = (
 )
 _ONLY_DCELL = ("train.engine=", "train.weight_decay=")  # the other has `dango.weight_decay`
 # What training reads. All other sections say how a build is made, and are the build's.
-TRAINING = ("model", "dango", "train", "baselines")
+TRAINING = ("model", "dango", "train", "baselines", "evaluate")
 
 
 def training_parameters(

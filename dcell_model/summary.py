@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_specs.touching import ambiguous_names, few_touch
+from dcell_model.ranking_scores import FEW, FIRST
 from dcell_model.scores import MODEL_NAMES, PART_NAMES, SCORE_NAMES
+from dcell_model.verdict import verdict
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,7 +41,9 @@ def print_summary(
 
     console = console or Console()
     places = [_places(plots, report)] if plots or report else []
-    blocks = [_facts(ledger, metrics), _scores(metrics), *places]
+    said_first = filter(None, [verdict(metrics)])
+    hits = [_found(own) for own in metrics.get("hits", []) if own["samples"]]
+    blocks = [_facts(ledger, metrics), *said_first, _scores(metrics), *hits, *places]
     for block in blocks:
         console.print()
         console.print(block)
@@ -168,6 +172,29 @@ def _scores(metrics: Mapping[str, Any]) -> "Table":
         columns.append(_column([found[name].get(key) for name in rows], least=key == "mse"))
     for name, *cells in zip(rows, *columns, strict=True):
         table.add_row(name, *cells)
+    return table
+
+
+def _found(hits: Mapping[str, Any]) -> "Table":
+    """How well each model finds hits, one line a model."""
+    from rich import box
+    from rich.table import Table
+
+    title = f"hits ({hits['rule']}): {hits['hits']:,} of {hits['samples']:,} genotypes"
+    if hits["few"]:
+        title += f"\nfewer than {FEW}: these scores say little"
+    table = Table(box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    table.title = title
+    table.add_column("model")
+    labels = {"average_precision": "average precision"}
+    labels |= {f"precision_at_{k}": f"at {k}" for k in FIRST}
+    labels[f"precision_at_{FIRST[0]}"] = f"precision at {FIRST[0]}"
+    columns = []
+    for key, label in labels.items():
+        table.add_column(label, justify="right")
+        columns.append(_column([own[key] for own in hits["models"].values()], least=False))
+    for name, *cells in zip(hits["models"], *columns, strict=True):
+        table.add_row(MODEL_NAMES.get(name, name), *cells)
     return table
 
 

@@ -74,7 +74,10 @@ def test_stage_and_module_share_a_name(stage: str) -> None:
 
 
 # Modules to which a stage hands all its parameters on.
-HANDED_ON = {"train": ("dcell_model.model_kinds",)}
+HANDED_ON = {
+    "train": ("dcell_model.model_kinds",),
+    "baselines": ("dcell_model.baselines.results", "dcell_model.baselines.samples"),
+}
 
 
 @pytest.mark.parametrize("stage", STAGES)

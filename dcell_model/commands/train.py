@@ -55,7 +55,7 @@ def _run(options: argparse.Namespace) -> None:
             print_notes(notes)
             train.run(data, out, parameters, resume=options.resume, overwrite=options.overwrite)
         baselines.run(data, out / "baselines.json", parameters)
-        evaluate.run(data, out, out / "baselines.json", out)
+        evaluate.run(data, out, out / "baselines.json", out, parameters.evaluate)
         ledger = ledger_of(data, out)
         report.run(data, out, out / REPORT)
     print_finished(ledger, out)

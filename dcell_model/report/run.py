@@ -31,6 +31,7 @@ from dcell_model.run_folder import BEST, RECORD, ledger_of
 from dcell_model.scores import MODEL_NAMES, PART_NAMES
 from dcell_model.threads import one_thread
 from dcell_model.trained import FloatArray, IntArray
+from dcell_model.verdict import verdict
 
 TERMS, MOST = 20, 2000  # subsystems shown, and samples that they are judged on
 PERMUTATIONS = 1000
@@ -77,6 +78,7 @@ def run(data: Path, folder: Path, out: Path) -> None:
         phenotype=phenotype,
         part=part,
         metrics=metrics,
+        verdict=verdict(metrics),
         record=record,
         ledger=ledger,
         sources=_sources(layout),

@@ -55,6 +55,14 @@ PLOTS: dict[str, tuple[Callable[[Path], None], tuple[int, int]]] = {
         lambda path: draw_prediction(path, baselines={"ridge": np.zeros(500)}),
         (1200, 590),
     ),
+    "prediction beside three": (
+        lambda path: draw_prediction(path, baselines=dict.fromkeys("abc", np.zeros(500))),
+        (1200, 1180),
+    ),
+    "prediction beside four": (
+        lambda path: draw_prediction(path, baselines=dict.fromkeys("abcd", np.zeros(500))),
+        (1200, 920),
+    ),
     "comparison": (
         lambda path: comparison(metrics(dcell=0.62, mean=None, ridge=0.35, mlp=0.6), path),
         (1200, 500),

@@ -112,3 +112,38 @@ def test_large_units() -> None:
     metrics = METRICS | {"test": {"pearson": 1.0, "spearman": 1.0, "mse": 12345.678}}
     metrics["baselines"] = {"mean": {"test": {"pearson": None, "spearman": None, "mse": 0.0}}}
     assert "12345.678" in printed(metrics)
+
+
+HITS = {"rule": "lowest 5% measured", "samples": 49_873, "hits": 2494, "few": False, "models": {
+    "dcell": {"average_precision": 0.4123, "precision_at_20": 0.85, "precision_at_50": 0.82,
+              "precision_at_100": None},
+    "ridge": {"average_precision": 0.5, "precision_at_20": 1.0, "precision_at_50": 0.9,
+              "precision_at_100": 0.88},
+}}  # fmt: skip
+
+
+def test_hits_are_a_table_of_their_own() -> None:
+    text = printed(METRICS | {"hits": [HITS]})
+    assert max(map(len, text.splitlines())) <= 80
+    table = text.split("hits (lowest 5% measured): 2,494 of 49,873 genotypes")[1]
+    rows = {line.split()[0]: line.split()[1:] for line in table.splitlines() if line.split()}
+    assert rows["DCell"] == ["0.412", "0.850", "0.820", "–"]
+    assert rows["ridge"] == ["0.500", "1.000", "0.900", "0.880"]
+    assert "say little" not in text
+
+
+def test_few_hits_are_said_to_be_few() -> None:
+    few = HITS | {"hits": 7, "few": True, "rule": "measured below -0.08, p below 0.05"}
+    text = printed(METRICS | {"hits": [HITS, few]})
+    text = "\n".join(line.rstrip() for line in text.splitlines())
+    assert "7 of 49,873\ngenotypes\nfewer than 20: these scores say little" in text, text
+    assert "hits" not in printed(METRICS | {"hits": [HITS | {"samples": 0}]}).split("plots")[0]
+
+
+def test_a_better_baseline_is_said_before_the_scores() -> None:
+    metrics = METRICS | {"baselines": METRICS["baselines"] | {"fm": scored(0.7, 0.0040)}}
+    lines = printed(metrics).splitlines()
+    first = lines.index("fm predicts the test part better than DCell: MSE 0.0040 against 0.0041.")
+    title = next(i for i, line in enumerate(lines) if line.startswith("test part:"))
+    assert first < title
+    assert "better than" not in printed()

@@ -238,7 +238,7 @@ def test_the_command_ends_with_a_table(
         assert word in printed.replace("\n", "")
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["test"].keys() == {"pearson", "spearman", "r2", "mse"}
-    assert metrics["baselines"].keys() == {"mean", "ridge", "mlp"}
+    assert metrics["baselines"].keys() == {"mean", "ridge", "fm", "mlp"}
     assert metrics["samples"] == {"train": 35, "val": 5, "test": 5, "excluded": 0}
     assert metrics["parameters"] > 0
     assert metrics["seconds_per_epoch"] > 0

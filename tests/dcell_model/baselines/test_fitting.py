@@ -1,25 +1,20 @@
 """The baselines find what they can find, and only that."""
 
 import dataclasses
-import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_array
 
-from data_specs.errors import ArtefactError, InputError
-from data_specs.layout import DataLayout
-from data_specs.parameters import Baselines, resolve
+from data_specs.errors import InputError
+from data_specs.parameters import Baselines
 from data_specs.tables import EXCLUDED, PARTS, TEST, TRAIN, VAL
-from dcell_model.baselines import fit_baselines, multi_hot, read_predictions, read_samples, run
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.scores import part_scores, scores
-from tests.conftest import tiny_parameters
+from dcell_model.baselines import NAMES, fit_baselines
+from dcell_model.scores import scores
 
 GENES = 40
-QUICK = Baselines(mlp_epochs=15, mlp_hidden=32)
+QUICK = Baselines(trials=2, mlp_epochs=15, mlp_hidden=32, fm_sweeps=10)
 
 
 def draw(
@@ -78,14 +73,15 @@ def test_noise_takes_the_strongest_penalty() -> None:
     assert fitted["ridge"].chosen["alpha"] == max(QUICK.ridge_alphas)
 
 
-def test_product_of_two_genes_needs_the_network() -> None:
+def test_product_of_two_genes_needs_pairs() -> None:
     """The sign of a product: no gene has an effect of its own."""
     genotypes, genes, parts, _ = draw()
     sign = np.where(np.arange(GENES) % 2, 1.0, -1.0)
     targets = sign[genes].prod(axis=1)
     fitted = fit_baselines(genotypes, targets, parts, QUICK)
     assert pearson(fitted["ridge"].predictions, targets, parts) < 0.3
-    assert pearson(fitted["mlp"].predictions, targets, parts) > 0.9
+    for name in ("fm", "mlp"):
+        assert pearson(fitted[name].predictions, targets, parts) > 0.9, name
 
 
 def test_held_out_targets_change_no_prediction() -> None:
@@ -106,7 +102,7 @@ def test_several_phenotypes_with_gaps() -> None:
     gaps = random.random(truth.shape) < 0.3
     fitted = fit_baselines(genotypes, np.where(gaps, np.nan, truth), parts, QUICK)
     for column in range(2):
-        for name in ("ridge", "mlp"):
+        for name in ("ridge", "fm", "mlp"):
             predictions = fitted[name].predictions[:, column : column + 1]
             assert pearson(predictions, truth[:, column], parts) > 0.9, name
     assert len(fitted["ridge"].chosen["alpha"]) == 2
@@ -116,42 +112,37 @@ def test_seed_and_global_state() -> None:
     genotypes, genes, parts, random = draw(300)
     targets = random.normal(size=GENES)[genes].sum(axis=1)
     state, threads = torch.get_rng_state(), torch.get_num_threads()
-    first = fit_baselines(genotypes, targets, parts, QUICK)["mlp"].predictions
+    first = fit_baselines(genotypes, targets, parts, QUICK)
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.get_num_threads() == threads
-    again = fit_baselines(genotypes, targets, parts, QUICK)["mlp"].predictions
-    np.testing.assert_array_equal(first, again)
-    other = dataclasses.replace(QUICK, seed=1)
-    assert (fit_baselines(genotypes, targets, parts, other)["mlp"].predictions != first).any()
+    torch.manual_seed(7)
+    again = fit_baselines(genotypes, targets, parts, QUICK)
+    for name in NAMES:
+        np.testing.assert_array_equal(first[name].predictions, again[name].predictions)
+        assert first[name].chosen == again[name].chosen
+    other = fit_baselines(genotypes, targets, parts, dataclasses.replace(QUICK, seed=1))
+    for name in ("fm", "mlp"):
+        assert (first[name].predictions != other[name].predictions).any()
 
 
-def test_multi_hot(tiny_build: Path) -> None:
-    dataset = MutantStateDataset(tiny_build / "store")
-    genotypes = multi_hot(dataset)
-    assert genotypes.shape == (len(dataset), len(dataset.gene_ids))
-    batch = dataset.batch(range(len(dataset)))
-    expected = np.zeros(genotypes.shape)
-    expected[batch.deleted_sample, batch.deleted_gene] = 1
-    np.testing.assert_array_equal(genotypes.toarray(), expected)
+def test_the_record_says_among_how_many_was_chosen() -> None:
+    genotypes, genes, parts, random = draw(200)
+    fitted = fit_baselines(genotypes, random.normal(size=len(genes)), parts, QUICK)
+    assert fitted["ridge"].chosen["trials"] == len(QUICK.ridge_alphas)
+    for name in ("fm", "mlp"):
+        assert fitted[name].chosen["trials"] == 2
+    assert fitted["mlp"].chosen.keys() >= {"rate", "decay", "dropout", "hidden", "epoch"}
+    assert fitted["fm"].chosen.keys() >= {"rank", "penalty", "factor_penalty", "sweep"}
 
 
-def test_run(tiny_build: Path, tmp_path: Path) -> None:
-    parameters = resolve(tiny_parameters(baselines={"mlp_epochs": 2}))
-    result = run(tiny_build, tmp_path / "baselines.json", parameters)
-    written = json.loads((tmp_path / "baselines.json").read_text())
-    assert written == result
-    assert list(written) == ["mean", "ridge", "mlp"]
-    assert written["mean"]["test"]["pearson"] is None
-    assert written["ridge"]["alpha"] in parameters.baselines.ridge_alphas
-    assert all("val" in scored and "seconds" in scored for scored in written.values())
-    dataset, targets, parts = read_samples(DataLayout(tiny_build), parameters)
-    used = np.flatnonzero(parts != EXCLUDED)
-    found = read_predictions(tmp_path / "baselines.json", used, dataset.phenotypes)
-    for name, predicted in found.items():
-        assert part_scores(predicted, targets[used], parts[used], dataset.phenotypes).items() <= (
-            result[name].items()
-        )
-    with pytest.raises(ArtefactError, match="fitted on other samples"):
-        read_predictions(tmp_path / "baselines.json", used[1:], dataset.phenotypes)
-    with pytest.raises(ArtefactError, match="Fit the baselines again"):
-        read_predictions(tmp_path / "baselines.json", used, ["viability"])
+@pytest.mark.parametrize("name", ["fm", "mlp"])
+def test_more_trials_never_raise_the_error_that_they_are_chosen_by(name: str) -> None:
+    """As long as none is given up early, so with a single round."""
+    genotypes, genes, parts, _ = draw(400)
+    targets = np.sign(genes - GENES / 2).prod(axis=1)
+    errors = []
+    for trials in (1, 2, 4, 8):
+        config = dataclasses.replace(QUICK, trials=trials, mlp_epochs=1, fm_sweeps=1)
+        predicted = fit_baselines(genotypes, targets, parts, config, [name])[name].predictions
+        errors.append(np.square(predicted[parts == VAL, 0] - targets[parts == VAL]).mean())
+    assert errors == sorted(errors, reverse=True)

@@ -1,0 +1,76 @@
+"""Fit the baselines, each with the settings that do best on the validation part."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from data_specs.parameters import Baselines as BaselinesConfig
+from dcell_model.baselines.fm import fit_fm
+from dcell_model.baselines.mean import fit_mean
+from dcell_model.baselines.mlp import fit_mlp
+from dcell_model.baselines.ridge import fit_ridge
+from dcell_model.baselines.samples import Floats, train_and_val
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+NAMES = ("mean", "ridge", "fm", "mlp")
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """One fitted model.
+
+    Attributes:
+        predictions: `[N, P]` float64, for the samples of every part.
+        parameters: numbers that were fitted.
+        seconds: what choosing, fitting and predicting took.
+        chosen: what the validation part decided, and among how many settings (`trials`).
+    """
+
+    predictions: Floats
+    parameters: int
+    seconds: float
+    chosen: dict[str, Any]
+
+
+def fit_baselines(
+    genotypes: "csr_array",
+    targets: npt.NDArray[Any],
+    parts: npt.NDArray[np.uint8],
+    config: BaselinesConfig,
+    names: Sequence[str] = NAMES,
+) -> dict[str, Baseline]:
+    """Fit the baselines on the training part and predict all samples.
+
+    Args:
+        genotypes: `[N, genes]` multi-hot.
+        targets: `[N, P]` or `[N]`, NaN where not measured: such samples are left out.
+        parts: `[N]` numbers in `data_specs.tables.PARTS`.
+        config: how many settings are tried, sizes and lengths, the seed.
+        names: which to fit.
+
+    Without a validation part, a tenth of the training part takes its place.
+
+    Raises:
+        InputError: a phenotype that no sample of the training or validation part has.
+    """
+    targets = targets.reshape(len(parts), -1).astype(np.float64)
+    train, val = train_and_val(parts, targets, config.seed)
+    models = {
+        "mean": lambda: fit_mean(targets, train),
+        "ridge": lambda: fit_ridge(genotypes, targets, train, val, config),
+        "fm": lambda: fit_fm(genotypes, targets, train, val, config),
+        "mlp": lambda: fit_mlp(genotypes, targets, train, val, config),
+    }
+    fitted = {}
+    for name in names:
+        began = time.perf_counter()
+        fit = models[name]()
+        seconds = round(time.perf_counter() - began, 2)
+        fitted[name] = Baseline(fit.predictions, fit.parameters, seconds, fit.chosen)
+    return fitted
