@@ -31,7 +31,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "strata": ("strata.parquet", "ledger.json"),
     "cell_graph": (
         "cell_graph.json", "terms.arrow", "edges.arrow", "annotations.arrow", "genes.arrow",
-        "names.arrow", "link.json",
+        "names.arrow", "ledger.json", "link.json",
     ),
     "store": (
         "#####/data.mdb", "samples.parquet/#####.parquet", "manifest.json", "ledger.json",

@@ -99,6 +99,8 @@ class Hierarchy:
     containment: Count = 4
     orphans: Literal["push", "drop"] = "push"
     gene_universe: Literal["annotated", "assayed"] = "annotated"
+    control: Literal["none", "genes", "terms"] = "none"  # randomise annotations, or edges
+    control_seed: Seed = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
