@@ -36,12 +36,14 @@ class Account:
         control: `genes` or `terms`.
         seed: of the chain.
         pairs: annotations or edges that there are.
-        moved: those of them that the real hierarchy does not have.
+        switches: how often two of them were switched.
+        moved: those that the real hierarchy does not have.
     """
 
     control: str
     seed: int
     pairs: int
+    switches: int
     moved: int
 
     def to_json(self) -> dict[str, Any]:
@@ -57,7 +59,7 @@ class Account:
         """One line for the user."""
         what = WHAT[self.control]
         done = f"{self.moved / max(1, self.pairs):.1%} of {self.pairs:,} {what} moved"
-        if not self.moved:
+        if not self.switches:
             done = f"no two of {self.pairs:,} {what} could be switched; all is as it was"
         return f"{self.control}, seed {self.seed}: {done}"
 
@@ -72,21 +74,25 @@ def controlled(graph: CellGraph, control: str, seed: int) -> tuple[CellGraph, Ac
     """
     random = np.random.default_rng(seed)
     if control == "genes":
-        pairs = switched(graph.annotations, np.zeros(len(graph.annotations), np.int64), random)
+        pairs, switches = switched(
+            graph.annotations, np.zeros(len(graph.annotations), np.int64), random
+        )
         before, result = graph.annotations, replace(graph, annotations=pairs)
     else:
         child, parent = graph.strata[graph.edges].T
-        pairs = switched(graph.edges, child * graph.num_strata + parent, random)
+        pairs, switches = switched(graph.edges, child * graph.num_strata + parent, random)
         names = graph.term_ids
         heights = longest_paths(names, ((names[c], names[p]) for c, p in pairs.tolist()))
         before, result = graph.edges, replace(
             graph, edges=pairs, heights=np.array([heights[name] for name in names], np.int64)
         )  # fmt: skip
     moved = len(pairs) - len(set(map(tuple, pairs.tolist())) & set(map(tuple, before.tolist())))
-    return result, Account(control, seed, len(pairs), moved)
+    return result, Account(control, seed, len(pairs), switches, moved)
 
 
-def switched(pairs: IntArray, groups: IntArray, random: np.random.Generator) -> IntArray:
+def switched(
+    pairs: IntArray, groups: IntArray, random: np.random.Generator
+) -> tuple[IntArray, int]:
     """Randomise pairs: every first and every second keeps its number of pairs in each group.
 
     Args:
@@ -95,10 +101,10 @@ def switched(pairs: IntArray, groups: IntArray, random: np.random.Generator) -> 
         random: where chance comes from.
 
     Returns:
-        `[N, 2]`, sorted, each once.
+        `[N, 2]`, sorted, each once; and how many of the attempts were switches.
     """
     if not len(pairs):
-        return pairs
+        return pairs, 0
     order = np.argsort(groups, kind="stable")
     sizes = np.bincount(groups)
     starts = np.cumsum(sizes) - sizes
@@ -106,6 +112,7 @@ def switched(pairs: IntArray, groups: IntArray, random: np.random.Generator) -> 
     own = groups[one]
     other = order[starts[own] + random.integers(sizes[own])]
     firsts, seconds = pairs.T.tolist()
+    switches = 0
     there = set(zip(firsts, seconds, strict=True))
     for i, j in zip(one.tolist(), other.tolist(), strict=True):
         new = (firsts[i], seconds[j]), (firsts[j], seconds[i])
@@ -114,4 +121,5 @@ def switched(pairs: IntArray, groups: IntArray, random: np.random.Generator) -> 
         there -= {(firsts[i], seconds[i]), (firsts[j], seconds[j])}
         there.update(new)
         seconds[i], seconds[j] = seconds[j], seconds[i]
-    return np.array(sorted(there), dtype=np.int64)
+        switches += 1
+    return np.array(sorted(there), dtype=np.int64), switches
