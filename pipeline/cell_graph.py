@@ -70,9 +70,16 @@ def of_hierarchy(layout: DataLayout, *, exact_names: bool) -> CellGraph:
 
 
 def control_of(layout: DataLayout) -> Account | None:
-    """What a control did to the cell graph of a build; None if it is that of the hierarchy."""
+    """What a control did to the cell graph of a build; None if it is that of the hierarchy.
+
+    Raises:
+        ArtefactError: its ledger is damaged.
+    """
     path = layout.cell_graph / "ledger.json"
-    return Account.from_json(read_json(path)["control"]) if path.is_file() else None
+    if not path.is_file():
+        return None
+    ledger = read_json(path)
+    return Account.from_json(ledger.get("control") if isinstance(ledger, dict) else None, path)
 
 
 def run(parameters: Parameters, layout: DataLayout) -> None:

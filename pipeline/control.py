@@ -12,14 +12,15 @@ there already, so that every member stays in as many pairs as before.
 Both keep the genes that a term of the real hierarchy contains, and so its width.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from data_specs.cell_graph import CellGraph
+from data_specs.errors import ArtefactError
 from pipeline.strata import longest_paths
 
 IntArray = npt.NDArray[np.int64]
@@ -36,14 +37,12 @@ class Account:
         control: `genes` or `terms`.
         seed: of the chain.
         pairs: annotations or edges that there are.
-        switches: how often two of them were switched.
-        moved: those that the real hierarchy does not have.
+        moved: those of them that the real hierarchy does not have.
     """
 
     control: str
     seed: int
     pairs: int
-    switches: int
     moved: int
 
     def to_json(self) -> dict[str, Any]:
@@ -51,16 +50,27 @@ class Account:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Account":
-        """What `to_json` gave."""
-        return cls(**values)
+    def from_json(cls, values: Any, where: Path) -> "Account":
+        """What `to_json` gave.
+
+        Raises:
+            ArtefactError: it is something else.
+        """
+        try:
+            account = cls(**values)
+        except TypeError:
+            account = cls("", 0, 0, 0)
+        numbers = (account.seed, account.pairs, account.moved)
+        if account.control not in WHAT or not all(type(n) is int and n >= 0 for n in numbers):
+            raise ArtefactError(f"{where}: not the account of a control. Build the data again.")
+        return account
 
     def __str__(self) -> str:
         """One line for the user."""
-        what = WHAT[self.control]
-        done = f"{self.moved / max(1, self.pairs):.1%} of {self.pairs:,} {what} moved"
-        if not self.switches:
-            done = f"no two of {self.pairs:,} {what} could be switched; all is as it was"
+        what = f"{self.pairs:,} {WHAT[self.control]}"
+        done = f"{self.moved / max(1, self.pairs):.1%} of {what} moved"
+        if not self.moved:
+            done = f"none of {what} moved; this is the real hierarchy"
         return f"{self.control}, seed {self.seed}: {done}"
 
 
@@ -74,25 +84,28 @@ def controlled(graph: CellGraph, control: str, seed: int) -> tuple[CellGraph, Ac
     """
     random = np.random.default_rng(seed)
     if control == "genes":
-        pairs, switches = switched(
-            graph.annotations, np.zeros(len(graph.annotations), np.int64), random
-        )
-        before, result = graph.annotations, replace(graph, annotations=pairs)
+        before, groups = graph.annotations, np.zeros(len(graph.annotations), dtype=np.int64)
+        pairs = switched(before, groups, random)
+        result = replace(graph, annotations=pairs)
     else:
-        child, parent = graph.strata[graph.edges].T
-        pairs, switches = switched(graph.edges, child * graph.num_strata + parent, random)
-        names = graph.term_ids
-        heights = longest_paths(names, ((names[c], names[p]) for c, p in pairs.tolist()))
-        before, result = graph.edges, replace(
-            graph, edges=pairs, heights=np.array([heights[name] for name in names], np.int64)
-        )  # fmt: skip
-    moved = len(pairs) - len(set(map(tuple, pairs.tolist())) & set(map(tuple, before.tolist())))
-    return result, Account(control, seed, len(pairs), switches, moved)
+        before, strata = graph.edges, graph.strata[graph.edges]
+        pairs = switched(before, strata[:, 0] * graph.num_strata + strata[:, 1], random)
+        result = replace(graph, edges=pairs, heights=_heights(graph, pairs))
+    return result, Account(control, seed, len(pairs), moved(before, pairs))
 
 
-def switched(
-    pairs: IntArray, groups: IntArray, random: np.random.Generator
-) -> tuple[IntArray, int]:
+def _heights(graph: CellGraph, edges: IntArray) -> IntArray:
+    names = graph.term_ids
+    length = longest_paths(names, ((names[c], names[p]) for c, p in edges.tolist()))
+    return np.array([length[name] for name in names], dtype=np.int64)
+
+
+def moved(before: IntArray, now: IntArray) -> int:
+    """How many of the pairs that there are now were not there before."""
+    return len(set(map(tuple, now.tolist())) - set(map(tuple, before.tolist())))
+
+
+def switched(pairs: IntArray, groups: IntArray, random: np.random.Generator) -> IntArray:
     """Randomise pairs: every first and every second keeps its number of pairs in each group.
 
     Args:
@@ -101,10 +114,10 @@ def switched(
         random: where chance comes from.
 
     Returns:
-        `[N, 2]`, sorted, each once; and how many of the attempts were switches.
+        `[N, 2]`, sorted, each once; those that were given, where no two can be switched.
     """
     if not len(pairs):
-        return pairs, 0
+        return pairs
     order = np.argsort(groups, kind="stable")
     sizes = np.bincount(groups)
     starts = np.cumsum(sizes) - sizes
@@ -112,7 +125,6 @@ def switched(
     own = groups[one]
     other = order[starts[own] + random.integers(sizes[own])]
     firsts, seconds = pairs.T.tolist()
-    switches = 0
     there = set(zip(firsts, seconds, strict=True))
     for i, j in zip(one.tolist(), other.tolist(), strict=True):
         new = (firsts[i], seconds[j]), (firsts[j], seconds[i])
@@ -121,5 +133,4 @@ def switched(
         there -= {(firsts[i], seconds[i]), (firsts[j], seconds[j])}
         there.update(new)
         seconds[i], seconds[j] = seconds[j], seconds[i]
-        switches += 1
-    return np.array(sorted(there), dtype=np.int64), switches
+    return np.array(sorted(there), dtype=np.int64)

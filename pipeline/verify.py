@@ -16,7 +16,7 @@ from data_specs.store_manifest import BlockEntry
 from data_specs.tables import PARTS, ROOT, parts_of
 from data_specs.touching import few_touch
 from pipeline.cell_graph import control_of, of_hierarchy
-from pipeline.control import WHAT
+from pipeline.control import WHAT, moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,9 @@ def _check_control(graph: CellGraph, layout: DataLayout) -> str:
         _require(same, f"{name.replace('_', ' ')} differ from the hierarchy's")
     for what, ends in (("annotations", ("term", "gene")), ("edges", ("child", "parent"))):
         before, now = getattr(real, what), getattr(graph, what)
-        moved = len(now) - len(set(map(tuple, before)) & set(map(tuple, now)))
+        others = moved(before, now)
         expected = account.moved if what == WHAT[account.control] else 0
-        _require(moved == expected, f"{moved:,} {what} moved; its ledger says {expected:,}")
+        _require(others == expected, f"{others:,} {what} moved; its ledger says {expected:,}")
         for end, name in enumerate(ends):
             counts = []
             for pairs in (before, now):

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 
 from data_specs.cell_graph import CellGraph
 from data_specs.cell_graph_checks import fault_of
-from data_specs.layout import read_json, write_json
+from data_specs.errors import ArtefactError
+from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameter_ranges import CONTROLS, Control
 from data_specs.parameters import resolve
 from pipeline.build import build
+from pipeline.cell_graph import control_of
 from pipeline.control import WHAT, Account, controlled, switched
 from pipeline.show import show
 from pipeline.verify import verify
@@ -117,22 +119,23 @@ def test_where_nothing_can_be_switched_all_stays(control: str) -> None:
     chain = cell_graph([(1, 0), (2, 1)], [(0, 0), (1, 0), (2, 0)], terms=3, genes=1)
     same, account = controlled(chain, control, 0)
     assert same.fingerprint == chain.fingerprint
-    assert account == Account(control, 0, len(getattr(chain, WHAT[control])), 0, 0)
-    assert "could be switched; all is as it was" in str(account)
+    assert account == Account(control, 0, len(getattr(chain, WHAT[control])), 0)
+    pairs = f"{account.pairs} {WHAT[control]}"
+    assert str(account) == f"{control}, seed 0: none of {pairs} moved; this is the real hierarchy"
 
 
 def test_a_root_alone_has_no_edge_to_switch() -> None:
     alone = cell_graph([], [(0, 0)], terms=1, genes=1)
     same, account = controlled(alone, "terms", 0)
     assert same.fingerprint == alone.fingerprint
-    assert account.pairs == account.switches == account.moved == 0
+    assert account.pairs == account.moved == 0
 
 
 def test_all_tables_of_the_same_sums_are_as_likely() -> None:
     """Three terms with one gene of three each: six ways, all of which a long chain visits alike."""
     pairs = np.array([(0, 0), (1, 1), (2, 2)])
     random, groups = np.random.default_rng(0), np.zeros(3, dtype=np.int64)
-    found = Counter(tuple(switched(pairs, groups, random)[0][:, 1].tolist()) for _ in range(3000))
+    found = Counter(tuple(switched(pairs, groups, random)[:, 1].tolist()) for _ in range(3000))
     assert len(found) == 6
     assert min(found.values()) > 400
 
@@ -141,7 +144,7 @@ def test_pairs_stay_in_their_groups() -> None:
     pairs = np.array([(0, 0), (1, 1), (2, 2), (3, 3)])
     random, groups = np.random.default_rng(0), np.array([0, 1, 0, 1])
     for _ in range(20):
-        seconds = switched(pairs, groups, random)[0][:, 1].tolist()
+        seconds = switched(pairs, groups, random)[:, 1].tolist()
         assert set(seconds[::2]) == {0, 2}
 
 
@@ -182,6 +185,20 @@ def test_verify_finds_a_control_that_is_not_that_of_its_ledger(tmp_path: Path) -
         failed = {check.name: check.detail for check in verify(layout) if not check.passed}
         assert failed.keys() == {"control"}
         assert message in failed["control"]
+
+
+@pytest.mark.parametrize(
+    "ledger", [[], {}, {"control": None}, {"control": {"control": "genes"}},
+               {"control": {"control": "none", "seed": 0, "pairs": 1, "moved": 1}},
+               {"control": {"control": "genes", "seed": 0, "pairs": 1, "moved": "1"}}],
+)  # fmt: skip
+def test_a_damaged_ledger_of_a_control_is_said(ledger: Any, tmp_path: Path) -> None:
+    layout = DataLayout(tmp_path)
+    assert control_of(layout) is None
+    layout.cell_graph.mkdir()
+    write_json(layout.cell_graph / "ledger.json", ledger)
+    with pytest.raises(ArtefactError, match=r"ledger\.json: not the account of a control"):
+        control_of(layout)
 
 
 def test_verify_finds_a_control_with_other_sizes(tmp_path: Path) -> None:
