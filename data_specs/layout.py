@@ -31,7 +31,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "strata": ("strata.parquet", "ledger.json"),
     "cell_graph": (
         "cell_graph.json", "terms.arrow", "edges.arrow", "annotations.arrow", "genes.arrow",
-        "names.arrow", "link.json",
+        "names.arrow", "ledger.json", "link.json",
     ),
     "store": (
         "#####/data.mdb", "samples.parquet/#####.parquet", "manifest.json", "ledger.json",
@@ -112,6 +112,11 @@ class DataLayout:
         return self.root / "splits"
 
     @property
+    def controls(self) -> Path:
+        """Builds on randomised hierarchies, by `control_name`: same samples, same splits."""
+        return self.root / "controls"
+
+    @property
     def networks(self) -> Path:
         """Gene networks on the store's genes (`data_specs.gene_networks`), with their ledger."""
         return self.root / "networks"
@@ -145,6 +150,11 @@ class DataLayout:
         except (OSError, ValueError, KeyError, TypeError):
             return []  # none, or not the stage's: nothing there is taken for its own
         return [re.sub(r"([*?[])", r"[\1]", name) for name in names]
+
+
+def control_name(control: str, seed: int) -> str:
+    """Folder of a control build in `DataLayout.controls`: `genes-1`."""
+    return f"{control}-{seed}"
 
 
 # The file by which a folder that a command wrote is known.

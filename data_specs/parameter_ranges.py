@@ -83,6 +83,8 @@ Scheduler = Annotated[Text, Predicate(_scheduler)]
 GafColumns = Annotated[tuple[Annotated[int, Ge(1), Le(17)], ...], MinLen(1), DIFFERENT]
 PruningStep = Literal["annotated", "containment", "redundant", "transitive_reduction"]
 PruningSteps = Annotated[tuple[PruningStep, ...], DIFFERENT]
+Control = Literal["none", "genes", "terms"]
+CONTROLS = ("genes", "terms")  # what of a hierarchy can be randomised
 Orders = Annotated[tuple[Annotated[int, Ge(1), Le(1000)], ...], DIFFERENT]
 RidgeAlphas = Annotated[tuple[Annotated[float, Gt(0), Le(10**9)], ...], MinLen(1), DIFFERENT]
 

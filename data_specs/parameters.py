@@ -16,6 +16,7 @@ from annotated_types import Ge, Gt, Le, MinLen
 from data_specs.errors import ParameterError
 from data_specs.former_names import under_present_names
 from data_specs.parameter_ranges import (
+    Control,
     Count,
     Crossed,
     Date,
@@ -99,6 +100,8 @@ class Hierarchy:
     containment: Count = 4
     orphans: Literal["push", "drop"] = "push"
     gene_universe: Literal["annotated", "assayed"] = "annotated"
+    control: Control = "none"  # randomise annotations, or edges
+    control_seed: Seed = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,8 @@ from data_specs.parameters import Parameters, Split
 from data_specs.tables import PARTS, TEST
 from dcell_model import checkpoint, model_kinds, provenance, train
 from dcell_model.baselines import NAMES, fit_baselines, multi_hot, read_samples
+from dcell_model.compared_models import layout_of, require_controls, require_known
+from dcell_model.paired import against_controls, difference
 from dcell_model.predict import predict
 from dcell_model.resumption import refuse_changes
 from dcell_model.run_folder import BEST, LAST
@@ -62,15 +64,18 @@ def run(
         parameters: of all runs; `train.model`, `train.seed` and `baselines.seed` are set here.
         methods: of the splits.
         seeds: one a split and run.
-        models: `dcell`, `dango`, or baselines.
+        models: names, `dcell_model.compared_models.KNOWN`; the others' differences are to the
+            first.
         command: for the record.
         progress: is told of every run in a line.
 
     Returns:
-        What `comparison.json` holds: provenance, `runs`, and their `summary`.
+        What `comparison.json` holds: provenance, `runs`, their `summary`, and under `controls` what
+        DCell is ahead of each of them.
 
     Raises:
-        InputError: a split is missing, or a run in `out` was made with other parameters or data.
+        InputError: a split or control is missing, or a run in `out` was made with other parameters
+            or data.
     """
     for option, values in (("--splits", methods), ("--seeds", seeds), ("--models", models)):
         if len(set(values)) < len(values):  # a mean would count it twice
@@ -79,9 +84,11 @@ def run(
     for method in methods:
         if method not in known:
             raise InputError(unknown(method, known, "--splits"))
+    require_known(models)
     splits = [(method, seed) for method in methods for seed in seeds]
     with taken(out, KIND, overwrite=False):
         _require_splits(data, methods, seeds)
+        require_controls(data, methods, seeds, models)
         write_json(out / MARKER, FORMAT)
         return _run(data, out, parameters, splits, models, command, progress)
 
@@ -100,12 +107,13 @@ def _run(
         for model in models:
             result, kept = _one(data, out, parameters, method, seed, model)
             runs.append(result)
-            progress(f"{method}-{seed}  {model:<6} {_told(result)}{'  (kept)' if kept else ''}")
+            progress(f"{method}-{seed}  {model:<11} {_told(result)}{'  (kept)' if kept else ''}")
     record = {
         "command": " ".join(command),
         **provenance.record(),
         "parameters": changed(parameters),
         "summary": list(summarise(runs)),
+        "controls": list(against_controls(runs)),
         "runs": [{k: v for k, v in result.items() if k != "made_with"} for result in runs],
     }
     write_json(out / "comparison.json", record)
@@ -129,15 +137,19 @@ def _one(
     data: Path, out: Path, parameters: Parameters, method: str, seed: int, model: str
 ) -> tuple[Result, bool]:
     """The result of one run, and whether it was there already."""
-    layout = DataLayout(data, f"{method}-{seed}")
-    folder = out / f"{method}-{seed}" / model
+    layout = layout_of(data, model, method, seed)
+    folder = out / f"{method}-{seed}" / model.replace(":", "-")
     own = replace(
         parameters,
         train=replace(parameters.train, seed=seed),
         baselines=replace(parameters.baselines, seed=seed),
     )
-    if model in model_kinds.KINDS:
-        own = replace(own, train=replace(own.train, model=model))  # type: ignore[arg-type]
+    kind, _, control = model.partition(":")
+    if kind in model_kinds.KINDS:
+        own = replace(own, train=replace(own.train, model=kind))  # type: ignore[arg-type]
+    if control:  # for the record: the control is built
+        hierarchy = replace(own.hierarchy, control=control, control_seed=seed)  # type: ignore[arg-type]
+        own = replace(own, hierarchy=hierarchy)
     made_with = _made_with(layout, own, model)
     path = folder / "result.json"
     if path.is_file():
@@ -160,7 +172,7 @@ def _made_with(layout: DataLayout, parameters: Parameters, model: str) -> dict[s
         sections = {"baselines": asdict(parameters.baselines), "train": phenotypes}
         digests = TRAINED_ON["dcell"]
     else:
-        sections, digests = trained_sections(parameters), TRAINED_ON[model]
+        sections, digests = trained_sections(parameters), TRAINED_ON[parameters.train.model]
     flat = {f"{s}.{key}": value for s, values in sections.items() for key, value in values.items()}
     flat = {key: list(v) if isinstance(v, tuple) else v for key, v in flat.items()}
     return flat | {name: digest_of(layout, name) for name in digests}
@@ -230,8 +242,10 @@ def summarise(runs: Sequence[Result]) -> Iterator[dict[str, Any]]:
     """Mean and sample standard deviation over the seeds, for every split method and model.
 
     A value that is not defined for some seed makes the mean undefined (None); a single seed has no
-    standard deviation.
+    standard deviation. Every model but the first has its differences `to` that
+    (`dcell_model.paired.difference`).
     """
+    first = runs[0]["model"] if runs else None
     for method in dict.fromkeys(result["split"] for result in runs):
         for model in dict.fromkeys(result["model"] for result in runs):
             own = [r for r in runs if (r["split"], r["model"]) == (method, model)]
@@ -244,6 +258,8 @@ def summarise(runs: Sequence[Result]) -> Iterator[dict[str, Any]]:
                 row[key] = float(np.mean(values)) if known else None
                 spread = known and len(values) > 1
                 row[f"{key}_sd"] = float(np.std(values, ddof=1)) if spread else None
+            if model != first:
+                row |= {"to": first, **difference(runs, method, model, str(first))}
             row["test"] = round(float(np.mean([r["samples"]["test"] for r in own])))
             yield row
 

@@ -62,11 +62,10 @@ def build(
         InputError: bad input, or a folder that is something else, or in use, or holds a build.
             Nothing is left half written.
     """
-    own = DataLayout(out).own_of_all()
-    kind = FolderKind("build", own, (MARKER,), MARKER, FORMAT)
+    kind = kind_of(out)
     with (
         taken(out, kind, overwrite=overwrite, inputs=_inputs(parameters)),
-        replacing_folder(out, own) as partial,
+        replacing_folder(out, kind.own) as partial,
     ):
         partial.mkdir()
         layout = DataLayout(partial)
@@ -76,10 +75,20 @@ def build(
             progress(name)
             stage(parameters, layout)
         progress("ledger")
-        ledger.run(layout, layout.ledger, partial / "plots")
-        write_json(layout.parameters, changed(parameters))
-        write_json(partial / MARKER, FORMAT)
+        finish(parameters, layout)
     return DataLayout(out)
+
+
+def kind_of(out: Path) -> FolderKind:
+    """What a build is as a folder."""
+    return FolderKind("build", DataLayout(out).own_of_all(), (MARKER,), MARKER, FORMAT)
+
+
+def finish(parameters: Parameters, layout: DataLayout) -> None:
+    """Write what makes the artefacts of all stages a build: ledger, parameters, marker."""
+    ledger.run(layout, layout.ledger, layout.root / "plots")
+    write_json(layout.parameters, changed(parameters))
+    write_json(layout.root / MARKER, FORMAT)
 
 
 def _inputs(parameters: Parameters) -> list[Path]:

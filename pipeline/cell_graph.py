@@ -6,8 +6,9 @@ import polars as pl
 from data_specs.cell_graph import CellGraph
 from data_specs.chain import write_link
 from data_specs.files import replacing_folder
-from data_specs.layout import DataLayout
+from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameters import Parameters
+from pipeline.control import Account, controlled
 from pipeline.stage import run_stage
 
 
@@ -54,9 +55,9 @@ def number(
     )
 
 
-def run(parameters: Parameters, layout: DataLayout) -> None:
-    """Number the pruned hierarchy and write the cell graph."""
-    graph = number(
+def of_hierarchy(layout: DataLayout, *, exact_names: bool) -> CellGraph:
+    """The cell graph of the pruned hierarchy, before any control."""
+    return number(
         pl.read_parquet(layout.hierarchy / "terms.parquet", glob=False),
         pl.read_parquet(layout.strata / "strata.parquet", glob=False),
         pl.read_parquet(layout.hierarchy / "edges.parquet", glob=False).select("child", "parent"),
@@ -64,10 +65,34 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             "term", "gene"
         ),
         pl.read_parquet(layout.annotations / "names.parquet", glob=False),
-        exact_names=parameters.genotypes.names == "exact",
+        exact_names=exact_names,
     )
+
+
+def control_of(layout: DataLayout) -> Account | None:
+    """What a control did to the cell graph of a build; None if it is that of the hierarchy.
+
+    Raises:
+        ArtefactError: its ledger is damaged.
+    """
+    path = layout.cell_graph / "ledger.json"
+    if not path.is_file():
+        return None
+    ledger = read_json(path)
+    return Account.from_json(ledger.get("control") if isinstance(ledger, dict) else None, path)
+
+
+def run(parameters: Parameters, layout: DataLayout) -> None:
+    """Number the pruned hierarchy and write the cell graph; with a ledger if it is a control."""
+    graph = of_hierarchy(layout, exact_names=parameters.genotypes.names == "exact")
+    hierarchy, account = parameters.hierarchy, None
+    if hierarchy.control != "none":
+        graph, account = controlled(graph, hierarchy.control, hierarchy.control_seed)
     with replacing_folder(layout.cell_graph, layout.own("cell_graph")) as folder:
         graph.write(folder)
+        if account:
+            ledger = {"control": account.to_json(), "heights": np.bincount(graph.heights).tolist()}
+            write_json(folder / "ledger.json", ledger)
         write_link(layout, "cell_graph", folder)
 
 

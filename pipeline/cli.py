@@ -9,6 +9,7 @@ from pathlib import Path
 from data_specs.errors import InputError, exit_with_message
 from data_specs.outputs import output_path
 from data_specs.parameter_input import build_parameters, override, refuse_without_effect
+from data_specs.parameter_ranges import CONTROLS
 from data_specs.parameters import SECTIONS, resolve
 from data_specs.terminal import as_typed
 from data_specs.version import version
@@ -165,6 +166,24 @@ def _parser() -> argparse.ArgumentParser:
     _add_overwrite(split, "replace splits of these names that are others")
     split.set_defaults(run=_split)
 
+    control = command(
+        "control",
+        "Build a hierarchy's controls, for `dcell compare`; into DIR/controls/CONTROL-SEED.",
+        "dcell-data control data/kuzmin2018 --controls genes terms --seeds 0 1 2",
+        notes="genes: random annotations; every term keeps its number of genes, every gene its\n"
+        "  number of terms\n"
+        "terms: random edges; every term keeps its stratum, and its number of children and of\n"
+        "  parents\n"
+        "samples and splits are those of the build, and what is there is kept\n\n",
+    )
+    control.add_argument("data", metavar="DIR", type=Path, help="folder of a build")
+    control.add_argument("--controls", nargs="+", default=CONTROLS, choices=CONTROLS)
+    control.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N")
+    control.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
+                         help="who does the work, e.g. dask.workers=2")  # fmt: skip
+    _add_overwrite(control, "replace controls of these names")
+    control.set_defaults(run=_control)
+
     parameters = command(
         "parameters",
         "Print all parameters as resolved, as JSON.",
@@ -287,6 +306,21 @@ def _split(options: argparse.Namespace) -> None:
             counts = read_json(layout.split / "ledger.json")
             shown = ", ".join(f"{n:,} {part}" for part, n in counts.items() if part != "method")
             print(f"{layout.split}  {shown}")
+
+
+def _control(options: argparse.Namespace) -> None:
+    from pipeline import control_builds
+
+    refuse_without_effect(
+        options.set, ("dask",), "dcell-data control",
+        "a control is built with the parameters of its build",
+    )  # fmt: skip
+    for control in options.controls:
+        for seed in options.seeds:
+            layout, done = control_builds.make(
+                options.data, control, seed, options.set, overwrite=options.overwrite
+            )
+            print(f"{layout.root}  {done}", flush=True)
 
 
 def _parameters(options: argparse.Namespace) -> None:

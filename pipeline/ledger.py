@@ -13,19 +13,22 @@ def assemble(layout: DataLayout) -> dict[str, Any]:
     """Join the parts that the stages wrote.
 
     Keys: those of the annotation lines (lines, dropped, kept, remapped), the pruning `steps`,
-    `strata`, `heights`, `leaves`, `inputs`, then `ontology` (dropped edges, tags that OBO does not
-    have), `genotypes`, `store`, `split` and, where any were given, `networks`.
+    `strata`, `heights`, `leaves`, `control` where there is one, `inputs`, then `ontology` (dropped
+    edges, tags that OBO does not have), `genotypes`, `store`, `split` and, where any were given,
+    `networks`.
     """
 
     def part(folder: Path) -> dict[str, Any]:
         values: dict[str, Any] = read_json(folder / "ledger.json")
         return values
 
+    controlled = part(layout.cell_graph) if (layout.cell_graph / "ledger.json").is_file() else {}
     networks = part(layout.networks)["networks"] if layout.networks.is_dir() else {}
     return {
         **part(layout.annotations),
         **part(layout.hierarchy),
         **part(layout.strata),
+        **controlled,
         "inputs": read_json(layout.sources / "sources.json")["inputs"],
         "ontology": part(layout.ontology),
         "genotypes": part(layout.genotypes),

@@ -16,6 +16,7 @@ from data_specs.layout import DataLayout, read_json
 from data_specs.mutant_state import StateEncoder
 from data_specs.store import StoreReader
 from data_specs.touching import ambiguous_names, few_touch
+from pipeline.cell_graph import control_of
 
 
 def show(layout: DataLayout, genotype: str | None = None, run: Path | None = None) -> None:
@@ -49,6 +50,8 @@ def show(layout: DataLayout, genotype: str | None = None, run: Path | None = Non
         "hierarchy",
         f"{graph.num_terms:,} terms in {graph.num_strata} strata, {len(graph.edges):,} edges",
     )
+    if control := control_of(layout):
+        _line("control", str(control))
     _line("genes", f"{graph.num_genes:,} in {len(graph.annotations):,} (term, gene) rows")
     _line(
         "genotypes",

@@ -15,6 +15,8 @@ from data_specs.store import STATE_COLUMNS, StoreReader
 from data_specs.store_manifest import BlockEntry
 from data_specs.tables import PARTS, ROOT, parts_of
 from data_specs.touching import few_touch
+from pipeline.cell_graph import control_of, of_hierarchy
+from pipeline.control import WHAT, moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,10 @@ def verify(layout: DataLayout) -> Iterator[Check]:
     except ArtefactError as error:
         yield Check("cell graph", False, str(error))
     if graph is not None:
-        yield _run("hierarchy", lambda: _check_hierarchy(graph))
+        control = (layout.cell_graph / "ledger.json").is_file()
+        yield _run("hierarchy", lambda: _check_hierarchy(graph, control))
+        if control:
+            yield _run("control", lambda: _check_control(graph, layout))
         yield _run("wild type", lambda: _check_rows(graph))
     try:
         reader = StoreReader(layout.store)
@@ -79,13 +84,40 @@ def _require(condition: bool, message: str) -> None:
         raise _BrokenPromiseError(message)
 
 
-def _check_hierarchy(graph: CellGraph) -> str:
-    """The root is the pipeline's, and containment grows upwards; reading checked the rest."""
+def _check_hierarchy(graph: CellGraph, control: bool) -> str:
+    """The root is the pipeline's, and containment grows upwards; reading checked the rest.
+
+    In a control the contained genes are those of the real hierarchy, and need not grow.
+    """
     _require(graph.term_ids[0] == ROOT, f"the root is {graph.term_ids[0]}; expected {ROOT}")
     child, parent = graph.edges.T
     contained = graph.genes_contained
-    _require(bool((contained[parent] >= contained[child]).all()), "containment shrinks upwards")
+    grows = control or bool((contained[parent] >= contained[child]).all())
+    _require(grows, "containment shrinks upwards")
     return f"{graph.num_terms:,} terms in {graph.num_strata} strata, {len(graph.edges):,} edges"
+
+
+def _check_control(graph: CellGraph, layout: DataLayout) -> str:
+    """All sizes are those of the hierarchy, and as many pairs differ from it as the ledger says."""
+    account = control_of(layout)
+    assert account is not None, "asked of controls alone"
+    real = of_hierarchy(layout, exact_names=graph.exact_names)
+    for name in ("term_ids", "gene_ids", "strata", "genes_contained"):
+        same = np.array_equal(getattr(graph, name), getattr(real, name))
+        _require(same, f"{name.replace('_', ' ')} differ from the hierarchy's")
+    for what, ends in (("annotations", ("term", "gene")), ("edges", ("child", "parent"))):
+        before, now = getattr(real, what), getattr(graph, what)
+        others = moved(before, now)
+        expected = account.moved if what == WHAT[account.control] else 0
+        _require(others == expected, f"{others:,} {what} moved; its ledger says {expected:,}")
+        for end, name in enumerate(ends):
+            counts = []
+            for pairs in (before, now):
+                stratum = real.strata[pairs[:, 1 - end]] if what == "edges" else 0
+                counts.append(np.sort(pairs[:, end] * real.num_strata + stratum))
+            same = np.array_equal(counts[0], counts[1])
+            _require(same, f"a {name} has more or fewer {what} than it had")
+    return str(account)
 
 
 def _check_rows(graph: CellGraph) -> str:

@@ -1,6 +1,7 @@
 """`dcell compare`: the same splits for all, mean and spread over the seeds, done runs kept."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from data_specs.chain import digest_of
 from data_specs.errors import InputError
 from data_specs.layout import DataLayout, read_json
 from data_specs.parameters import Parameters, resolve
 from dcell_model import cli, compare, train
 from dcell_model.compare import summarise, table_of
+from dcell_model.compared_models import label, usual
 from pipeline.build import build
 from pipeline.cli import main as dcell_data
 
@@ -27,6 +30,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("simulated") / "build"
     build(resolve({"simulate": SIMULATED, **QUICK}), folder)
     dcell_data(["split", str(folder), "--seeds", "0", "1"])
+    dcell_data(["control", str(folder), "--controls", "genes", "--seeds", "0", "1"])
     return folder
 
 
@@ -50,13 +54,15 @@ def test_the_command(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert max(map(len, lines)) <= 80
     assert "random split, 2 seeds" in printed
     assert "gene split, 2 seeds" in printed
-    for name in ("DCell", "DANGO", "ridge", "mlp"):
-        assert sum(line.split()[:1] == [name] for line in lines) == 2
+    names = usual(data)
+    for name in names:  # scores and costs, on each split
+        rows = [line for line in lines if line.startswith(f" {label(name)} ")]
+        assert len(rows) == 2 * 2
     record = read_json(tmp_path / "comparison.json")
-    assert len(record["runs"]) == 2 * 2 * 4
+    assert len(record["runs"]) == 2 * 2 * len(names)
     assert record["versions"].keys() >= {"python", "torch", "torch-geometric"}
     table = pl.read_parquet(tmp_path / "comparison.parquet")
-    assert table.height == 16
+    assert table.height == len(record["runs"])
     own = table.filter(split="random", model="dcell")["mse"]
     row = next(r for r in record["summary"] if (r["split"], r["model"]) == ("random", "dcell"))
     assert row["mse"] == pytest.approx(own.mean())
@@ -64,7 +70,7 @@ def test_the_command(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert own[0] != own[1]
     # Again, nothing is trained, and all is the same.
     cli.main(arguments)
-    assert capsys.readouterr().out.count("(kept)") == 16
+    assert capsys.readouterr().out.count("(kept)") == table.height
     assert read_json(tmp_path / "comparison.json")["summary"] == record["summary"]
 
 
@@ -121,6 +127,76 @@ def test_other_parameters_are_another_comparison(data: Path, tmp_path: Path) -> 
         compared(
             data, tmp_path, {"baselines": {"mlp_epochs": 2, "ridge_alphas": [1]}}, models=["ridge"]
         )
+
+
+def test_dcell_on_a_control_is_another_model_on_the_same_samples(
+    data: Path, tmp_path: Path
+) -> None:
+    record = compared(data, tmp_path, seeds=[0, 1], models=["dcell", "dcell:genes", "ridge"])
+    assert all(run["samples"] == record["runs"][0]["samples"] for run in record["runs"])
+    table = pl.read_parquet(tmp_path / "comparison.parquet")
+    r2 = {model: table.filter(model=model)["r2"] for model in table["model"].unique()}
+    assert r2["dcell"].to_list() != r2["dcell:genes"].to_list()
+    dcell, genes, ridge = record["summary"]
+    assert "to" not in dcell
+    for row in (genes, ridge):
+        less = r2[row["model"]] - r2["dcell"]
+        assert row["to"] == "dcell"
+        assert row["r2_difference"] == pytest.approx(less.mean())
+        assert row["r2_difference_se"] == pytest.approx(less.std() / 2**0.5)  # type: ignore[operator]
+    (control,) = record["controls"]
+    assert control["control"] == "dcell:genes"
+    assert control["r2_difference"] == pytest.approx(-genes["r2_difference"])
+    # What was trained is the control of the split's seed, and says so.
+    for seed in (0, 1):
+        build = data / "controls" / f"genes-{seed}"
+        own = read_json(tmp_path / f"random-{seed}" / "dcell-genes" / "train.json")
+        assert own["link"]["made_from"]["cell_graph"] == digest_of(DataLayout(build), "cell_graph")
+    alone = train.run(
+        data / "controls" / "genes-1", tmp_path / "alone",
+        resolve(QUICK | {"train": {"epochs": 2, "seed": 1}}), split="random-1",
+    )  # fmt: skip
+    assert [row["train_loss"] for row in own["history"]] == [
+        row["train_loss"] for row in alone["history"]
+    ]
+
+
+def test_controls_that_are_not_there(data: Path, tmp_path: Path) -> None:
+    models = ["dcell", "dcell:genes", "dcell:terms"]
+    with pytest.raises(InputError) as refused:
+        compared(data, tmp_path, seeds=[0, 1], models=models)
+    assert str(refused.value) == (
+        f"{data}/controls: no terms-0, terms-1 with all of these splits; make them with: "
+        f"dcell-data control {data} --controls genes terms --seeds 0 1"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_controls_without_a_split_and_with_another_one(data: Path, tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    shutil.copytree(data, build)
+    models, out = ["dcell:genes"], tmp_path / "out"
+    dcell_data(["split", str(build), "--methods", "random", "--seeds", "5"])
+    dcell_data(["control", str(build), "--controls", "genes", "--seeds", "5"])
+    shutil.rmtree(build / "controls" / "genes-5" / "splits" / "random-5")
+    with pytest.raises(InputError, match="no genes-5 with all of these splits"):
+        compared(build, out, seeds=[5], models=models)
+    command = f"dcell-data control {build} --controls genes --seeds 5"
+    dcell_data(command.split()[1:])
+    dcell_data(["split", str(build), "--methods", "random", "--seeds", "5",
+                "--set", "split.test=0.3", "--overwrite"])  # fmt: skip
+    with pytest.raises(InputError) as refused:
+        compared(build, out, seeds=[5], models=models)
+    assert "genes-5 are of another build, or of other splits" in str(refused.value)
+    assert str(refused.value).endswith(f"make them again with: {command} --overwrite")
+    dcell_data([*command.split()[1:], "--overwrite"])
+    assert len(compared(build, out, seeds=[5], models=models)["runs"]) == 1
+
+
+def test_models_that_are_none(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--models: unknown 'rigde'; did you mean 'ridge'"):
+        compared(data, tmp_path, models=["dcell", "rigde"])
+    assert not list(tmp_path.iterdir())
 
 
 def test_splits_that_are_not_there(data: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from data_specs.console import Console
-from dcell_model.comparison_table import _short, print_record
+from dcell_model.comparison_table import _short, print_record, verdict
 
 
 def row(model: str, pearson: float | None, mse: float = 0.0064, **other: Any) -> dict[str, Any]:
@@ -29,6 +29,7 @@ def test_it_fits() -> None:
     assert not any("…" in line for line in lines)
     names = [line.split()[0] for line in lines if "131.1 M" in line]
     assert names == ["DANGO", "mlp", "DCell", "ridge"]  # best first, undefined last
+    assert [line.split()[0] for line in lines if "-0.250±0.123" in line] == names
     assert "6.400±0.860" in "".join(lines)
     assert "MSE·1e3" in "".join(lines)
 
@@ -36,6 +37,71 @@ def test_it_fits() -> None:
 def test_one_seed() -> None:
     alone = row("mlp", 0.5, seeds=1, pearson_sd=None)
     assert "random split, 1 seed, 12,345 test genotypes each" in printed(alone)[0]
+
+
+def less(to: str, mean: float | None, error: float | None = None) -> dict[str, Any]:
+    keys = ("pearson_difference", "r2_difference")
+    return {"to": to, **dict.fromkeys(keys, mean), **{f"{key}_se": error for key in keys}}
+
+
+def test_differences_fit_beside_scores() -> None:
+    lines = printed(
+        row("dcell", -0.123),
+        row("dcell:genes", -0.123, r2=-123.4567, r2_sd=23.45, **less("dcell", -0.1234, 0.0123)),
+        row("dcell:terms", None, **less("dcell", None)),
+    )
+    assert max(map(len, lines)) <= 80
+    assert not any("…" in line for line in lines)
+    (genes,) = (line.split() for line in lines if "-123.5±23.4" in line)
+    assert genes[0] == "DCell:genes"
+    assert genes[-2:] == ["-0.123±0.012", "-0.123±0.012"]
+    (terms,) = (line.split() for line in lines if "DCell:terms" in line and "131" not in line)
+    assert terms[-2:] == ["–", "–"]
+    assert "Δ: less DCell on the same split and seed, ± standard error" in lines
+
+
+def test_without_other_models_there_is_no_difference() -> None:
+    assert "Δ" not in "".join(printed(row("dcell", 0.5)))
+
+
+def test_a_baseline_that_is_best_stands_first() -> None:
+    lines = printed(row("dcell", 0.5, r2=0.25), row("ridge", 0.4, r2=0.5, r2_sd=0.01))
+    assert lines[0] == "ridge is best: R² 0.500±0.010"
+    assert lines[1].startswith("random split, 3 seeds")
+    for others in (
+        [row("dcell", 0.4, r2=0.6), row("ridge", 0.5, r2=0.5)],
+        [row("dcell", 0.4, r2=None), row("ridge", 0.5, r2=None)],
+        [row("ridge", 0.5, r2=0.5)],
+    ):
+        assert printed(*others)[0].startswith("random split")
+
+
+def against(mean: float | None, error: float | None) -> dict[str, Any]:
+    own = {"split": "random", "model": "dcell", "control": "dcell:genes", "seeds": 3}
+    return {**own, "r2_difference": mean, "r2_difference_se": error}
+
+
+@pytest.mark.parametrize(
+    ("mean", "error", "words"),
+    [
+        (0.1, 0.04, "is more than two standard errors ahead of DCell:genes: R² +0.100±0.040."),
+        (-0.1, 0.04, "is more than two standard errors behind DCell:genes: R² -0.100±0.040."),
+        (0.1, 0.05, "is within two standard errors of DCell:genes: R² +0.100±0.050."),
+        (0.1, None, "and DCell:genes: R² +0.100; one seed does not tell them apart."),
+        (None, None, "and DCell:genes cannot be told apart: an R² is not defined."),
+    ],
+)  # fmt: skip
+def test_a_sentence_says_whether_dcell_is_ahead_of_a_control(
+    mean: float | None, error: float | None, words: str
+) -> None:
+    words = f"DCell {words}"
+    assert verdict(against(mean, error)) == words
+    assert len(words) <= 80
+    console = Console(width=80, file=io.StringIO())
+    rows = [row("dcell", 0.5), row("dcell:genes", 0.5, **less("dcell", 0.0))]
+    print_record({"summary": rows, "controls": [against(mean, error)]}, console)
+    assert isinstance(console.file, io.StringIO)
+    assert words in console.file.getvalue().splitlines()
 
 
 @pytest.mark.parametrize("mse", [0.0, 3.0, 2e-5])

@@ -106,7 +106,9 @@ def test_simulate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "name a new or empty folder" in fail(capsys, "simulate", "--out", str(out))
 
 
-@pytest.mark.parametrize("command", ["build", "simulate", "verify", "show", "split", "parameters"])
+@pytest.mark.parametrize(
+    "command", ["build", "simulate", "verify", "show", "split", "control", "parameters"]
+)
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
     with pytest.raises(SystemExit):
         cli.main([command, "--help"])
