@@ -149,7 +149,7 @@ class DataLayout:
 
 # The file by which a folder that a command wrote is known.
 MARKERS = {"build": MARKER, "run": "dcell-run.json", "screen": "screen.json",
-           "comparison": "dcell-comparison.json"}  # fmt: skip
+           "comparison": "dcell-comparison.json", "tuning": "dcell-tune.json"}  # fmt: skip
 
 
 def require_kind(folder: Path, kind: str) -> None:
