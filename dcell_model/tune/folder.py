@@ -2,8 +2,8 @@
 
 - `dcell-tune.json`: what is searched, on which data; a search goes on only as it began
 - `study.journal`: every trial, as Optuna keeps it
-- `trials/7/`: the run of the best trial, and of the one under way; those of others are removed
-- `repeats/best-1/result.json`: a setting trained with another seed
+- `trials/0007/`: the run of the best trial, and of the one under way; those of others are removed
+- `repeats/best-01/result.json`: a setting trained with another seed
 - `parameters.yaml`, `tune.json`, `plots/`: what came of it
 """
 
@@ -17,7 +17,7 @@ from data_specs.errors import InputError
 from data_specs.layout import MARKERS, DataLayout, read_json, write_json
 from data_specs.output_folders import FolderKind
 from data_specs.outputs import written
-from data_specs.own_entries import remove_own
+from data_specs.own_entries import is_own, remove_own
 from data_specs.parameter_changes import changed
 from data_specs.parameters import Parameters, resolve
 from dcell_model import run_folder
@@ -30,7 +30,10 @@ JOURNAL, PARAMETERS, RECORD = "study.journal", "parameters.yaml", "tune.json"
 RESULT = "result.json"
 PLOTS = ("history.png", "parameters.png")
 FORMAT = {"format": "dcell-tune", "version": 1}
-_RUNS = ("trials/[0-9]*", "repeats/default-[0-9]*", "repeats/best-[0-9]*")
+MOST_TRIALS, MOST_REPEATS = 9999, 99  # names of folders have so many digits
+_RUNS = tuple(
+    name.replace("#", "[0-9]") for name in ("trials/####", "repeats/default-##", "repeats/best-##")
+)
 # A search goes on rather than being replaced; `prepare` asks before one begins anew.
 KIND = FolderKind(
     "tuning",
@@ -94,7 +97,7 @@ def _compared(description: dict[str, Any], out: Path) -> dict[str, Any]:
 
 def trial_folder(out: Path, number: int) -> Path:
     """Where a trial is trained."""
-    return out / "trials" / str(number)
+    return out / "trials" / f"{number:04}"
 
 
 def keep_only(out: Path, numbers: Iterable[int], best: int | None) -> None:
@@ -105,7 +108,7 @@ def keep_only(out: Path, numbers: Iterable[int], best: int | None) -> None:
     kept = {*numbers, *([best] if best else [])}
     trials = out / "trials"
     for folder in sorted(trials.iterdir()) if trials.is_dir() else []:
-        if folder.name.isdecimal() and folder.is_dir() and int(folder.name) not in kept:
+        if is_own(folder.relative_to(out) / RESULT, KIND.own) and int(folder.name) not in kept:
             remove_run(folder)
     if best:
         (trial_folder(out, best) / run_folder.LAST).unlink(missing_ok=True)
@@ -116,5 +119,3 @@ def remove_run(folder: Path) -> None:
     remove_own(folder, run_folder.KIND.own)
     with contextlib.suppress(OSError):  # something else is in it
         folder.rmdir()
-
-

@@ -57,7 +57,7 @@ class Choices:
     values: tuple[Any, ...]
 
     def __str__(self) -> str:
-        return ",".join(in_words(value) for value in self.values)
+        return ",".join(_written(value) for value in self.values)
 
     def __contains__(self, value: Any) -> bool:
         return value in self.values
@@ -76,6 +76,10 @@ class Choices:
         """Values that tell whether all are possible."""
         return self.values
 
+    def widest(self) -> int:
+        """Characters of the longest value."""
+        return max(len(in_words(value)) for value in self.values)
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -86,7 +90,7 @@ class Range:
     log: bool = False
 
     def __str__(self) -> str:
-        return f"{self.low:g}:{self.high:g}{':log' if self.log else ''}"
+        return f"{self.low}:{self.high}{':log' if self.log else ''}"
 
     def __contains__(self, value: Any) -> bool:
         return isinstance(value, int | float) and self.low <= value <= self.high
@@ -108,6 +112,13 @@ class Range:
     def ends(self) -> tuple[Any, ...]:
         """Values that tell whether all are possible."""
         return self.low, self.high
+
+    def widest(self) -> int:
+        """Characters of the longest value."""
+        if isinstance(self.low, int):
+            return len(str(self.high))
+        # With all the digits that a value between the ends may have.
+        return max(len(in_words(float(f"{abs(end):.0e}") * 1.11)) for end in self.ends())
 
 
 Space = Mapping[str, Choices | Range]
@@ -243,7 +254,16 @@ def values_of(parameters: Parameters, keys: Sequence[str] | Space) -> dict[str, 
 
 
 def in_words(value: Any) -> str:
-    """A value as it is written in lines, and for `--search`."""
+    """A value as it stands in lines: numbers in few digits, 0.00123 or 1.23e-4."""
+    if not isinstance(value, float):
+        return _written(value)
+    text = f"{value:.{_DIGITS}g}"
+    if len(text) > _DIGITS + 4:
+        text = f"{value:.{_DIGITS - 1}e}"
+    return text.replace("e-0", "e-").replace("e+0", "e")
+
+
+def _written(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "none", True: "true", False: "false"}[value]
-    return f"{value:.{_DIGITS}g}" if isinstance(value, float) else str(value)
+    return str(value)
