@@ -87,7 +87,7 @@ def _run(options: argparse.Namespace) -> None:
         with interrupted_with(lambda: go_on):
             run.run(data, out, parameters, space, budget=budget, seed=options.seed,
                     command=command, overwrite=options.overwrite)  # fmt: skip
-    print("\nThe test part was not looked at. To train with these values, and to score them on it:")
+    print("\nThe test part was not looked at. To train with these values, scored on it:")
     print(f"  {shlex.join(['dcell', 'train', '--data', str(data), '--parameters'])} \\")
     print(f"    {shlex.quote(str(out / PARAMETERS))} --out RUN")
     for path in (out / RECORD, *(out / "plots" / name for name in PLOTS)):

@@ -55,6 +55,8 @@ def slices(
 ) -> None:
     """Score by the value of each parameter, a panel each, the most important first; PNG.
 
+    The grey ones are those that were given up before their end.
+
     Args:
         trials: all.
         best: the one to mark.
@@ -88,6 +90,11 @@ def slices(
         _limit(panels[0, 0], finished, given_up)
         for row in panels:
             row[0].set_ylabel(f"validation {score}")
+        grey = "; grey: given up" if given_up else ""
+        figure.suptitle(
+            f"Each parameter by itself, {len(trials)} trials (orange: the best; dashed: before"
+            f"{grey})", x=0.01, ha="left", fontsize=14,
+        )  # fmt: skip
 
 
 def _parted(trials: Sequence[Trial]) -> tuple[list[Trial], list[Trial]]:
@@ -112,7 +119,10 @@ def _placed(axes: "Axes", values: Any) -> Any:
     """Make the axis of a parameter; where on it a value of a trial lies."""
     if isinstance(values, Range):
         if values.log:
-            axes.set_xscale("log")
+            _logarithmic(axes, values.low, values.high)
+        else:
+            room = 0.04 * (values.high - values.low)
+            axes.set_xlim(values.low - room, values.high + room)
         return lambda value, _: value
     choices = list(values.values)
     axes.set_xticks(range(len(choices)), [in_words(value) for value in choices])
@@ -124,6 +134,18 @@ def _placed(axes: "Axes", values: Any) -> Any:
         return choices.index(value) + aside
 
     return place
+
+
+def _logarithmic(axes: "Axes", low: float, high: float) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.set_xscale("log")
+    decades = math.log10(high / low)
+    axes.set_xlim(low / 10 ** (0.04 * decades), high * 10 ** (0.04 * decades))
+    steps = (1,) if decades > 2.5 else (1, 3) if decades > 1 else (1, 2, 3, 5)
+    axes.xaxis.set_major_locator(LogLocator(subs=steps))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: in_words(float(value))))
 
 
 def _limit(axes: "Axes", finished: Sequence[Trial], given_up: Sequence[Trial]) -> None:

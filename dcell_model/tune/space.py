@@ -90,7 +90,7 @@ class Range:
     log: bool = False
 
     def __str__(self) -> str:
-        return f"{self.low}:{self.high}{':log' if self.log else ''}"
+        return f"{_written(self.low)}:{_written(self.high)}{':log' if self.log else ''}"
 
     def __contains__(self, value: Any) -> bool:
         return isinstance(value, int | float) and self.low <= value <= self.high
@@ -191,11 +191,11 @@ def _parsed(key: str, text: str, where: str) -> Choices | Range:
     if ranged:
         if plain not in (int, float):
             raise ParameterError(f"{where}: {key} is no number; expected values: {key}=a,b,c")
-        log = len(parts) == 3 and parts.pop() == "log"
-        if len(parts) != 2:
+        log = parts[2:] == ["log"]
+        if len(parts) != 2 + log:
             raise ParameterError(f"{where}: expected LOW:HIGH or LOW:HIGH:log")
     values = []
-    for part in parts:
+    for part in parts[:2] if ranged else parts:
         try:
             value = as_typed(part) if plain is str else yaml.safe_load(part)
         except (yaml.YAMLError, ValueError, RecursionError):
@@ -226,10 +226,24 @@ def _plain(hint: Any) -> Any:
 
 
 def _refuse_impossible(parameters: Parameters, space: Space) -> None:
-    """Refuse ends of ranges, and choices, with which no model could be trained."""
+    """Refuse ends of ranges, and choices, that go with no end of another parameter either.
+
+    Others that do not go together are refused as trials.
+    """
     for key, values in space.items():
+        others = [{other: end} for other in space if other != key for end in space[other].ends()]
         for value in values.ends():
-            with_values(parameters, {key: value}, where=f"--search {key}={values}")
+            where = f"--search {key}={values}"
+            if not any(_go_together(parameters, {key: value, **other}) for other in others):
+                with_values(parameters, {key: value}, where=where)
+
+
+def _go_together(parameters: Parameters, values: Mapping[str, Any]) -> bool:
+    try:
+        with_values(parameters, values)
+    except ParameterError:
+        return False
+    return True
 
 
 def with_values(
@@ -266,4 +280,4 @@ def in_words(value: Any) -> str:
 def _written(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "none", True: "true", False: "false"}[value]
-    return str(value)
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
