@@ -46,6 +46,19 @@ class Budget:
     minutes: float | None = None
     repeats: int = REPEATS
 
+    def refuse_too_much(self) -> None:
+        """Refuse more than a folder has names for.
+
+        Raises:
+            InputError: says how many are possible.
+        """
+        for option, number, most in (
+            ("--trials", self.trials or 0, folder.MOST_TRIALS),
+            ("--repeats", self.repeats, folder.MOST_REPEATS),
+        ):
+            if number > most:
+                raise InputError(f"{option} {number}: expected at most {most:,}")
+
 
 def run(
     data: Path,
@@ -79,6 +92,7 @@ def run(
         InputError: another search is there, no validation part, or no trial came to its end.
     """
     budget = budget or Budget()
+    budget.refuse_too_much()
     require_kind(data, "build")
     layout = DataLayout(data)
     with taken(out, KIND, overwrite=overwrite, inputs=[data]):
@@ -128,7 +142,7 @@ def _search(
         best = search.best
         shown = f", the best so far {objective.name} {best.score:.4f}" if best else ""
         say(f"kept: {len(search.trials)} trials done{shown}")
-    limit = min(budget.trials or folder.MOST_TRIALS, folder.MOST_TRIALS)
+    limit = budget.trials or folder.MOST_TRIALS
     end = None if budget.minutes is None else budget.minutes * 60
     began, before, headed = time.monotonic(), search.seconds, False
 

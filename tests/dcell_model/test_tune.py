@@ -22,6 +22,7 @@ from dcell_model.scores import r_squared
 from dcell_model.targets import all_targets, read_parts
 from dcell_model.training_state import DivergedError
 from dcell_model.tune import objective as objectives
+from dcell_model.tune import pictures as drawing
 from dcell_model.tune import run as tune
 from dcell_model.tune.folder import JOURNAL, PARAMETERS, RECORD, trial_folder
 from dcell_model.tune.lines import Lines
@@ -34,6 +35,18 @@ from dcell_model.tune.trial import DIVERGED, FINISHED, PRUNED, REFUSED, PrunedEr
 QUICK = {"train": {"epochs": 2, "batch_size": 16}, "model": {"width_min": 3}}
 SEARCHED = ["train.lr=0.001:0.1:log", "model.norm_order=act_norm,norm_act"]
 Row = dict[str, Any]
+
+
+@pytest.fixture
+def pictures() -> None:
+    """Asked for by tests that want them: they take most of the time of a tiny search."""
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "pictures" not in request.fixturenames:
+        for name in ("history", "slices"):
+            monkeypatch.setattr(drawing, name, lambda *_, **__: None)
 
 
 def tuned(
@@ -171,7 +184,7 @@ def test_drawn_numbers_are_short_and_stay_in_their_range() -> None:
 def test_the_same_seed_gives_the_same_trials(tiny_build: Path, tmp_path: Path) -> None:
     first, _ = tuned(tiny_build, tmp_path / "a")
     again, _ = tuned(tiny_build, tmp_path / "b")
-    other, _ = tuned(tiny_build, tmp_path / "c", seed=1)
+    other, _ = tuned(tiny_build, tmp_path / "c", seed=1, trials=2)
     assert drawn(first) == drawn(again)
     assert drawn(first)[0] == drawn(other)[0]  # the setting from before
     assert drawn(first)[1]["values"] != drawn(other)[1]["values"]
@@ -190,16 +203,16 @@ def test_the_search_begins_with_the_setting_from_before(tiny_build: Path, tmp_pa
 
 
 def test_a_search_goes_on_as_if_it_had_not_been_stopped(tiny_build: Path, tmp_path: Path) -> None:
-    whole, _ = tuned(tiny_build, tmp_path / "whole", trials=4)
+    whole, _ = tuned(tiny_build, tmp_path / "whole")
     tuned(tiny_build, tmp_path / "parts", trials=1)
-    tuned(tiny_build, tmp_path / "parts", trials=3)
-    parts, said = tuned(tiny_build, tmp_path / "parts", trials=4)
-    assert said[0].startswith("kept: 3 trials done, the best so far Pearson 0.")
+    tuned(tiny_build, tmp_path / "parts", trials=2)
+    parts, said = tuned(tiny_build, tmp_path / "parts")
+    assert said[0].startswith("kept: 2 trials done, the best so far Pearson 0.")
     assert drawn(parts) == drawn(whole)
     assert parts["best"]["number"] == whole["best"]["number"]
     # Nothing is left to do, and nothing is done.
-    again, said = tuned(tiny_build, tmp_path / "parts", trials=4)
-    assert said[0].startswith("kept: 4 trials done")
+    again, said = tuned(tiny_build, tmp_path / "parts")
+    assert said[0].startswith("kept: 3 trials done")
     assert drawn(again) == drawn(whole)
 
 
@@ -320,6 +333,7 @@ def test_short_and_long_trials_are_compared_at_the_same_share(tmp_path: Path) ->
         told([0.1, 0.2, 0.3, 0.35, 0.5, 0.6, 0.7, 0.8])
 
 
+@pytest.mark.usefixtures("pictures")
 def test_a_trial_that_diverges_or_cannot_be_is_no_end_of_the_search(
     tiny_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -374,12 +388,12 @@ def test_the_test_part_has_no_say(
     tiny_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, select: str
 ) -> None:
     given = {"train": QUICK["train"] | {"select": select}}
-    whole, _ = tuned(tiny_build, tmp_path / "whole", given, repeats=1)
+    whole, _ = tuned(tiny_build, tmp_path / "whole", given, trials=2, repeats=1)
     found = {}
     for part in ("test", "val"):
         with monkeypatch.context() as patch:
             poisoned(patch, tiny_build, part)
-            found[part], _ = tuned(tiny_build, tmp_path / part, given, repeats=1)
+            found[part], _ = tuned(tiny_build, tmp_path / part, given, trials=2, repeats=1)
     assert drawn(found["test"]) == drawn(whole)
     assert found["test"]["repeats"] == whole["repeats"]
     assert drawn(found["val"]) != drawn(whole)  # of which all depends
@@ -523,6 +537,7 @@ def test_other_data_are_another_search(
 # The command
 
 
+@pytest.mark.usefixtures("pictures")
 def test_the_command(tiny_build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "tuned"
     arguments = ["tune", "--data", str(tiny_build), "--out", str(out), "--trials", "2",
@@ -600,6 +615,8 @@ def test_an_interrupted_command_says_how_to_go_on(
     ("arguments", "said"),
     [
         (["--trials", "0"], "invalid positive value"),
+        (["--trials", "10000"], "--trials 10000: expected at most 9,999"),
+        (["--repeats", "100"], "--repeats 100: expected at most 99"),
         (["--minutes", "nan"], "invalid _minutes value"),
         (["--search", "train.lr=1:2:3"], "expected LOW:HIGH or LOW:HIGH:log"),
         (["--set", "split.val=0.2"], "dcell tune does not use split.val"),
