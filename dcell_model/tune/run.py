@@ -30,6 +30,7 @@ from dcell_model.tune.trial import OutOfTimeError, Trial, try_values
 
 Say = Callable[[str], None]
 TRIALS, REPEATS = 30, 3
+_LABELS = {repeats.DEFAULT: "before", repeats.BEST: "best"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,10 @@ def run(
         objective = Objective.of(layout, parameters)
         description = folder.describe(layout, parameters, space, seed)
         folder.prepare(out, description, overwrite=overwrite)
-        search = Search(out / folder.JOURNAL, space, seed, values_of(parameters, space))
+        before = values_of(parameters, space)
+        for key in (key for key in space if before[key] not in space[key]):
+            say(f"no trial has the setting from before: {key} is {in_words(before[key])}")
+        search = Search(out / folder.JOURNAL, space, seed, before)
         _search(data, out, parameters, search, objective, budget, say)
         best = search.best
         if best is None:
@@ -118,7 +122,7 @@ def run(
             **{key: description[key] for key in ("search", "settings", "data", "seed")},
             "seconds": search.seconds,
             "best": best.to_json(),
-            "default": values_of(parameters, space),
+            "default": before,
             "importances": search.importances(),
             "repeats": compared.to_json() if compared else None,
             "trials": [trial.to_json() for trial in search.trials],
@@ -218,12 +222,15 @@ def _repeat(
     for name, own in settings.items():
         for number in range(1, count + 1):
             place = out / "repeats" / f"{name}-{number:02}"
-            score, _ = repeats.repeated(data, place, own, objective, number)
+            score, kept = repeats.repeated(data, place, own, objective, number)
             scores[name].append(score)
-        label = {"default": "before", "best": "best"}[name]
-        say(f"  {label:<6}  {repeats.mean_and_sd(scores[name])}")
+            say(f"  {_LABELS[name]:<6}  {number} of {count}  {score:.4f}{'  (kept)' * kept}")
+    for name, own_scores in scores.items():
+        say(f"  {_LABELS[name]:<6}  {repeats.mean_and_sd(own_scores)}")
     compared = Comparison(scores[repeats.DEFAULT], scores[repeats.BEST])
     say(compared.verdict())
+    if compared.gain < 0:
+        say("Stay with the setting from before, or search nearer to it.")
     return compared
 
 

@@ -198,8 +198,9 @@ def test_the_search_begins_with_the_setting_from_before(tiny_build: Path, tmp_pa
     scores = [row["val_pearson"] for row in alone["history"]]
     assert record["trials"][0]["scores"] == scores
     # Where it lies elsewhere, the search begins in its space.
-    record, _ = tuned(tiny_build, tmp_path / "b", search=["train.lr=0.01:0.1"], trials=1)
+    record, said = tuned(tiny_build, tmp_path / "b", search=["train.lr=0.01:0.1"], trials=1)
     assert 0.01 <= record["trials"][0]["values"]["train.lr"] <= 0.1
+    assert said[0] == "no trial has the setting from before: train.lr is 0.002"
 
 
 def test_a_search_goes_on_as_if_it_had_not_been_stopped(tiny_build: Path, tmp_path: Path) -> None:
@@ -481,6 +482,16 @@ def test_the_setting_from_before_may_be_the_best(
     assert said[-1] == "No trial was better than the setting from before."
     assert record["repeats"] is None
     assert record["best"]["number"] == 1
+
+
+def test_a_search_in_the_wrong_place_is_owned_up_to(
+    tiny_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imitated(monkeypatch, lambda own, _: 0.5 - own.train.lr + own.train.seed / 100)
+    record, said = tuned(tiny_build, tmp_path, search=["train.lr=0.1:0.2"], repeats=3)
+    assert record["repeats"]["gain"] < -0.09
+    assert "beyond noise" in record["repeats"]["verdict"]
+    assert said[-1] == "Stay with the setting from before, or search nearer to it."
 
 
 # The folder
