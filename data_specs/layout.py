@@ -159,7 +159,7 @@ def control_name(control: str, seed: int) -> str:
 
 # The file by which a folder that a command wrote is known.
 MARKERS = {"build": MARKER, "run": "dcell-run.json", "screen": "screen.json",
-           "comparison": "dcell-comparison.json"}  # fmt: skip
+           "comparison": "dcell-comparison.json", "tuning": "dcell-tune.json"}  # fmt: skip
 
 
 def require_kind(folder: Path, kind: str) -> None:

@@ -11,6 +11,7 @@ FOLDERS = {
     "dcell-run.json": "the folder of a run",
     "screen.json": "the folder of a screen",
     "dcell-comparison.json": "the folder of a comparison",
+    "dcell-tune.json": "the folder of a tuning",
     "explain.json": "a folder of `dcell explain`",
     "cell_graph.json": "the cell graph of a build",
 }

@@ -16,10 +16,11 @@ from dcell_model.commands import (
     serve,
     summary,
     train,
+    tune,
 )
 
 COMMANDS = (
-    train, summary, report, compare, predict, screen, serve, explain, exchange, bench,
+    train, tune, summary, report, compare, predict, screen, serve, explain, exchange, bench,
 )  # fmt: skip
 
 

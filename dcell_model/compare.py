@@ -27,6 +27,7 @@ from data_specs.parameters import Parameters, Split
 from data_specs.tables import PARTS, TEST
 from dcell_model import checkpoint, model_kinds, provenance, train
 from dcell_model.baselines import NAMES, fit_baselines, multi_hot, read_samples
+from dcell_model.calibration import Calibration
 from dcell_model.compared_models import layout_of, require_controls, require_known
 from dcell_model.paired import against_controls, difference
 from dcell_model.predict import predict
@@ -200,7 +201,8 @@ def _trained(layout: DataLayout, folder: Path, parameters: Parameters, _: str) -
     dataset, targets, parts = read_samples(layout, parameters)
     model = model_kinds.restore(state, layout, dataset, folder / BEST)
     test = np.flatnonzero(parts == TEST)
-    predicted = predict(model, dataset, test, (state["target_mean"], state["target_std"]))
+    scale = (state["target_mean"], state["target_std"])
+    predicted = predict(model, dataset, test, scale, calibration=Calibration.of(state))
     seconds = sum(row["seconds"] for row in record["history"])
     seconds += record.get("pretraining", {}).get("seconds", 0.0)
     return {

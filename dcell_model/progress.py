@@ -36,7 +36,8 @@ def progress(
 ) -> Iterator[Progress]:
     """Show how far work has come, with an estimate of what is left.
 
-    A bar in a terminal; elsewhere a line whenever none was written for half a minute.
+    A bar in a terminal; elsewhere a line whenever none was written for half a minute. Where lines
+    are not wanted, no bar stays behind either.
 
     Args:
         what: names the work.
@@ -46,14 +47,14 @@ def progress(
         lines: whether all lines that are said are shown, where there is no bar.
     """
     if visible and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
-        with _bar(what, total, done) as bar:
+        with _bar(what, total, done, stays=lines) as bar:
             yield bar
     else:
         yield _Lines(what, total, done, lines, SPARSE if visible else math.inf)
 
 
 @contextlib.contextmanager
-def _bar(what: str, total: int, done: int) -> Iterator[Progress]:
+def _bar(what: str, total: int, done: int, *, stays: bool) -> Iterator[Progress]:
     from rich.progress import (
         BarColumn,
         Progress,
@@ -70,7 +71,8 @@ def _bar(what: str, total: int, done: int) -> Iterator[Progress]:
         TimeRemainingColumn(),
     )  # fmt: skip
     # In a terminal rich puts streams of its own before the others, and they read colours in prints.
-    with Progress(*columns, console=Console()) as bars, clean_output():
+    bars = Progress(*columns, console=Console(), transient=not stays)
+    with bars, clean_output():
         yield _Bar(bars, bars.add_task(what, total=total, completed=done))
 
 

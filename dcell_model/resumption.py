@@ -1,11 +1,11 @@
 """How a run that was stopped goes on: with which parameters, and what is said of it."""
 
+import contextlib
 import json
 import shlex
 import signal
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -142,17 +142,25 @@ def _notes(out: Path, saved: checkpoint.Checkpoint, parameters: Parameters) -> I
         yield f"{out}: nothing is left to train: {end}. --set train.{more}=N trains on."
 
 
-@contextmanager
-def saying_how_to_go_on(data: Path, out: Path, command: str) -> Iterator[None]:
+def saying_how_to_go_on(
+    data: Path, out: Path, command: str
+) -> contextlib.AbstractContextManager[None]:
     """Where Ctrl-C or SIGTERM ends the training inside, say what is kept and how to go on.
 
     Args:
         data: folder of the build.
         out: folder of the run.
         command: the one that was called.
+    """
+    return interrupted_with(lambda: _kept(data, out, command))
+
+
+@contextlib.contextmanager
+def interrupted_with(words: Callable[[], str]) -> Iterator[None]:
+    """Where Ctrl-C or SIGTERM ends the work inside, say these words.
 
     Raises:
-        KeyboardInterrupt: with these words.
+        KeyboardInterrupt: with them.
     """
     # Other threads than the main one get no signals, and may not say what becomes of them.
     in_main = threading.current_thread() is threading.main_thread()
@@ -160,7 +168,7 @@ def saying_how_to_go_on(data: Path, out: Path, command: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_kept(data, out, command)) from None
+        raise KeyboardInterrupt(words()) from None
     finally:
         if in_main:
             signal.signal(signal.SIGTERM, before)

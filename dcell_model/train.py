@@ -9,7 +9,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ from dcell_model.run_parameters import RESUME, print_notes
 from dcell_model.schedule import batch_size_of, rate_after, weight_decay_of
 from dcell_model.targets import all_targets, read_parts, scale_of, target_names, usable_samples
 from dcell_model.threads import threads_for
-from dcell_model.training_state import TrainingState, in_words
+from dcell_model.training_state import DivergedError, Row, TrainingState, in_words
 from dcell_model.validation import validate
 
 COMMAND = "python -m dcell_model.train"
@@ -59,6 +59,7 @@ def run(
     resume: bool = False,
     split: str | None = None,
     lines: bool = True,
+    after_epoch: Callable[[Row], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Train on the build in `data`; write checkpoints, history and live metrics into `out`.
 
@@ -69,6 +70,7 @@ def run(
         resume: continue after the last finished epoch, as if never stopped.
         split: name of another split of the build (`DataLayout.splits`).
         lines: whether every epoch has a line, where the output is not a terminal.
+        after_epoch: gets the row of every epoch once it is saved; what it raises ends the run.
 
     Returns:
         The record that is also in `out/train.json`: epochs, best epoch, seconds per epoch, ….
@@ -94,7 +96,7 @@ def run(
     fabric.barrier()
     training = _Training(fabric, layout, dataset, targets, samples, parameters, out, resume)
     with threads_for(training.product) as training.threads:
-        return training.run(lines)
+        return training.run(lines, after_epoch)
 
 
 class _Training:
@@ -150,7 +152,7 @@ class _Training:
         self.model, self.optimizer = fabric.setup(model, optimizer)
         model.sync_batchnorm = config.sync_batchnorm and fabric.world_size > 1
 
-    def run(self, lines: bool) -> dict[str, Any]:
+    def run(self, lines: bool, after_epoch: Callable[[Row], None]) -> dict[str, Any]:
         config, state = self.config, self.state
         leader, steps = self.fabric.is_global_zero, len(self.batches)
         done = len(state.history) * steps + int(state.under_way["steps"])
@@ -164,6 +166,7 @@ class _Training:
                 row = self._epoch(shown.advance)
                 log(row)
                 shown.say(*in_words(row, config.epochs))
+                after_epoch(row)
         record = self._record()
         if leader:
             write_json(self.out / RECORD, record)
@@ -183,9 +186,7 @@ class _Training:
         row |= judged
         row |= {"seconds": seconds, "lr": self.optimizer.param_groups[0]["lr"]}
         if not math.isfinite(train_loss):
-            raise InputError(
-                f"epoch {epoch}: the training loss is {train_loss}; lower train.lr, set train.clip"
-            )
+            raise DivergedError(epoch, train_loss)
         improved = self.state.finish_epoch(row, self.config.select)
         if self.fabric.is_global_zero:
             self._save(epoch, improved)

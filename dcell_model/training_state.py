@@ -5,9 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from data_specs.errors import InputError
 from dcell_model.progress import duration
 
 Row = dict[str, Any]
+
+
+class DivergedError(InputError):
+    """The training loss is no number any more."""
+
+    def __init__(self, epoch: int, loss: float) -> None:
+        super().__init__(
+            f"epoch {epoch}: the training loss is {loss}; lower train.lr, set train.clip"
+        )
 
 
 @dataclass(slots=True)

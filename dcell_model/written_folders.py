@@ -7,9 +7,11 @@ from data_specs import layout
 from data_specs.outputs import refuse_output_file, refuse_part_of
 from dcell_model import compare, run_folder, screen
 from dcell_model.explain import run as explain
+from dcell_model.tune import folder as tune
 
 _KINDS = {
-    str(kind.marker): kind for kind in (run_folder.KIND, screen.KIND, explain.KIND, compare.KIND)
+    str(kind.marker): kind
+    for kind in (run_folder.KIND, screen.KIND, explain.KIND, compare.KIND, tune.KIND)
 }
 
 

@@ -20,6 +20,7 @@ from dcell_model import cli as model_cli
 from dcell_model import screen
 from dcell_model.explain import run as explain
 from dcell_model.run_folder import KIND as RUN
+from dcell_model.tune import folder as tune
 from pipeline import cli as pipeline_cli
 from pipeline.exchange.formats import FORMATS
 from tests.data_specs.test_workplaces import Killed, killed_at, litter
@@ -56,6 +57,11 @@ COMMANDS: dict[str, tuple[Main, list[str]]] = {
         ["explain", "--checkpoint", "run/checkpoint.pt", "--data", "build", "--out", "explained",
          "--permutations", "2", "--min-samples", "2", "--no-rlipp"],
     ),
+    "tuned": (
+        model_cli.main,
+        ["tune", "--data", "build", "--out", "tuned", "--trials", "2", "--repeats", "1", "--set",
+         *(each for each in QUICK if not each.startswith("baselines"))],
+    ),
     "exported": (
         pipeline_cli.main, ["export", "build", "--format", "cx2", "--out", "exported"],
     ),
@@ -77,6 +83,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
             "run": RUN.own,
             "screen": screen.KIND.own,
             "explained": explain.KIND.own,
+            "tuned": tune.KIND.own,
             "exported": FORMATS["cx2"].files,
         })  # fmt: skip
 
@@ -106,7 +113,7 @@ def test_nothing_but_the_outputs_is_left(made: Made) -> None:
 
 @pytest.mark.parametrize(("name", "examples"), [("build", 3), ("build/splits/random-0", 4),
                                                ("run", 1), ("screen", 4), ("explained", 2),
-                                               ("exported", 4)])  # fmt: skip
+                                               ("tuned", 1), ("exported", 4)])  # fmt: skip
 def test_what_is_foreign_stays(made: Made, name: str, examples: int) -> None:
     main, command = COMMANDS[name]
     again = [*command, "--overwrite"]

@@ -31,6 +31,7 @@ FOLDERS: dict[str, tuple[Main, list[str]]] = {
     "simulate": (pipeline_cli.main, ["simulate", "--out"]),
     "data export": (pipeline_cli.main, ["export", NOWHERE, "--format", "cx2", "--out"]),
     "train": (model_cli.main, ["train", "--data", NOWHERE, "--out"]),
+    "tune": (model_cli.main, ["tune", "--data", NOWHERE, "--out"]),
     "compare": (model_cli.main, ["compare", "--data", NOWHERE, "--out"]),
     "explain": (model_cli.main, ["explain", *CHECKPOINT, "--data", NOWHERE, "--out"]),
     "screen": (model_cli.main, ["screen", *CHECKPOINT, "--order", "2", "--out"]),
@@ -142,7 +143,7 @@ def test_a_file_where_a_folder_is_to_be_written(
     assert tree(tmp_path) == before
 
 
-@pytest.mark.parametrize("command", ["build", "train", "compare", "explain", "screen",
+@pytest.mark.parametrize("command", ["build", "train", "tune", "compare", "explain", "screen",
                                      "simulate", "data export"])  # fmt: skip
 def test_a_folder_of_something_else(
     thesis: Path, capsys: pytest.CaptureFixture[str], command: str

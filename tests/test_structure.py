@@ -44,7 +44,7 @@ def test_dcell_model_imports_little() -> None:
     assert len(modules) > 10
     others = ["torch_geometric", "polars", "sklearn", "matplotlib", "rich", "torchmetrics",
               "lightning_fabric", "dvclive", "pandas", "scipy", "pooch", "yaml", "tornado",
-              "plotly"]  # fmt: skip
+              "plotly", "optuna"]  # fmt: skip
     script = (
         "import torch, numpy, pyarrow, pyarrow.parquet, lmdb, sys; before = set(sys.modules);"
         f"[__import__(name) for name in {modules}];"

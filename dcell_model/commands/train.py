@@ -27,6 +27,8 @@ def add_to(commands: Any) -> None:
         "--out", metavar="DIR", type=output_path, required=True, help="folder of the run"
     )
     train.add_argument("--preset", metavar="NAME", help="paper-2018, torchcell, dcell_2017-07-19")
+    train.add_argument("--parameters", metavar="F", type=Path,
+                       help="in place of those of the build, e.g. of dcell tune")  # fmt: skip
     train.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
                        help="parameters of the training, e.g. train.epochs=20")  # fmt: skip
     train.add_argument("--model", choices=("dcell", "dango"), help="same as train.model")
@@ -50,8 +52,9 @@ def _run(options: argparse.Namespace) -> None:
     with taken(out, KIND, overwrite=options.overwrite or options.resume):
         with saying_how_to_go_on(data, out, COMMAND):
             parameters, notes = parameters_of(
-                data, out, assignments, preset=options.preset, resume=options.resume, where=COMMAND
-            )
+                data, out, assignments, preset=options.preset, params=options.parameters,
+                resume=options.resume, where=COMMAND,
+            )  # fmt: skip
             print_notes(notes)
             train.run(data, out, parameters, resume=options.resume, overwrite=options.overwrite)
         baselines.run(data, out / "baselines.json", parameters)

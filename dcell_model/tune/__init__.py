@@ -1,0 +1,1 @@
+"""`dcell tune`: search the training recipe on one's own data."""

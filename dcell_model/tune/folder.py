@@ -1,0 +1,121 @@
+"""The folder of a tuning: what lies in it, and when a search in it goes on.
+
+- `dcell-tune.json`: what is searched, on which data; a search goes on only as it began
+- `study.journal`: every trial, as Optuna keeps it
+- `trials/0007/`: the run of the best trial, and of the one under way; those of others are removed
+- `repeats/best-01/result.json`: a setting trained with another seed
+- `parameters.yaml`, `tune.json`, `plots/`: what came of it
+"""
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from data_specs.chain import TRAINED_ON, digest_of
+from data_specs.errors import InputError
+from data_specs.layout import MARKERS, DataLayout, read_json, write_json
+from data_specs.output_folders import FolderKind
+from data_specs.outputs import written
+from data_specs.own_entries import is_own, remove_own
+from data_specs.parameter_changes import changed
+from data_specs.parameters import Parameters, resolve
+from dcell_model import run_folder
+from dcell_model.resumption import FREE
+from dcell_model.run_parameters import flat, trained_sections
+from dcell_model.tune.space import Space
+
+MARKER = MARKERS["tuning"]
+JOURNAL, PARAMETERS, RECORD = "study.journal", "parameters.yaml", "tune.json"
+RESULT = "result.json"
+PLOTS = ("history.png", "parameters.png")
+FORMAT = {"format": "dcell-tune", "version": 1}
+MOST_TRIALS, MOST_REPEATS = 9999, 99  # names of folders have so many digits
+_RUNS = tuple(
+    name.replace("#", "[0-9]") for name in ("trials/####", "repeats/default-##", "repeats/best-##")
+)
+# A search goes on rather than being replaced; `prepare` asks before one begins anew.
+KIND = FolderKind(
+    "tuning",
+    (
+        MARKER, JOURNAL, PARAMETERS, RECORD, *(f"plots/{name}" for name in PLOTS),
+        *(f"{run}/{name}" for run in _RUNS for name in (*run_folder.KIND.own, RESULT)),
+    ),
+    (), MARKER, FORMAT,
+)  # fmt: skip
+_MAY_CHANGE = FREE - {"train.patience"}
+
+
+def describe(layout: DataLayout, parameters: Parameters, space: Space, seed: int) -> dict[str, Any]:
+    """What the marker holds: all that the trials depend on."""
+    return {
+        **FORMAT,
+        "seed": seed,
+        "search": {key: str(values) for key, values in space.items()},
+        "settings": changed(parameters),
+        "data": {name: digest_of(layout, name) for name in TRAINED_ON[parameters.train.model]},
+    }
+
+
+def prepare(out: Path, description: dict[str, Any], *, overwrite: bool) -> None:
+    """Begin a search, or go on with the same; with `overwrite` one begins anew.
+
+    Raises:
+        InputError: another search is there; says what is different.
+    """
+    if (out / MARKER).is_file():
+        if overwrite:  # all but the marker, which goes on saying whose folder it is
+            remove_own(out, [name for name in KIND.own if name != MARKER])
+        else:
+            _refuse_others(out, read_json(out / MARKER), description)
+    write_json(out / MARKER, description)
+
+
+def _refuse_others(out: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    then, given = _compared(before, out), _compared(now, out)
+    for key in (*given, *then):
+        if then.get(key) != given.get(key):
+            raise InputError(
+                f"{out}: holds a search with {key} {then.get(key, 'not there')}, now it is "
+                f"{given.get(key, 'not there')}; a search goes on as it began "
+                f"({written(out, [Path(MARKER)])}). Name another folder, or replace it with "
+                "--overwrite."
+            )
+
+
+def _compared(description: dict[str, Any], out: Path) -> dict[str, Any]:
+    """What must be the same, by the names that a user knows."""
+    settings = resolve(description["settings"], where=str(out / MARKER))
+    fixed = flat(trained_sections(settings))
+    return {
+        "--seed": description["seed"],
+        **{f"--search {key}": values for key, values in description["search"].items()},
+        **{key: value for key, value in fixed.items() if key not in _MAY_CHANGE},
+        **{f"the data's {key}": digest for key, digest in description["data"].items()},
+    }
+
+
+def trial_folder(out: Path, number: int) -> Path:
+    """Where a trial is trained."""
+    return out / "trials" / f"{number:04}"
+
+
+def keep_only(out: Path, numbers: Iterable[int], best: int | None) -> None:
+    """Remove the runs of all trials but these; of the best, keep the checkpoint of its best epoch.
+
+    What somebody else has put there stays.
+    """
+    kept = {*numbers, *([best] if best else [])}
+    trials = out / "trials"
+    for folder in sorted(trials.iterdir()) if trials.is_dir() else []:
+        if is_own(folder.relative_to(out) / RESULT, KIND.own) and int(folder.name) not in kept:
+            remove_run(folder)
+    if best:
+        (trial_folder(out, best) / run_folder.LAST).unlink(missing_ok=True)
+
+
+def remove_run(folder: Path) -> None:
+    """Remove what a training wrote; the folder too, if nothing else is in it."""
+    remove_own(folder, run_folder.KIND.own)
+    with contextlib.suppress(OSError):  # something else is in it
+        folder.rmdir()
