@@ -37,6 +37,11 @@ class Calibration:
     intercept: Tensor
     errors: tuple[Tensor, ...]
 
+    @property
+    def has_intervals(self) -> bool:
+        """Whether a validation part says how far predictions miss."""
+        return all(len(own) > 0 for own in self.errors)
+
     @classmethod
     def none(cls, phenotypes: int) -> "Calibration":
         """Predictions as they come, without intervals."""

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from data_specs.cell_graph import CellGraph
@@ -43,6 +45,7 @@ def describe(
     epoch: int,
     made_from: Mapping[str, str],
     calibration: Calibration | None = None,
+    seen_genes: npt.NDArray[np.bool_] | None = None,
 ) -> Checkpoint:
     """What every checkpoint holds.
 
@@ -54,6 +57,7 @@ def describe(
         epoch: epochs trained.
         made_from: digests of cell graph, store and split, and of networks (`data_specs.chain`).
         calibration: of the root's predictions; none leaves them as they come.
+        seen_genes: `[G]` whether training saw a gene deleted; none if nobody knows.
     """
     return {
         "format": FORMAT,
@@ -68,7 +72,14 @@ def describe(
         "made_from": dict(made_from),
         "model": model.state_dict(),
         "calibration": (calibration or Calibration.none(len(phenotypes))).to_checkpoint(),
+        "seen_genes": _bytes(seen_genes),
     }
+
+
+def _bytes(mask: npt.NDArray[np.bool_] | None) -> torch.Tensor:
+    """A mask as uint8, empty for none."""
+    none = np.zeros(0, dtype=np.bool_)
+    return torch.from_numpy((none if mask is None else mask).astype(np.uint8))
 
 
 @functools.lru_cache(maxsize=1)  # the same in every checkpoint of a run
@@ -194,7 +205,9 @@ def load(path: Path) -> Checkpoint:
     if same(checkpoint.get("version"), 5):  # before predictions were calibrated
         own = checkpoint.get("phenotypes")
         count = len(own) if isinstance(own, list) else 0
-        later = {"calibration": Calibration.none(count).to_checkpoint()}
+        later = {
+            "calibration": Calibration.none(count).to_checkpoint(), "seen_genes": _bytes(None),
+        }  # fmt: skip
     elif same(checkpoint.get("version"), VERSION):
         later = {}
     else:

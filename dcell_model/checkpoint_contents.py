@@ -81,6 +81,9 @@ def check(state: Mapping[str, Any], where: Path) -> None:
         check_numbers(value, name, where)
         if name == "running_var" and bool((value < 0).any()):
             raise wrong(where, name, "has variances below 0")
+    seen = require(state, "seen_genes", Tensor, where)
+    if not (_is_file(seen) and bool((seen <= 1).all())):
+        raise wrong(where, "seen_genes", "is not a flat tensor of bytes 0 and 1")
     _check_calibration(require(state, "calibration", dict, where), len(names), where)
     parameters_of(state, where)
 

@@ -266,6 +266,19 @@ class MutantStateDataset(Dataset[MutantState]):
         gathered = zip(*parts, strict=True) if parts else [[np.empty(0)]] * 5
         return _to_batch(positions, gathered, phenotypes, self.phenotypes)
 
+    def deleted_genes(
+        self, indices: Sequence[int] | npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.bool_]:
+        """`[G]` whether any of these samples has a gene of the cell graph deleted."""
+        chosen = np.zeros(len(self), dtype=np.bool_)
+        chosen[np.asarray(indices)] = True
+        found = np.zeros(len(self.gene_ids), dtype=np.bool_)
+        for number, entry in enumerate(self.meta.blocks):
+            block = self.reader.block(number)
+            own = chosen[entry.first : entry.first + entry.samples]
+            found[block.genes[np.repeat(own, np.diff(block.gene_offsets))]] = True
+        return found[: self.graph.num_genes]
+
     def _positions(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         positions = np.array(indices, dtype=np.int64)
         positions[positions < 0] += len(self)

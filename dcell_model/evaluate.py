@@ -1,5 +1,6 @@
 """Stage `evaluate`: score a trained model beside the baselines, on the same split."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from dcell_model import checkpoint, plots
 from dcell_model.baselines import column_of, read_predictions
 from dcell_model.calibration import Calibration
 from dcell_model.dataset import MutantStateDataset
+from dcell_model.genotype_predictions import LEVEL
 from dcell_model.headline import headline
 from dcell_model.model_kinds import kind_of, restore
 from dcell_model.predict import predict
@@ -30,6 +32,20 @@ from dcell_model.targets import all_targets, read_parts, usable_samples
 from dcell_model.threads import one_thread
 
 P_VALUE, HAVE_P_VALUES = "p_value", ("interaction", "raw_interaction")
+
+
+def _interval(
+    calibration: Calibration,
+    predicted: npt.NDArray[np.float64],
+    measured: npt.NDArray[np.float32],
+) -> dict[str, Any] | None:
+    """Half width of the first phenotype's interval, and what share of a test part it covers."""
+    width = float(calibration.half_widths(LEVEL)[0])
+    known = ~np.isnan(measured[:, 0])
+    if not (math.isfinite(width) and known.any()):
+        return None
+    inside = np.abs(predicted[known, 0] - measured[known, 0]) <= width
+    return {"level": LEVEL, "half_width": width, "covered": float(inside.mean())}
 
 
 @one_thread()
@@ -75,6 +91,7 @@ def run(
         "model": kind,
         **part_scores(predictions, targets, parts, names),
         "hits": _hits(dataset, samples[test], targets[test, 0], first, config or EvaluateConfig()),
+        "interval": _interval(calibration, predictions[test], targets[test]),
         "baselines": read_json(baselines),
         **{key: record[key] for key in (
             "samples", "parameters", "epochs", "best_epoch", "seconds_per_epoch",

@@ -15,7 +15,7 @@ from data_specs.files import replacing_file
 from data_specs.gene_names import GeneNames
 from data_specs.spreadsheets import guarded
 from dcell_model.genotype_input import read_genotypes
-from dcell_model.genotype_predictions import predictions, resolve
+from dcell_model.genotype_predictions import LEVEL, predictions, resolve
 from dcell_model.threads import one_thread
 from dcell_model.trained import Trained
 from dcell_model.written_folders import refuse_file
@@ -29,7 +29,12 @@ SHOWN, SHOWN_TERMS, SHOWN_NAMES = 20, 10, 10
 
 @one_thread()
 def run(
-    checkpoint: Path, given: str, out: Path | None = None, *, subsystems: bool = False
+    checkpoint: Path,
+    given: str,
+    out: Path | None = None,
+    *,
+    subsystems: bool = False,
+    level: float = LEVEL,
 ) -> list[str]:
     """Predict genotypes; write them to `out`, or print the first ones.
 
@@ -38,23 +43,26 @@ def run(
         given: genotypes, or a file of them, as `genotype_input.read_genotypes` takes them.
         out: `.parquet`, `.csv` or `.tsv`; with `subsystems` their table lies beside it.
         subsystems: also what becomes of every term.
+        level: of the intervals.
 
     Returns:
         The names that the model does not know.
 
     Raises:
-        InputError: genotypes that cannot be read, or another suffix.
+        InputError: genotypes that cannot be read, another suffix, or a level that is no share.
         ArtefactError: the checkpoint is damaged or of another version.
     """
     for path in [] if out is None else _paths(out, subsystems):
         refuse_file(path, checkpoint, *_file_of(given))
     if out is not None and out.suffix not in (".parquet", *DELIMITERS):
         raise InputError(f"{out}: suffix '{out.suffix}'; expected .parquet, .csv or .tsv")
+    if not 0 < level < 1:
+        raise InputError(f"--interval {level}: expected more than 0 and less than 1, such as 0.9")
     trained = Trained.read(checkpoint)
     genotypes = resolve(trained, read_genotypes(given, trained.names))
-    tables = predictions(trained, genotypes, subsystems=subsystems)
+    tables = predictions(trained, genotypes, subsystems=subsystems, level=level)
     if out is None:
-        _print(trained, tables, len(genotypes.given))
+        _print(trained, tables, len(genotypes.given), level)
     else:
         for path in _write(trained, tables, out, subsystems):
             print(path)
@@ -149,7 +157,10 @@ def _writer(path: Path, schema: pa.Schema) -> Any:
 
 
 def _print(
-    trained: Trained, tables: Iterator[tuple[pa.Table, pa.Table | None]], count: int
+    trained: Trained,
+    tables: Iterator[tuple[pa.Table, pa.Table | None]],
+    count: int,
+    level: float,
 ) -> None:
     from data_specs.console import Console
 
@@ -159,6 +170,12 @@ def _print(
     console.print(_genotype_table(trained, rows))
     if count > SHOWN:
         console.print(f"the first {SHOWN} of {count:,} genotypes; --out F writes all")
+    if trained.calibration.has_intervals:
+        widths = trained.calibration.half_widths(level).tolist()
+        shown = ", ".join(f"{n} ±{w:.4f}" for n, w in zip(trained.phenotypes, widths, strict=True))
+        console.print(f"{level:.0%} of genotypes like those of training lie within: {shown}")
+    if any(row["unseen"] for row in rows):
+        console.print("* training never saw these genes deleted: no interval holds for them")
     states = [own for _, own in pieces[1:] if own is not None]
     for row in rows if states else []:
         own = [each for each in states[0].to_pylist() if each["genotype"] == row["genotype"]]
@@ -175,7 +192,8 @@ def _genotype_table(trained: Trained, rows: Sequence[dict[str, Any]]) -> "Table"
     for row in rows:
         values = (f"{row[f'{name}_predicted']:.4f}" for name in trained.phenotypes)
         none = "none known: the wild type's" if row["unknown"] else "wild type"
-        genes = row["genes"].replace("|", " ") or none
+        own, new = (row[column].split("|") for column in ("genes", "unseen"))
+        genes = " ".join(f"{gene}*" if gene in new else gene for gene in own if gene) or none
         cells = (row["given"].replace("|", " ") or "wild type", genes, *values)
         table.add_row(*cells, row["unknown"].replace("|", " ") or "–")
     return table

@@ -43,7 +43,8 @@ def print_summary(
     places = [_places(plots, report)] if plots or report else []
     said_first = filter(None, [verdict(metrics)])
     hits = [_found(own) for own in metrics.get("hits", []) if own["samples"]]
-    blocks = [_facts(ledger, metrics), *said_first, _scores(metrics), *hits, *places]
+    scores = [_scores(metrics), *_covered(metrics)]
+    blocks = [_facts(ledger, metrics), *said_first, *scores, *hits, *places]
     for block in blocks:
         console.print()
         console.print(block)
@@ -173,6 +174,17 @@ def _scores(metrics: Mapping[str, Any]) -> "Table":
     for name, *cells in zip(rows, *columns, strict=True):
         table.add_row(name, *cells)
     return table
+
+
+def _covered(metrics: Mapping[str, Any]) -> list[str]:
+    """In a line, how wide the model's intervals are and what they cover."""
+    found = metrics.get("interval")
+    if not found:
+        return []
+    return [
+        f"intervals of {found['level']:.0%}, from the validation part: ±{found['half_width']:.4g}; "
+        f"they cover {found['covered']:.1%} of the test part"
+    ]
 
 
 def _found(hits: Mapping[str, Any]) -> "Table":

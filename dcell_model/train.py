@@ -125,6 +125,7 @@ class _Training:
         model = create(layout, dataset, parameters)
         optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, fused=True)
         self.batch_size = batch_size_of(config, len(samples["train"]))
+        self.seen_genes = dataset.deleted_genes(samples["train"])
         self.product = math.inf  # multiply-adds; other models' products are not looked at
         if isinstance(model, DCell):
             # By samples that a resumed run has, too.
@@ -266,7 +267,7 @@ class _Training:
     def _save(self, epoch: int, improved: bool) -> None:
         state = checkpoint.describe(
             self.plain_model, self.parameters, self.dataset.phenotypes, self.scale, epoch,
-            self.made_from, self.calibration,
+            self.made_from, self.calibration, self.seen_genes,
         )  # fmt: skip
         if improved:
             self.state.best["sha256"] = checkpoint.save(state, self.out / BEST)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from data_specs.errors import InputError
+from data_specs.errors import ArtefactError, InputError
 from data_specs.gene_names import GeneNames
 from data_specs.mutant_state import StateEncoder
 from dcell_model import checkpoint
@@ -32,6 +32,7 @@ class Trained:
         phenotypes: names of the P phenotypes.
         mean, std: `[P]` float64, what heads are scaled back with.
         calibration: of the root's predictions; those of other terms' heads have none.
+        seen_genes: `[G]` whether training saw a gene deleted; all true where nobody knows.
         digest: hex SHA-256 of the checkpoint's content.
     """
 
@@ -42,6 +43,7 @@ class Trained:
     mean: Tensor
     std: Tensor
     calibration: Calibration
+    seen_genes: npt.NDArray[np.bool_]
     digest: str
 
     @classmethod
@@ -59,7 +61,7 @@ class Trained:
         scale = state["target_mean"], state["target_std"]
         return cls.of(
             model.to(device), state["phenotypes"], scale, checkpoint.digest_of(state),
-            Calibration.of(state),
+            Calibration.of(state), state["seen_genes"].numpy().astype(np.bool_), path,
         )  # fmt: skip
 
     @classmethod
@@ -70,17 +72,31 @@ class Trained:
         scale: tuple[Tensor, Tensor],
         digest: str = "",
         calibration: Calibration | None = None,
+        seen_genes: npt.NDArray[np.bool_] | None = None,
+        where: Path | None = None,
     ) -> "Trained":
-        """A model at hand; it is put into evaluation mode and run by `incremental` from now on."""
+        """A model at hand; it is put into evaluation mode and run by `incremental` from now on.
+
+        Raises:
+            ArtefactError: `seen_genes` of another number of genes.
+        """
         model.eval()
         model.engine = "incremental"  # the wild type is computed once, whatever the batch
         mean, std = (value.double().cpu() for value in scale)
         graph = model.graph
         encoder = StateEncoder(graph, graph.num_genes)
         calibration = calibration or Calibration.none(len(phenotypes))
+        if seen_genes is None or not len(seen_genes):
+            seen_genes = np.ones(graph.num_genes, dtype=np.bool_)
+        if len(seen_genes) != graph.num_genes:
+            raise ArtefactError(
+                f"{where}: 'seen_genes' has {len(seen_genes)} genes; its cell graph has "
+                f"{graph.num_genes}. Train again, or take another file."
+            )
         return cls(
-            model, GeneNames.of(graph), encoder, tuple(phenotypes), mean, std, calibration, digest
-        )
+            model, GeneNames.of(graph), encoder, tuple(phenotypes), mean, std, calibration,
+            seen_genes, digest,
+        )  # fmt: skip
 
     def encode(self, offsets: IntArray, genes: IntArray) -> MutantStateBatch:
         """Genotypes as a batch on the model's device.

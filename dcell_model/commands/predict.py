@@ -29,6 +29,8 @@ def add_to(commands: Any) -> None:
     predict.add_argument("--subsystems", action="store_true",
                          help="also the state of every subsystem that deletions reach, into "
                          "NAME.subsystems.SUFFIX")  # fmt: skip
+    predict.add_argument("--interval", metavar="L", type=float, default=0.9,
+                         help="level of the intervals (default: 0.9)")  # fmt: skip
     predict.add_argument("--out", metavar="F", type=output_path,
                          help=".parquet, .csv or .tsv (default: on the terminal)")  # fmt: skip
     predict.set_defaults(run=_run)
@@ -38,5 +40,6 @@ def _run(options: argparse.Namespace) -> None:
     from dcell_model import prediction_files
 
     prediction_files.run(
-        options.checkpoint, options.genotypes, options.out, subsystems=options.subsystems
-    )
+        options.checkpoint, options.genotypes, options.out, subsystems=options.subsystems,
+        level=options.interval,
+    )  # fmt: skip
