@@ -167,8 +167,13 @@ def locate(path: Path) -> Path:
 
 def _is_stored_archive(path: Path) -> bool:
     """Whether it is what `torch.save` writes; what would unpack to more than the file is not."""
-    if not stat.S_ISREG(path.stat().st_mode) or not zipfile.is_zipfile(path):
+    if not stat.S_ISREG(path.stat().st_mode):
         return False  # opening a pipe would wait for its other end
+    try:
+        if not zipfile.is_zipfile(path):
+            return False
+    except zipfile.BadZipFile:  # it begins as one
+        return False
     entries = archive_entries(path) or []
     stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
     return stored and any(entry.filename.endswith("/data.pkl") for entry in entries)

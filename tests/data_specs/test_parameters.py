@@ -100,7 +100,7 @@ def test_assignments(assignment: str, section: str, name: str, value: Any) -> No
         ("train.seed=4294967296", "train.seed is 4294967296; expected at least 0"),
         ("train.weight_decay=.inf", "train.weight_decay is inf; expected a finite number"),
         ("train.weight_decay=.nan", "train.weight_decay is nan; expected a finite number"),
-        ("train.weight_decay=500", "train.lr 0.002 times train.weight_decay 500.0 is 1"),
+        ("train.weight_decay=500", "train.lr 0.01 times train.weight_decay 500.0 is 5"),
         ("train.standardize=1", "train.standardize is 1; expected true or false"),
         ("train.epochs=2.0", "train.epochs is 2.0; expected a whole number"),
         ("train.phenotypes=[a, a]", "train.phenotypes is ['a', 'a']; expected values that all"),

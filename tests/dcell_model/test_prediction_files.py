@@ -33,7 +33,7 @@ def read(path: Path) -> pa.Table:
     options = pa_csv.ParseOptions(delimiter=DELIMITERS[path.suffix])
     # An empty text is none, not missing.
     strings = pa_csv.ConvertOptions(strings_can_be_null=False, column_types={
-        name: pa.string() for name in ("given", "genes", "unknown", "term")
+        name: pa.string() for name in ("given", "genes", "unknown", "unseen", "term")
     })  # fmt: skip
     return pa_csv.read_csv(path, parse_options=options, convert_options=strings)
 
