@@ -107,6 +107,7 @@ def refuse_changes(
     before = flat(trained_sections(resolve(_sections(trained_with), where=str(path))))
     now = flat(trained_sections(parameters))
     constant = before["train.schedule"] == now["train.schedule"] == "constant"
+    constant &= now["train.weight_decay"] is not None  # else it follows from the epochs
     raised = longer and now["train.epochs"] > before["train.epochs"]
     free = FREE | ({"train.epochs"} if constant or raised else set())
     for key in sorted((before.keys() | now.keys()) - free):
@@ -136,6 +137,11 @@ def _notes(out: Path, saved: checkpoint.Checkpoint, parameters: Parameters) -> I
             f"train.epochs is {config.epochs}, it was {before}: from epoch {done + 1} on the "
             f"learning rate follows the longer cosine, {new:.2g} now in place of {old:.2g}; a run "
             f"of {config.epochs} epochs from the start would have ended elsewhere"
+        )
+    if config.epochs > before and config.schedule == "constant" and config.weight_decay is None:
+        yield (
+            f"train.epochs is {config.epochs}, it was {before}: train.decay is that of the longer "
+            "run from here on, so a step decays less; set train.weight_decay to keep it as it was"
         )
     if end := state.end(config.epochs, config.patience):
         more = "patience" if done < config.epochs else "epochs"

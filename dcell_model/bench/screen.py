@@ -57,7 +57,7 @@ def run(graph: CellGraph, rounds: int, scale: float = 1.0) -> dict[str, Any]:
 
 def _measure(graph: CellGraph, rounds: int, scale: float) -> dict[str, Any]:
     torch.manual_seed(0)
-    model = DCell(graph, ModelConfig(width_genes="direct"))
+    model = DCell(graph, ModelConfig(width_genes="direct", norm_order="act_norm"))
     trained = Trained.of(model, ["score"], (torch.zeros(1), torch.ones(1)))
     space = GenotypeSpace(np.arange(graph.num_genes), 2)
     start = time.process_time()

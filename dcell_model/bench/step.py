@@ -116,7 +116,7 @@ def _network(
     setting: Step, dataset: MutantStateDataset, device: torch.device
 ) -> tuple[Callable[[MutantStateBatch], Tensor], Callable[[], None], torch.nn.Module]:
     """The loss of a batch, what is to be done after each backward pass, and the module."""
-    config = ModelConfig(width_genes=setting.widths)  # type: ignore[arg-type]
+    config = ModelConfig(width_genes=setting.widths, norm_order="act_norm")  # type: ignore[arg-type]
     if setting.engine not in PUBLISHED:
         model = DCell(dataset.graph, config, engine=setting.engine).to(device).train()
 

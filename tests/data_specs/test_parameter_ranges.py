@@ -69,7 +69,7 @@ def test_anything_is_taken_as_it_is_or_refused_by_name(key: str, value: Any) -> 
 
 
 @pytest.mark.parametrize("key", KEYS)
-@settings(max_examples=20, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_what_lies_in_the_range_is_taken(key: str, data: st.DataObject) -> None:
     drawn = data.draw(FITTING_TEXT.get(key, st.from_type(HINTS[key])))

@@ -134,7 +134,7 @@ def test_earlier_versions_had_no_cell_graph(tmp_path: Path) -> None:
         description = json.loads(str(archive[DESCRIPTION]))
     description["checkpoint"]["values"]["version"] = 4
     changed(tmp_path / "model.npz", **{DESCRIPTION: np.array(json.dumps(description))})
-    with pytest.raises(ArtefactError, match="of a checkpoint of version 4; expected 5"):
+    with pytest.raises(ArtefactError, match="of a checkpoint of version 4; expected 6"):
         import_(tmp_path / "model.npz")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,9 +130,10 @@ def test_resume_in_the_middle_of_an_epoch(
 
 
 def test_a_constant_rate_may_be_trained_on(tiny_build: Path, tmp_path: Path) -> None:
-    train.run(tiny_build, tmp_path / "whole", settings(epochs=5, schedule="constant"))
+    constant = {"schedule": "constant", "weight_decay": 1e-2}  # `decay` would follow the epochs
+    train.run(tiny_build, tmp_path / "whole", settings(epochs=5, **constant))
     for epochs in (2, 5):
-        given = settings(epochs=epochs, schedule="constant")
+        given = settings(epochs=epochs, **constant)
         train.run(tiny_build, tmp_path / "parts", given, resume=epochs == 5)
     assert_same(tmp_path / "whole", tmp_path / "parts")
 
@@ -281,8 +283,14 @@ def test_two_processes_train_as_one_with_batches_twice_as_large(
 ) -> None:
     """`torchrun` on two processes (gloo): the same loss curve, one set of files."""
     # 34 training samples: the last batch has two, one for each process.
-    two = settings(epochs=4, batch_size=8, engine=engine, checkpoint_steps=1)
-    one = settings(epochs=4, batch_size=16, engine=engine)
+    two, one = (
+        # A bias before batch norm has no gradient; AdamW would make steps of what rounding leaves.
+        replace(given, model=replace(given.model, norm_order="act_norm"))
+        for given in (
+            settings(epochs=4, batch_size=8, engine=engine, checkpoint_steps=1),
+            settings(epochs=4, batch_size=16, engine=engine),
+        )
+    )
     record = train_on_two(tiny_build, tmp_path / "two", two)
     expected = train.run(tiny_build, tmp_path / "one", one)
     assert len(record["history"]) == 4

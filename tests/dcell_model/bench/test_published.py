@@ -44,7 +44,7 @@ def same_weights(model: DCell, scheme: DrugCellScheme) -> None:
 
 def test_drugcell_scheme_is_the_same_function() -> None:
     torch.manual_seed(0)
-    model = DCell(GRAPH, Model(width_min=3), engine="reference").double()
+    model = DCell(GRAPH, Model(width_min=3, norm_order="act_norm"), engine="reference").double()
     scheme = DrugCellScheme(model.layout).double()
     same_weights(model, scheme)
     heads = torch.stack(scheme(deleted_genes()))
@@ -54,7 +54,9 @@ def test_drugcell_scheme_is_the_same_function() -> None:
 
 def test_masked_weights_stay_zero() -> None:
     torch.manual_seed(0)
-    scheme = DrugCellScheme(SubsystemLayout(GRAPH, Model(width_min=3))).double()
+    scheme = DrugCellScheme(
+        SubsystemLayout(GRAPH, Model(width_min=3, norm_order="act_norm"))
+    ).double()
     optimiser = torch.optim.AdamW(scheme.parameters())
     sum(head.square().mean() for head in scheme(deleted_genes())).backward()
     scheme.mask_gradients()

@@ -156,7 +156,8 @@ def test_smallest_hierarchy(engine: str) -> None:
 @pytest.mark.parametrize("engine", FAST)
 def test_engines_agree_in_float32(engine: str) -> None:
     graph = random_cell_graph(1)
-    config = ModelConfig(width_min=5)
+    # A bias before batch norm has no gradient, and what rounding leaves of it does not agree.
+    config = ModelConfig(width_min=5, norm_order="act_norm")
     batch = batch_of(graph, GENOTYPES)
     assert_equivalent(graph, config, batch, engine, dtype=torch.float32, tolerance=1e-4)
 

@@ -99,7 +99,11 @@ def test_planted_subsystems_come_out_on_top(tmp_path: Path) -> None:
     """Ablation and gradient × input find them; RLIPP and the heads do not (README says so)."""
     from pipeline.build import build
 
-    parameters = resolve({"simulate": SIMULATED, "train": {"epochs": 20, "lr": 5e-3}})
+    published = {"lr": 5e-3, "weight_decay": 1e-2, "aux_reduction": "sum"}
+    parameters = resolve({
+        "simulate": SIMULATED, "train": {"epochs": 20, **published},
+        "model": {"norm_order": "act_norm"},
+    })  # fmt: skip
     data = build(parameters, tmp_path / "data").root
     train.run(data, tmp_path / "run", parameters)
     explain.run(tmp_path / "run" / "checkpoint.pt", data, tmp_path / "explained",

@@ -19,7 +19,10 @@ from dcell_model.explain.ranking import strongest
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, tiny_build: Path) -> Path:
     out = tmp_path_factory.mktemp("run") / "run"
-    given = {"train": {"epochs": 2, "batch_size": 16}, "model": {"width_min": 4}}
+    given = {
+        "train": {"epochs": 2, "batch_size": 16, "decay": 0},  # weights that explain something
+        "model": {"width_min": 4, "norm_order": "act_norm"},
+    }
     train.run(tiny_build, out, resolve(given))
     return out / "checkpoint.pt"
 

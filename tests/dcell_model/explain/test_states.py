@@ -13,8 +13,9 @@ from dcell_model.model import DCell
 from tests.hierarchies import random_cell_graph
 
 VARIANTS = [
-    {}, {"norm_order": "norm_act"}, {"norm": "layer", "activation": "gelu"}, {"norm": "none"},
-    {"layers": 2}, {"gene_input": "disruption", "gene_embedding": 3, "activation": "relu"},
+    {"norm_order": "act_norm"}, {}, {"norm": "layer", "activation": "gelu"}, {"norm": "none"},
+    {"layers": 2, "norm_order": "act_norm"},
+    {"gene_input": "disruption", "gene_embedding": 3, "activation": "relu"},
     {"gene_embedding": 2},
 ]  # fmt: skip
 # The wild type, a genotype twice, and a gene without annotation (14) are among them.
