@@ -24,9 +24,9 @@ _PAPER_2018: Setting = {
     },
 }
 
-# Presets keep published numbers. `train.lr=1e-2 train.decay=3 train.weight_decay=null
-# train.schedule=cosine train.epochs=30` over them is the recipe of the defaults: `torchcell` with it
-# has a test Pearson of 0.862 on the simulated yeast scale (docs/records/recipe.json).
+# Presets keep published numbers. The recipe of the defaults is train.lr=1e-2 train.decay=3
+# train.weight_decay=null train.schedule=cosine train.epochs=30: `torchcell` with it has a test
+# Pearson of 0.862 on the simulated yeast scale (docs/records/recipe.json).
 PRESETS: dict[str, Setting] = {
     "paper-2018": _PAPER_2018,
     "torchcell": {
