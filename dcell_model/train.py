@@ -149,6 +149,7 @@ class _Training:
             self.state.preparation = prepare(model.to(fabric.device))
         else:
             take_up(saved, model, optimizer, out / LAST)
+            self._go_on(saved)
         self.plain_model = model
         self.model, self.optimizer = fabric.setup(model, optimizer)
         model.sync_batchnorm = config.sync_batchnorm and fabric.world_size > 1
@@ -276,19 +277,22 @@ class _Training:
         checkpoint.save(state, self.out / LAST)
 
     def _saved(self) -> checkpoint.Checkpoint:
-        """The state that a stopped run left, checked to be one that goes on here."""
+        """What a stopped run left, of these data and parameters."""
         path = self.out / LAST
         state = checkpoint.load(path)
         refuse_other_data(self.layout, state["made_from"], f"the checkpoint {path}")
         refuse_changes(state["parameters"], self.parameters, path)
+        return state
+
+    def _go_on(self, state: checkpoint.Checkpoint) -> None:
+        """Take up how far a stopped run had come, once all of its state is known to be sound."""
         self.state, self.calibration = TrainingState.of(state), Calibration.of(state)
         under_way = self.state.under_way
         if under_way["steps"] and under_way["processes"] != self.fabric.world_size:
             raise InputError(
-                f"{path}: stopped in the middle of an epoch on {under_way['processes']} "
-                f"processes, now there are {self.fabric.world_size}; resume it on as many"
+                f"{self.out / LAST}: stopped in an epoch on {under_way['processes']} processes, "
+                f"now there are {self.fabric.world_size}; resume it on as many"
             )
-        return state
 
     def _record(self) -> dict[str, Any]:
         times = [row["seconds"] for row in self.state.history]

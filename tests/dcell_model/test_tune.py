@@ -563,7 +563,7 @@ def test_the_command(tiny_build: Path, tmp_path: Path, capsys: pytest.CaptureFix
     record = read_json(out / RECORD)
     assert record["versions"]["optuna"]
     assert list(record["search"]) == [k for k in DEFAULT["dcell"] if k != "train.epochs"]
-    assert record["command"].startswith("dcell ")
+    assert record["command"].startswith("dcell")
     for name in ("history.png", "parameters.png"):
         assert (out / "plots" / name).read_bytes().startswith(b"\x89PNG")
     # What was found is what a run takes.
