@@ -3,7 +3,7 @@
 import os
 
 # GNU OpenMP reads this once, when torch loads it: how long a thread spins at a barrier before it
-# sleeps. Its own 300,000 turns make training many times slower beside other busy processes
+# sleeps. Its own 300,000 turns make training many times slower beside other busy processes.
 # What the user set is left as it is.
 if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
     os.environ["GOMP_SPINCOUNT"] = "1000"

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+LEVEL = 0.9  # of an interval, where nobody asks for another
 LEAST = 10  # measured validation samples, below which a line would follow noise
 
 

@@ -27,14 +27,13 @@ from data_specs.parameters import Parameters, Split
 from data_specs.tables import PARTS, TEST
 from dcell_model import checkpoint, model_kinds, provenance, train
 from dcell_model.baselines import NAMES, fit_baselines, multi_hot, read_samples
-from dcell_model.calibration import Calibration
 from dcell_model.compared_models import layout_of, require_controls, require_known
 from dcell_model.paired import against_controls, difference
-from dcell_model.predict import predict
+from dcell_model.predict import predict_calibrated
 from dcell_model.resumption import refuse_changes
 from dcell_model.run_folder import BEST, LAST
 from dcell_model.run_parameters import trained_sections
-from dcell_model.scores import r_squared, scores
+from dcell_model.scores import scores
 
 MARKER = MARKERS["comparison"]
 FORMAT = {"format": "dcell-comparison", "version": 1}
@@ -201,8 +200,7 @@ def _trained(layout: DataLayout, folder: Path, parameters: Parameters, _: str) -
     dataset, targets, parts = read_samples(layout, parameters)
     model = model_kinds.restore(state, layout, dataset, folder / BEST)
     test = np.flatnonzero(parts == TEST)
-    scale = (state["target_mean"], state["target_std"])
-    predicted = predict(model, dataset, test, scale, calibration=Calibration.of(state))
+    predicted = predict_calibrated(state, model, dataset, test)
     seconds = sum(row["seconds"] for row in record["history"])
     seconds += record.get("pretraining", {}).get("seconds", 0.0)
     return {
@@ -231,7 +229,7 @@ def _scored(
     predicted: npt.NDArray[Any], measured: npt.NDArray[Any], parts: npt.NDArray[np.uint8]
 ) -> Result:
     counted = {part: int((parts == number).sum()) for number, part in enumerate(PARTS)}
-    return {**scores(predicted, measured), "r2": r_squared(predicted, measured), "samples": counted}
+    return {**scores(predicted, measured), "samples": counted}
 
 
 def _told(result: Result) -> str:

@@ -20,17 +20,16 @@ from dcell_model.scores import MODEL_NAMES
 FIRST = "dcell"
 OF_CONTROLS = {f"{FIRST}:{control}": control for control in CONTROLS}
 KNOWN = (*KINDS, *NAMES, *OF_CONTROLS)
-_USUAL = ("dcell", "dango", "fm", "mlp", "ridge")
+_USUAL = (FIRST, "fm", "mlp", "ridge")
 
 
 def usual(data: Path) -> list[str]:
     """The models that are compared where none are named: DANGO where the build has networks."""
-    models = [name for name in _USUAL if name in KNOWN]
     try:
         require_networks(DataLayout(data))
     except InputError:
-        models.remove("dango")
-    return models
+        return list(_USUAL)
+    return [FIRST, "dango", *_USUAL[1:]]
 
 
 def require_known(models: Sequence[str]) -> None:

@@ -19,12 +19,11 @@ from data_specs.parameters import Evaluate as EvaluateConfig
 from data_specs.tables import PARTS, TEST
 from dcell_model import checkpoint, plots
 from dcell_model.baselines import column_of, read_predictions
-from dcell_model.calibration import Calibration
+from dcell_model.calibration import LEVEL, Calibration
 from dcell_model.dataset import MutantStateDataset
-from dcell_model.genotype_predictions import LEVEL
 from dcell_model.headline import headline
 from dcell_model.model_kinds import kind_of, restore
-from dcell_model.predict import predict
+from dcell_model.predict import predict_calibrated
 from dcell_model.ranking_scores import below, hits_found, lowest
 from dcell_model.run_folder import BEST, PLOTS, RECORD
 from dcell_model.scores import MODEL_NAMES, part_scores
@@ -79,9 +78,7 @@ def run(
     used = usable_samples(targets, numbers)
     samples = np.sort(np.concatenate([used["train"], used["val"], used["test"]]))
     parts = numbers[samples]
-    scale = (state["target_mean"], state["target_std"])
-    calibration = Calibration.of(state)
-    predictions = predict(model, dataset, samples, scale, calibration=calibration)
+    predictions = predict_calibrated(state, model, dataset, samples)
     targets = targets[samples]
     names = dataset.phenotypes
     others = read_predictions(baselines, samples, names)
@@ -91,7 +88,7 @@ def run(
         "model": kind,
         **part_scores(predictions, targets, parts, names),
         "hits": _hits(dataset, samples[test], targets[test, 0], first, config or EvaluateConfig()),
-        "interval": _interval(calibration, predictions[test], targets[test]),
+        "interval": _interval(Calibration.of(state), predictions[test], targets[test]),
         "baselines": read_json(baselines),
         **{key: record[key] for key in (
             "samples", "parameters", "epochs", "best_epoch", "seconds_per_epoch",

@@ -29,11 +29,10 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from dcell_model.calibration import LEVEL
 from dcell_model.engines.incremental import forward_with_states
 from dcell_model.heads import root_of
 from dcell_model.trained import IntArray, Trained
-
-LEVEL = 0.9
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data_specs.tables import PARTS
-from dcell_model.scores import Values, r_squared, scores
+from dcell_model.scores import Values, scores
 
 HELD_OUT = ("test", "val")
 
@@ -52,8 +52,7 @@ def _by_part(
     for part in HELD_OUT:
         inside = np.flatnonzero(parts == PARTS.index(part))
         if len(inside):
-            p, m = predicted[inside], measured[inside]
-            found[part] = {**scores(p, m), "r2": r_squared(p, m)}
+            found[part] = scores(predicted[inside], measured[inside])
     return found
 
 

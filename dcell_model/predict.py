@@ -1,7 +1,7 @@
 """Predictions of a trained model for the samples of a store."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,6 @@ def predict(
     samples: Sequence[int] | npt.NDArray[np.int64],
     scale: tuple[Tensor, Tensor],
     *,
-    calibration: Calibration | None = None,
     batch_size: int = 1024,
 ) -> npt.NDArray[np.float64]:
     """The root's predictions in the phenotypes' own units, in the order of `samples`.
@@ -34,7 +33,6 @@ def predict(
         dataset: the store.
         samples: n sample numbers.
         scale: mean and standard deviation `[P]` of the targets that the model was trained on.
-        calibration: of the predictions; none leaves them as they come.
         batch_size: samples at a time; does not change the result.
 
     Returns:
@@ -48,8 +46,25 @@ def predict(
     model.train(training)
     mean, std = (value.double().cpu() for value in scale)
     empty = torch.empty(0, len(mean), dtype=torch.float64)
-    found = torch.cat([empty, *parts]) * std + mean
-    predictions: npt.NDArray[np.float64] = (
-        found if calibration is None else calibration.apply(found)
-    ).numpy()
+    predictions: npt.NDArray[np.float64] = (torch.cat([empty, *parts]) * std + mean).numpy()
     return predictions
+
+
+def predict_calibrated(
+    state: Mapping[str, Any],
+    model: "Network",
+    dataset: MutantStateDataset,
+    samples: Sequence[int] | npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
+    """`[n, P]` predictions as of `predict`, with scale and calibration of the model's checkpoint.
+
+    Args:
+        state: the checkpoint.
+        model: restored from it.
+        dataset: the store.
+        samples: n sample numbers.
+    """
+    scale = (state["target_mean"], state["target_std"])
+    predicted = torch.from_numpy(predict(model, dataset, samples, scale))
+    calibrated: npt.NDArray[np.float64] = Calibration.of(state).apply(predicted).numpy()
+    return calibrated

@@ -14,8 +14,9 @@ from data_specs.errors import InputError
 from data_specs.files import replacing_file
 from data_specs.gene_names import GeneNames
 from data_specs.spreadsheets import guarded
+from dcell_model.calibration import LEVEL
 from dcell_model.genotype_input import read_genotypes
-from dcell_model.genotype_predictions import LEVEL, predictions, resolve
+from dcell_model.genotype_predictions import predictions, resolve
 from dcell_model.threads import one_thread
 from dcell_model.trained import Trained
 from dcell_model.written_folders import refuse_file

@@ -79,9 +79,7 @@ class FactorizationMachine:
         self.factors[counts == 0] = 0.0
         for gene in np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]:
             rows = by_gene.indices[by_gene.indptr[gene] : by_gene.indptr[gene + 1]]
-            features = np.empty(
-                (len(rows), len(ridge))
-            )  # what the gene's numbers are multiplied by
+            features = np.empty((len(rows), len(ridge)))  # what its numbers are multiplied by
             features[:, 0] = 1.0
             features[:, 1:] = sums[rows] - self.factors[gene]
             before = np.concatenate([self.effects[gene, None], self.factors[gene]])

@@ -26,8 +26,7 @@ from data_specs.tables import PARTS
 from dcell_model import checkpoint, model_kinds, train
 from dcell_model.baselines import read_samples
 from dcell_model.bench.run import provenance
-from dcell_model.calibration import Calibration
-from dcell_model.predict import predict
+from dcell_model.predict import predict_calibrated
 from dcell_model.run_folder import BEST
 from dcell_model.scores import scores
 
@@ -54,10 +53,9 @@ def measure(data: Path, settings: Sequence[str], seed: int, split: str | None) -
     dataset, targets, parts = read_samples(layout, parameters)
     model = model_kinds.restore(state, layout, dataset, data)
     found: Row = {"settings": list(settings), "seed": seed, "split": split or "split"}
-    scale = (state["target_mean"], state["target_std"])
     for part in ("val", "test"):
         inside = np.flatnonzero(parts == PARTS.index(part))
-        predicted = predict(model, dataset, inside, scale, calibration=Calibration.of(state))
+        predicted = predict_calibrated(state, model, dataset, inside)
         found[part] = scores(predicted[:, 0], targets[inside, 0])
     seconds = sum(row["seconds"] for row in record["history"])
     return found | {
