@@ -10,8 +10,6 @@ the number of genotypes, the batch size and the epochs (compare the time scale o
 
 import math
 
-import numpy as np
-
 from data_specs.parameters import Train
 
 MOST_A_STEP = 0.5  # of a weight, so that runs of a few steps stay runs
@@ -49,5 +47,19 @@ def weight_decay_of(config: Train, steps: int, given: float | None) -> float:
         return given
     if not config.decay:
         return 0.0
-    rates = sum(rate_after(share, config) for share in np.arange(steps) / steps)
-    return min(config.decay / max(rates, config.lr), MOST_A_STEP / config.lr)
+    return min(config.decay / max(_sum_of_rates(config, steps), config.lr), MOST_A_STEP / config.lr)
+
+
+def _sum_of_rates(config: Train, steps: int) -> float:
+    """Of `rate_after` over the steps of a run, whose number has no bound: in closed form."""
+    rising = math.ceil(config.warmup * steps)
+    rest = steps - rising
+    warm = rising * (rising - 1) / (2 * steps * config.warmup) if rising else 0.0
+    if config.schedule == "constant" or not rest:
+        return config.lr * (warm + rest)
+    angle = math.pi / (steps * (1 - config.warmup))
+    first = angle * (rising - config.warmup * steps)
+    # Σ cos(first + k · angle), k < rest: Lagrange's identity.
+    cosines = math.sin(rest * angle / 2) / math.sin(angle / 2)
+    cosines *= math.cos(first + (rest - 1) * angle / 2)
+    return config.lr * (warm + (rest + cosines) / 2)

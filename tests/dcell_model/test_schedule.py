@@ -32,7 +32,7 @@ def test_warm_up_rises_to_the_rate_and_the_cosine_fills_the_rest() -> None:
     st.floats(1e-4, 0.1),
     st.floats(0.1, 5),
     st.sampled_from(["cosine", "constant"]),
-    st.sampled_from([0.0, 0.1]),
+    st.sampled_from([0.0, 0.1, 0.37, 0.9]),
 )
 def test_a_run_decays_as_it_says_whatever_its_steps(
     steps: int, lr: float, decay: float, schedule: str, warmup: float
@@ -44,6 +44,11 @@ def test_a_run_decays_as_it_says_whatever_its_steps(
     assert sum(shares) == pytest.approx(decay) or max(shares) == pytest.approx(0.5)
     left = math.prod(1 - share for share in shares)
     assert left <= math.exp(-sum(shares))
+
+
+def test_a_run_without_an_end_in_sight_costs_no_more() -> None:
+    config = Train(lr=0.1, decay=3.0)
+    assert weight_decay_of(config, 10**15, None) == pytest.approx(3 / (0.1 * 10**15 / 2))
 
 
 def test_runs_of_a_few_steps_keep_their_weights() -> None:
