@@ -87,9 +87,8 @@ def genotype_view(trained: Trained, given: Sequence[str]) -> dict[str, Any]:
     """
     names = _checked(given)
     known, unknown = _sort_out(trained, names)
-    rows = [list(known.values()), *([name] for name in known.values())]
-    (_, wild_type), (table, states) = predictions(trained, resolve(trained, rows), subsystems=True)
-    assert wild_type is not None
+    rows = [list(known.values()), *([name] for name in known.values()), []]
+    _, (table, states) = predictions(trained, resolve(trained, rows), subsystems=True)
     assert states is not None
     root = _heads(trained, table, "predicted")
     return {
@@ -105,8 +104,8 @@ def genotype_view(trained: Trained, given: Sequence[str]) -> dict[str, Any]:
         ],
         "unknown": unknown,
         "predicted": root[0],
-        "wild_type": _heads(trained, wild_type.slice(0, 1), "predicted")[0],
-        "singles": root[1:],
+        "wild_type": root[-1],
+        "singles": root[1:-1],
         "terms": _touched(trained, states),
     }
 

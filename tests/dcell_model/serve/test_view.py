@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from data_specs.errors import InputError
 from data_specs.gene_names import GeneNames
@@ -86,6 +87,17 @@ def test_genotype_equals_the_tables(trained: Trained, given: list[str]) -> None:
         assert row["predicted"] == [expected["fitness_predicted"], expected["size_predicted"]]
         assert row["change"] == [expected["fitness_change"], expected["size_change"]]
         assert row["genes"] == singles[term]
+
+
+def test_wild_type_and_genotypes_are_calibrated_alike(trained: Trained) -> None:
+    plain = genotype_view(trained, ["YAL001C"])
+    slope, intercept = torch.tensor([[0.5, 0.25], [1.0, -1.0]], dtype=torch.float64)
+    line = dataclasses.replace(trained.calibration, slope=slope, intercept=intercept)
+    view = genotype_view(dataclasses.replace(trained, calibration=line), ["YAL001C"])
+    for key in ("predicted", "wild_type"):
+        values = torch.tensor(plain[key], dtype=torch.float64)
+        assert view[key] == (values * slope + intercept).tolist()
+    assert view["terms"] == plain["terms"]  # their own heads have no line
 
 
 def test_the_wild_type_touches_nothing(trained: Trained) -> None:
