@@ -7,8 +7,6 @@ beside them, for the settings that are chosen in the end, and choose nothing.
 import argparse
 import itertools
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -25,6 +23,7 @@ from data_specs.parameters import resolve
 from data_specs.tables import PARTS
 from dcell_model import checkpoint, model_kinds, train
 from dcell_model.baselines import read_samples
+from dcell_model.bench.process import measured
 from dcell_model.bench.run import provenance
 from dcell_model.predict import predict_calibrated
 from dcell_model.run_folder import BEST
@@ -110,12 +109,7 @@ def _key(settings: Sequence[str], seed: int, split: str) -> tuple[Any, ...]:
 
 def _in_a_process(data: Path, settings: Sequence[str], seed: int, split: str | None) -> Row:
     one = json.dumps([str(data), settings, seed, split])
-    call = [sys.executable, "-m", "dcell_model.bench.recipe", "--one", one]
-    own = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(call, env=own, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(settings)}: {done.stderr[-2000:]}")
-    row: Row = json.loads(done.stdout.splitlines()[-1])
+    row: Row = measured("dcell_model.bench.recipe", ["--one", one], {"OMP_NUM_THREADS": "1"})
     return row
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 import sys
 import time
 import warnings
@@ -18,6 +17,7 @@ from torch import Tensor
 from data_specs.errors import exit_with_message
 from data_specs.files import write_text
 from data_specs.parameters import Model as ModelConfig
+from dcell_model.bench.process import MeasurementError, measured
 from dcell_model.bench.published import PUBLISHED
 from dcell_model.dataset import MutantStateBatch, MutantStateDataset
 from dcell_model.loss import dcell_loss
@@ -215,17 +215,12 @@ def run(setting: Step, environment: Mapping[str, str] | None = None) -> dict[str
         setting: what is measured.
         environment: variables of the process beside this one's.
     """
-    import subprocess
-
-    command = [sys.executable, "-m", "dcell_model.bench.step", json.dumps(asdict(setting))]
-    child = subprocess.run(
-        command, capture_output=True, text=True, check=False,
-        env=os.environ | (environment or {}),
-    )  # fmt: skip
-    if child.returncode:
-        reason = (child.stderr.strip().splitlines() or [f"status {child.returncode}"])[-1]
-        return {"failed": reason[:200]}
-    result: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
+    try:
+        result: dict[str, Any] = measured(
+            "dcell_model.bench.step", [json.dumps(asdict(setting))], environment or {}
+        )
+    except MeasurementError as error:
+        return {"failed": str(error).splitlines()[-1][:200]}
     return result
 
 
