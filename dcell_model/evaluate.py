@@ -27,7 +27,7 @@ from dcell_model.predict import predict_calibrated
 from dcell_model.ranking_scores import below, hits_found, lowest
 from dcell_model.run_folder import BEST, PLOTS, RECORD
 from dcell_model.scores import MODEL_NAMES, part_scores
-from dcell_model.targets import all_targets, read_parts, usable_samples
+from dcell_model.targets import all_targets, read_parts, stored_phenotypes, usable_samples
 from dcell_model.threads import one_thread
 
 P_VALUE, HAVE_P_VALUES = "p_value", ("interaction", "raw_interaction")
@@ -137,8 +137,7 @@ def _hits(
     if config.hit_below is not None:
         p_values = None
         if dataset.phenotypes[0] in HAVE_P_VALUES and P_VALUE in dataset.meta.phenotypes:
-            blocks = map(dataset.reader.block, range(len(dataset.meta.blocks)))
-            p_values = np.concatenate([block.phenotypes[P_VALUE] for block in blocks])[samples]
+            p_values = stored_phenotypes(dataset, [P_VALUE])[samples, 0]
         rules.append(below(measured, config.hit_below, p_values, config.hit_p_below))
     return [hits_found(predictions, rule) for rule in rules]
 

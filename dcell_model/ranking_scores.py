@@ -6,6 +6,7 @@ A list in random order has, of both, the share of hits among all. Predictions th
 in no order: precision at k is then what it is on average over all orders.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,8 +53,7 @@ def lowest(measured: Values) -> Hits:
     values = values[samples]
     hit = np.zeros(len(values), dtype=bool)
     if len(values):
-        count = -(-len(values) * SHARE // 1)
-        hit = values <= np.sort(values)[int(count) - 1]
+        hit = values <= np.sort(values)[math.ceil(len(values) * SHARE) - 1]
     return Hits(f"lowest {SHARE:.0%} measured", samples, hit)
 
 

@@ -1,5 +1,7 @@
 """Which samples of a store take part in a run, and what is to be predicted of them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -66,9 +68,13 @@ def usable_samples(
 
 def all_targets(dataset: MutantStateDataset) -> npt.NDArray[np.float32]:
     """`[N, P]` measured phenotypes of all samples, NaN where not measured."""
+    return stored_phenotypes(dataset, dataset.phenotypes)
+
+
+def stored_phenotypes(dataset: MutantStateDataset, names: Sequence[str]) -> npt.NDArray[np.float32]:
+    """`[N, len(names)]` columns of the store for all samples, whatever the dataset gives."""
     blocks = (dataset.reader.block(number) for number in range(len(dataset.meta.blocks)))
-    columns = [np.stack([b.phenotypes[p] for p in dataset.phenotypes], axis=1) for b in blocks]
-    return np.concatenate(columns)
+    return np.concatenate([np.stack([b.phenotypes[n] for n in names], axis=1) for b in blocks])
 
 
 def scale_of(targets: Tensor, standardize: bool) -> tuple[Tensor, Tensor]:
