@@ -224,4 +224,4 @@ def comparison(metrics: Mapping[str, Any], path: Path) -> None:
 def _format(value: float | None, key: str) -> str:
     if value is None:
         return "not defined"
-    return (f"{value:.3g}" if key == "mse" else f"{value:.3f}").replace("-", "−")
+    return (f"{value:.3g}" if key == "mse" else f"{value:z.3f}").replace("-", "−")

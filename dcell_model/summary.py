@@ -220,6 +220,6 @@ def _column(values: Sequence[float | None], *, least: bool) -> list[Any]:
     best = (min if least else max)(known, default=None)
     return [
         Text("–") if value is None
-        else Text(f"{value:.{decimals}f}", style="bold" if value == best else "")
+        else Text(f"{value:z.{decimals}f}", style="bold" if value == best else "")
         for value in values
     ]  # fmt: skip

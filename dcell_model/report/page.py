@@ -25,7 +25,8 @@ def render(**parts: Any) -> str:
     )
     environment.filters |= {
         "count": count, "score": score, "like": like, "signed": signed, "size": size,
-        "percent": percent, "duration": duration, "amigo": amigo, "sgd": sgd, "words": words,
+        "percent": percent, "share": share, "duration": duration, "amigo": amigo, "sgd": sgd,
+        "words": words,
     }  # fmt: skip
     style = resources.files("dcell_model.report").joinpath("page.css").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(style=style, **parts)
@@ -42,6 +43,11 @@ def score(value: float | None, digits: int = 3) -> str:
         return "–"
     small = 0 < abs(value) < 10 ** (1 - digits)
     return (f"{value:.{digits}g}" if small else f"{value:.{digits}f}").replace("-", "−")
+
+
+def share(value: float | None) -> str:
+    """Three decimals of a share of 1, which has no sign where they are 0; a dash for None."""
+    return "–" if value is None else f"{value:z.3f}".replace("-", "−")
 
 
 def like(value: float, most: float) -> str:

@@ -2,12 +2,15 @@
 
 import pytest
 
-from dcell_model.report.page import amigo, duration, like, score, sgd, signed, size
+from dcell_model.report.page import amigo, duration, like, score, sgd, share, signed, size
 
 
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
+        (share(None), "–"),
+        (share(-4.73e-8), "0.000"),
+        (share(-0.0256), "−0.026"),
         (score(None), "–"),
         (score(-0.25), "−0.250"),
         (score(0.00064), "0.00064"),
