@@ -46,11 +46,19 @@ def what_is(path: Path) -> str:
     for beginning, name in _BEGINNINGS:
         if head.startswith(beginning):
             return name
-    if zipfile.is_zipfile(path):
+    if is_zip(path):
         return _what_archive(path)
     if head.startswith(b"PK"):
         return "a ZIP archive that is cut off"
     return _what_text(head) or "a binary file"
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file is a ZIP archive as far as its end says; what is damaged there is none."""
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # raised for an archive that claims to lie on several disks
+        return False
 
 
 def built_or_run(path: Path) -> tuple[Path, str] | None:

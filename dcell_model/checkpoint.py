@@ -22,7 +22,7 @@ from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError
 from data_specs.files import replacing_file
 from data_specs.parameters import Parameters
-from data_specs.path_kinds import archive_entries, what_is
+from data_specs.path_kinds import archive_entries, is_zip, what_is
 from dcell_model.calibration import Calibration
 from dcell_model.checkpoint_contents import check, check_shapes, parameters_of, same
 from dcell_model.model import DCell
@@ -169,10 +169,7 @@ def _is_stored_archive(path: Path) -> bool:
     """Whether it is what `torch.save` writes; what would unpack to more than the file is not."""
     if not stat.S_ISREG(path.stat().st_mode):
         return False  # opening a pipe would wait for its other end
-    try:
-        if not zipfile.is_zipfile(path):
-            return False
-    except zipfile.BadZipFile:  # it begins as one
+    if not is_zip(path):
         return False
     entries = archive_entries(path) or []
     stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)

@@ -186,6 +186,7 @@ def test_predict_equals_screen(tiny_checkpoint: Path, tmp_path: Path) -> None:
             else pa_csv.read_csv(out, parse_options=delimiter)
         )
         assert table.column_names == [
-            "genotype", "given", "genes", "known", "unknown", "fitness_predicted", "size_predicted",
+            "genotype", "given", "genes", "known", "unknown", "unseen",
+            "fitness_predicted", "size_predicted",
         ]  # fmt: skip
         np.testing.assert_allclose(table["fitness_predicted"], screened["prediction"], rtol=1e-5)

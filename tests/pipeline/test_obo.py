@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_specs.errors import InputError
@@ -63,13 +63,15 @@ UNCHANGED: dict[str, Callable[[str], str]] = {
     end=st.sampled_from(["\n", "\r", "\r\n"]),
     dense=st.booleans(),
 )
+@example({INSIDE[0]: ["an unknown tag before", "nothing after the colon"]}, "\n", False)
 def test_what_means_the_same_gives_the_same(
     tmp_path_factory: pytest.TempPathFactory, edits: dict[int, list[str]], end: str, dense: bool
 ) -> None:
     lines = list(LINES)
     for number, own in edits.items():
-        for edit in own:
-            lines[number] = UNCHANGED[edit](lines[number])
+        for edit in own:  # of the line itself, not of one that an edit put before it
+            before, end_of_it, line = lines[number].rpartition("\n")
+            lines[number] = before + end_of_it + UNCHANGED[edit](line)
     text = "\n".join(lines)
     text = re.sub(r"\n+", "\n", text) if dense else text
     if not any("cut by a backslash" in own and len(own) > 1 for own in edits.values()):
