@@ -211,6 +211,7 @@ class Train:
     norm_samples: Whole = 8192  # whose statistics evaluation normalises with; 0: running averages
     checkpoint_steps: Count | None = None  # also within an epoch, after so many steps
     seed: Seed = 0
+    members: Annotated[int, Ge(1), Le(100)] = 1  # trained with seed, seed + 1, …; the mean predicts
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["fp32", "bf16"] = "fp32"
     num_workers: Annotated[int, Ge(0), Le(1000)] = 0

@@ -10,7 +10,7 @@ import json
 import stat
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ from dcell_model.subsystems import tensor_shapes
 if TYPE_CHECKING:
     from dcell_model.model_kinds import Network
 
-FORMAT, VERSION = "dcell-checkpoint", 6
+FORMAT, VERSION = "dcell-checkpoint", 7
 Checkpoint = dict[str, Any]
 
 
@@ -46,6 +46,7 @@ def describe(
     made_from: Mapping[str, str],
     calibration: Calibration | None = None,
     seen_genes: npt.NDArray[np.bool_] | None = None,
+    members: Sequence[Mapping[str, torch.Tensor]] = (),
 ) -> Checkpoint:
     """What every checkpoint holds.
 
@@ -58,6 +59,7 @@ def describe(
         made_from: digests of cell graph, store and split, and of networks (`data_specs.chain`).
         calibration: of the root's predictions; none leaves them as they come.
         seen_genes: `[G]` whether training saw a gene deleted; none if nobody knows.
+        members: of an ensemble, the tensors of all but the first, which is `model`.
     """
     return {
         "format": FORMAT,
@@ -73,6 +75,7 @@ def describe(
         "model": model.state_dict(),
         "calibration": (calibration or Calibration.none(len(phenotypes))).to_checkpoint(),
         "seen_genes": _bytes(seen_genes),
+        "members": [dict(own) for own in members],
     }
 
 
@@ -204,19 +207,7 @@ def load(path: Path) -> Checkpoint:
             f"{path}: is a file of PyTorch, but not a checkpoint that dcell wrote; expected {BEST} "
             "of a run of `dcell train`"
         )
-    if same(checkpoint.get("version"), 5):  # before predictions were calibrated
-        own = checkpoint.get("phenotypes")
-        count = len(own) if isinstance(own, list) else 0
-        later = {
-            "calibration": Calibration.none(count).to_checkpoint(), "seen_genes": _bytes(None),
-        }  # fmt: skip
-    elif same(checkpoint.get("version"), VERSION):
-        later = {}
-    else:
-        raise ArtefactError(
-            f"{path}: checkpoint version {checkpoint.get('version')!r:.60}; expected {VERSION}. "
-            "Another version of dcell wrote it; train again."
-        )
+    _require_known_version(checkpoint, path)
     try:
         intact = same(checkpoint.pop("sha256", None), digest_of(checkpoint))
     except RuntimeError:  # a tensor of impossible strides
@@ -226,9 +217,37 @@ def load(path: Path) -> Checkpoint:
             f"{path}: the checkpoint is damaged: its checksum does not match. Take a copy of it, "
             "or train again."
         )
-    checkpoint = {**later, **checkpoint}
+    checkpoint = of_today(checkpoint, path)
     check(checkpoint, path)
     return checkpoint
+
+
+def _require_known_version(checkpoint: Checkpoint, where: Path) -> int:
+    for version in (5, 6, VERSION):
+        if same(checkpoint.get("version"), version):
+            return version
+    raise ArtefactError(
+        f"{where}: checkpoint version {checkpoint.get('version')!r:.60}; expected {VERSION}. "
+        "Another version of dcell wrote it; train again."
+    )
+
+
+def of_today(checkpoint: Checkpoint, where: Path) -> Checkpoint:
+    """A checkpoint of an earlier version with what came later, as it was in effect then.
+
+    Raises:
+        ArtefactError: of a version that is not read any more, or not yet.
+    """
+    version, names = _require_known_version(checkpoint, where), checkpoint.get("phenotypes")
+    none = Calibration.none(len(names) if isinstance(names, list) else 0).to_checkpoint()
+    if version == 5:  # before predictions were calibrated
+        checkpoint = {"calibration": none, "seen_genes": _bytes(None), **checkpoint}
+    if version < VERSION:  # before there were ensembles
+        checkpoint = {"members": [], **checkpoint}
+        own = checkpoint.get("calibration")
+        if isinstance(own, dict):
+            checkpoint["calibration"] = {"per_spread": none["per_spread"], **own}
+    return {**checkpoint, "version": VERSION}
 
 
 def cell_graph_of(checkpoint: Checkpoint, where: Path) -> CellGraph:
@@ -246,8 +265,8 @@ def cell_graph_of(checkpoint: Checkpoint, where: Path) -> CellGraph:
     return graph
 
 
-def restore(checkpoint: Checkpoint, graph: CellGraph | None, where: Path) -> DCell:
-    """Build the model of a checkpoint on its hierarchy, in evaluation mode.
+def restore(checkpoint: Checkpoint, graph: CellGraph | None, where: Path) -> tuple[DCell, ...]:
+    """Build the members of a checkpoint on its hierarchy, in evaluation mode; most have one.
 
     Args:
         checkpoint: as `load` gives it.
@@ -268,7 +287,17 @@ def restore(checkpoint: Checkpoint, graph: CellGraph | None, where: Path) -> DCe
         )
     phenotypes = len(checkpoint["phenotypes"])
     shapes = tensor_shapes(graph, parameters.model, phenotypes)
-    check_shapes(checkpoint["model"], shapes, where)
-    model = DCell(graph, parameters.model, phenotypes=phenotypes, engine=parameters.train.engine)
-    model.load_state_dict(checkpoint["model"])
-    return model.eval()
+    members = weights_of(checkpoint)
+    for tensors in members:
+        check_shapes(tensors, shapes, where)
+    config, engine = parameters.model, parameters.train.engine
+    models = tuple(DCell(graph, config, phenotypes=phenotypes, engine=engine) for _ in members)
+    for model, tensors in zip(models, members, strict=True):
+        model.load_state_dict(tensors)
+        model.eval()
+    return models
+
+
+def weights_of(checkpoint: Checkpoint) -> list[dict[str, torch.Tensor]]:
+    """The tensors of each member."""
+    return [checkpoint["model"], *checkpoint["members"]]

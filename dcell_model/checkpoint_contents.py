@@ -77,10 +77,11 @@ def check(state: Mapping[str, Any], where: Path) -> None:
                         "number for each phenotype")  # fmt: skip
     if not bool((state["target_std"] > 0).all()):
         raise wrong(where, "target_std", "is not above 0")
-    for name, value in _all(state, "model", where, "a tensor", is_plain).items():
-        check_numbers(value, name, where)
-        if name == "running_var" and bool((value < 0).any()):
-            raise wrong(where, name, "has variances below 0")
+    _check_weights(_all(state, "model", where, "a tensor", is_plain), where)
+    for number, own in enumerate(require(state, "members", list, where)):
+        if not isinstance(own, dict):
+            raise wrong(where, f"members.{number}", "is not made of tensors with names")
+        _check_weights(_all({"members": own}, "members", where, "a tensor", is_plain), where)
     seen = require(state, "seen_genes", Tensor, where)
     if not (_is_file(seen) and bool((seen <= 1).all())):
         raise wrong(where, "seen_genes", "is not a flat tensor of bytes 0 and 1")
@@ -88,9 +89,16 @@ def check(state: Mapping[str, Any], where: Path) -> None:
     parameters_of(state, where)
 
 
+def _check_weights(tensors: Mapping[str, Tensor], where: Path) -> None:
+    for name, value in tensors.items():
+        check_numbers(value, name, where)
+        if name == "running_var" and bool((value < 0).any()):
+            raise wrong(where, name, "has variances below 0")
+
+
 def _check_calibration(found: Mapping[str, Any], phenotypes: int, where: Path) -> None:
-    """A slope from 0 to 1 and an intercept for each phenotype, and its errors, sorted."""
-    for key in ("slope", "intercept"):
+    """A slope from 0 to 1, an intercept and more for each phenotype, and its errors, sorted."""
+    for key in ("slope", "intercept", "per_spread"):
         line = require(found, key, Tensor, where)
         check_numbers(line, f"calibration.{key}", where)
         if list(line.shape) != [phenotypes]:
@@ -98,6 +106,8 @@ def _check_calibration(found: Mapping[str, Any], phenotypes: int, where: Path) -
                         f"[{phenotypes}], a number for each phenotype")  # fmt: skip
     if bool(((found["slope"] < 0) | (found["slope"] > 1)).any()):
         raise wrong(where, "calibration.slope", "is not between 0 and 1")
+    if bool((found["per_spread"] < 0).any()):
+        raise wrong(where, "calibration.per_spread", "has numbers below 0")
     errors = require(found, "errors", list, where)
     if len(errors) != phenotypes:
         raise wrong(where, "calibration.errors", f"has {len(errors)} entries for {phenotypes} "

@@ -31,7 +31,7 @@ from dcell_model.compared_models import layout_of, require_controls, require_kno
 from dcell_model.paired import against_controls, difference
 from dcell_model.predict import predict_calibrated
 from dcell_model.resumption import refuse_changes
-from dcell_model.run_folder import BEST, LAST
+from dcell_model.run_folder import BEST, lasts_of
 from dcell_model.run_parameters import trained_sections
 from dcell_model.scores import scores
 
@@ -189,18 +189,18 @@ def _refuse_others(before: dict[str, Any], now: dict[str, Any], path: Path) -> N
 
 def _trained(layout: DataLayout, folder: Path, parameters: Parameters, _: str) -> Result:
     """Train, and score the best epoch on the test part."""
-    resume = (folder / LAST).is_file()
-    if resume:  # what is compared was trained alike, from its first epoch on
-        begun_with = checkpoint.load(folder / LAST)["parameters"]
-        refuse_changes(begun_with, parameters, folder / LAST, longer=False)
+    begun = lasts_of(folder)
+    if begun:  # what is compared was trained alike, from its first epoch on
+        begun_with = checkpoint.load(begun[0])["parameters"]
+        refuse_changes(begun_with, parameters, begun[0], longer=False)
     record = train.run(
-        layout.root, folder, parameters, resume=resume, split=layout.other_split, lines=False
+        layout.root, folder, parameters, resume=bool(begun), split=layout.other_split, lines=False
     )
     state = checkpoint.load(folder / BEST)
     dataset, targets, parts = read_samples(layout, parameters)
-    model = model_kinds.restore(state, layout, dataset, folder / BEST)
+    members = model_kinds.restore(state, layout, dataset, folder / BEST)
     test = np.flatnonzero(parts == TEST)
-    predicted = predict_calibrated(state, model, dataset, test)
+    predicted = predict_calibrated(state, members, dataset, test).values.numpy()
     seconds = sum(row["seconds"] for row in record["history"])
     seconds += record.get("pretraining", {}).get("seconds", 0.0)
     return {

@@ -1,6 +1,5 @@
 """Stage `evaluate`: score a trained model beside the baselines, on the same split."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+from torch import Tensor
 
 from data_specs.chain import made_from_metadata, refuse_other_data
 from data_specs.errors import exit_with_message
@@ -36,15 +36,24 @@ P_VALUE, HAVE_P_VALUES = "p_value", ("interaction", "raw_interaction")
 def _interval(
     calibration: Calibration,
     predicted: npt.NDArray[np.float64],
+    spread: Tensor,
     measured: npt.NDArray[np.float32],
 ) -> dict[str, Any] | None:
-    """Half width of the first phenotype's interval, and what share of a test part it covers."""
-    width = float(calibration.half_widths(LEVEL)[0])
+    """The first phenotype's interval, and what share of a test part it covers.
+
+    `half_width` is the mean one where it grows with the spread of an ensemble.
+    """
+    width = calibration.half_widths(LEVEL, spread).numpy()
     known = ~np.isnan(measured[:, 0])
-    if not (math.isfinite(width) and known.any()):
+    if not (known.any() and np.isfinite(width[known, 0]).all()):
         return None
-    inside = np.abs(predicted[known, 0] - measured[known, 0]) <= width
-    return {"level": LEVEL, "half_width": width, "covered": float(inside.mean())}
+    inside = np.abs(predicted[known, 0] - measured[known, 0]) <= width[known, 0]
+    return {
+        "level": LEVEL,
+        "half_width": float(width[known, 0].mean()),
+        "per_spread": float(calibration.per_spread[0]),
+        "covered": float(inside.mean()),
+    }
 
 
 @one_thread()
@@ -71,14 +80,15 @@ def run(
     state = checkpoint.load(trained / BEST)
     layout = DataLayout(data)
     dataset = MutantStateDataset(layout.store, phenotypes=state["phenotypes"])
-    model = restore(state, layout, dataset, trained / BEST)
+    members = restore(state, layout, dataset, trained / BEST)
     refuse_other_data(layout, state["made_from"], f"the checkpoint {trained / BEST}")
     numbers = read_parts(layout)
     targets = all_targets(dataset)
     used = usable_samples(targets, numbers)
     samples = np.sort(np.concatenate([used["train"], used["val"], used["test"]]))
     parts = numbers[samples]
-    predictions = predict_calibrated(state, model, dataset, samples)
+    predicted = predict_calibrated(state, members, dataset, samples)
+    predictions, spread = predicted.values.numpy(), predicted.spread
     targets = targets[samples]
     names = dataset.phenotypes
     others = read_predictions(baselines, samples, names)
@@ -88,7 +98,10 @@ def run(
         "model": kind,
         **part_scores(predictions, targets, parts, names),
         "hits": _hits(dataset, samples[test], targets[test, 0], first, config or EvaluateConfig()),
-        "interval": _interval(Calibration.of(state), predictions[test], targets[test]),
+        "members": len(members),
+        "interval": _interval(
+            Calibration.of(state), predictions[test], spread[test], targets[test]
+        ),
         "baselines": read_json(baselines),
         **{key: record[key] for key in (
             "samples", "parameters", "epochs", "best_epoch", "seconds_per_epoch",
@@ -100,6 +113,8 @@ def run(
     for column, name in enumerate(names):
         columns[f"{name}_measured"] = targets[:, column]
         columns[f"{name}_predicted"] = predictions[:, column]
+        if len(members) > 1:
+            columns[f"{name}_spread"] = spread[:, column].numpy()
         for model_name, own in others.items():
             columns[column_of(name, model_name)] = own[:, column]
     with replacing_file(out / "predictions.parquet") as partial:

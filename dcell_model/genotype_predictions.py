@@ -10,6 +10,10 @@
 - `NAME_low`, `NAME_high`: the ends of its interval, unless the model had no validation part; at a
   level of 0.9 nine of ten genotypes like those of training lie between. It does not hold for
   others, such as those with `unseen` genes
+- `NAME_spread`, of an ensemble: standard deviation of its members' predictions, which is no
+  interval
+
+All else of an ensemble is the mean of its members.
 
 A row of the second is a subsystem of a genotype, or with no genotype one of the wild type:
 
@@ -29,7 +33,8 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from dcell_model.calibration import LEVEL
+from dcell_model.calibration import LEVEL, Predictions
+from dcell_model.dataset import MutantStateBatch
 from dcell_model.engines.incremental import forward_with_states
 from dcell_model.heads import root_of
 from dcell_model.trained import IntArray, Trained
@@ -92,28 +97,64 @@ def predictions(
     if subsystems:
         none = np.zeros(0, dtype=np.int64)
         yield (
-            _rows(trained, genotypes, 0, 0, trained.predictions(torch.empty(0, 1)), level),
-            (_wild_type_rows(trained, none)),
+            _rows(trained, genotypes, 0, 0, trained.predictions(torch.empty(1, 0, 1)), level),
+            _wild_type_rows(trained, none),
         )
     for first in range(0, len(genotypes.given), batch_size):
         last = min(first + batch_size, len(genotypes.given))
         begin, end = genotypes.offsets[[first, last]]
         offsets = genotypes.offsets[first : last + 1] - begin
         batch = trained.encode(offsets, genotypes.genes[begin:end])
-        with torch.no_grad():
-            heads, changes = forward_with_states(trained.model, batch)
-        predicted = trained.predictions(root_of(heads))
+        members = _members(trained, batch)
+        predicted = trained.predictions(torch.stack([own.root for own in members]))
         table = _rows(trained, genotypes, first, last, predicted, level)
         states = None
         if subsystems:
-            order = np.lexsort((heads.term.cpu().numpy(), heads.sample.cpu().numpy()))
-            term = heads.term.cpu().numpy()[order]
-            own = heads.difference + heads.wild_type[heads.term]
-            states = _states(
-                trained, heads.sample.cpu().numpy()[order] + first, term,
-                own.cpu()[order], heads.difference.cpu()[order], changes.cpu()[order],
-            )  # fmt: skip
+            sample, term = members[0].sample, members[0].term  # the same for all
+            order = np.lexsort((term, sample))
+            columns = (
+                torch.stack(column).mean(dim=0)[order]
+                for column in zip(*(own.columns() for own in members), strict=True)
+            )
+            states = _states(trained, sample[order] + first, term[order], *columns)
         yield table, states
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """What one member makes of a batch, on the CPU.
+
+    Attributes:
+        root: `[B, P]`.
+        term, sample: `[N]` of every term that deletions reach.
+        head, difference: `[N, P]` of its own head, and less the wild type's.
+        change: `[N]` of its state.
+    """
+
+    root: torch.Tensor
+    term: IntArray
+    sample: IntArray
+    head: torch.Tensor
+    difference: torch.Tensor
+    change: torch.Tensor
+
+    def columns(self) -> tuple[torch.Tensor, ...]:
+        return self.head, self.difference, self.change
+
+
+@torch.no_grad()
+def _members(trained: Trained, batch: MutantStateBatch) -> list[_Member]:
+    found = []
+    for model in trained.members:
+        heads, change = forward_with_states(model, batch)
+        head = heads.difference + heads.wild_type[heads.term]
+        found.append(
+            _Member(
+                root_of(heads).cpu(), heads.term.cpu().numpy(), heads.sample.cpu().numpy(),
+                head.cpu(), heads.difference.cpu(), change.cpu(),
+            )
+        )  # fmt: skip
+    return found
 
 
 def _rows(
@@ -121,10 +162,10 @@ def _rows(
     genotypes: Resolved,
     first: int,
     last: int,
-    predicted: torch.Tensor,
+    predicted: Predictions,
     level: float,
 ) -> pa.Table:
-    names, offsets = trained.model.graph.gene_ids, genotypes.offsets
+    names, offsets = trained.graph.gene_ids, genotypes.offsets
     genes = [genotypes.genes[offsets[n] : offsets[n + 1]] for n in range(first, last)]
     columns = {
         "genotype": pa.array(np.arange(first, last)),
@@ -135,19 +176,23 @@ def _rows(
     }
     new = [[names[gene] for gene in own if not trained.seen_genes[gene]] for own in genes]
     columns["unseen"] = pa.array(["|".join(own) for own in new], pa.string())
-    widths = trained.calibration.half_widths(level).numpy()
-    for name, own, width in zip(trained.phenotypes, predicted.T.numpy(), widths, strict=True):
+    widths = trained.calibration.half_widths(level, predicted.spread)
+    of_each = (values.T.numpy() for values in (predicted.values, predicted.spread, widths))
+    for name, own, spread, width in zip(trained.phenotypes, *of_each, strict=True):
         columns[f"{name}_predicted"] = pa.array(own)
         if trained.calibration.has_intervals:
             columns[f"{name}_low"] = pa.array(own - width)
             columns[f"{name}_high"] = pa.array(own + width)
+        if len(trained.members) > 1:
+            columns[f"{name}_spread"] = pa.array(spread)
     return pa.table(columns)
 
 
 def _wild_type_rows(trained: Trained, none: IntArray) -> pa.Table:
+    batch = trained.encode(np.zeros(2, int), none)
     with torch.no_grad():
-        heads, _ = forward_with_states(trained.model, trained.encode(np.zeros(2, int), none))
-    wild = heads.wild_type.cpu()
+        heads = [forward_with_states(model, batch)[0] for model in trained.members]
+    wild = torch.stack([own.wild_type.cpu() for own in heads]).mean(dim=0)
     terms, nothing = np.arange(len(wild)), torch.zeros_like(wild)
     return _states(trained, None, terms, wild, nothing, nothing[:, 0])
 
@@ -160,7 +205,7 @@ def _states(
     difference: torch.Tensor,
     change: torch.Tensor,
 ) -> pa.Table:
-    graph = trained.model.graph
+    graph = trained.graph
     numbers = pa.nulls(len(term), pa.int64()) if genotype is None else pa.array(genotype)
     texts = {
         name: pa.DictionaryArray.from_arrays(pa.array(term.astype(np.int32)), pa.array(values))

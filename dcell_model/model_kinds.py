@@ -52,8 +52,10 @@ def prepare(model: Network) -> dict[str, Any]:
 
 def restore(
     state: checkpoint.Checkpoint, layout: DataLayout, dataset: MutantStateDataset, where: Path
-) -> Network:
-    """The model of a checkpoint, on the build's hierarchy or networks, in evaluation mode.
+) -> tuple[Network, ...]:
+    """The members of a checkpoint, on the build's hierarchy or networks, in evaluation mode.
+
+    Most checkpoints have one; an ensemble has several, whose mean is its prediction.
 
     Raises:
         ArtefactError: the checkpoint belongs to another hierarchy, or its tensors do not fit.
@@ -71,10 +73,14 @@ def restore(
         )
     with torch.device("meta"):  # shapes alone: what is not there needs no memory
         shapes = _shapes(_dango(layout, dataset, config, phenotypes))
-    check_shapes(state["model"], shapes, where)
-    model = _dango(layout, dataset, config, phenotypes)
-    model.load_state_dict(state["model"])
-    return model.eval()
+    members = checkpoint.weights_of(state)
+    for tensors in members:
+        check_shapes(tensors, shapes, where)
+    models = tuple(_dango(layout, dataset, config, phenotypes) for _ in members)
+    for model, tensors in zip(models, members, strict=True):
+        model.load_state_dict(tensors)
+        model.eval()
+    return models
 
 
 def _shapes(model: Network) -> dict[str, list[int]]:

@@ -20,8 +20,7 @@ from torch import Tensor
 
 from data_specs.errors import ArtefactError, InputError
 from data_specs.files import replacing_file
-from dcell_model.checkpoint import VERSION as CHECKPOINT_VERSION
-from dcell_model.checkpoint import Checkpoint, cell_graph_of, restore
+from dcell_model.checkpoint import Checkpoint, cell_graph_of, of_today, restore
 from dcell_model.checkpoint_contents import check, check_numbers, parameters_of
 from dcell_model.model import DCell
 from dcell_model.per_term import (
@@ -49,12 +48,16 @@ def export(checkpoint: Checkpoint, where: Path, out: Path) -> int:
         Number of arrays.
 
     Raises:
-        ArtefactError: the checkpoint is that of another model than DCell.
+        ArtefactError: the checkpoint is that of another model than DCell, or of several.
     """
-    arrays: Arrays = {
-        name: value.numpy()
-        for name, value in export_subsystems(restore(checkpoint, None, where)).items()
-    }
+    model, *others = restore(checkpoint, None, where)
+    if others:
+        raise ArtefactError(
+            f"{where}: an ensemble of {1 + len(others)} members; a file holds the terms of one. "
+            "Name the folder of one, such as members/0 of the run."
+        )
+    exported = export_subsystems(model)
+    arrays: Arrays = {name: value.numpy() for name, value in exported.items()}
     kept = {name: value for name, value in checkpoint.items() if name not in TRAINING}
     described = _without_tensors(kept | {MODEL: None}, REST, arrays)
     text = json.dumps({"format": FORMAT, "version": VERSION, "checkpoint": described})
@@ -103,11 +106,7 @@ def import_(path: Path) -> Checkpoint:
         if (description["format"], description["version"]) != (FORMAT, VERSION):
             raise ValueError(f"format {description['format']} version {description['version']}")
         checkpoint = _with_tensors(description["checkpoint"], lambda n: _tensor(arrays.pop(n)))
-        if checkpoint["version"] != CHECKPOINT_VERSION:
-            raise ArtefactError(
-                f"{path}: of a checkpoint of version {checkpoint['version']!r}; expected "
-                f"{CHECKPOINT_VERSION}. Another version of dcell wrote it; train again."
-            )
+        checkpoint = of_today(checkpoint, path)
         check(checkpoint | {MODEL: {}}, path)
         graph = cell_graph_of(checkpoint, path)
         given = {name: _tensor(array) for name, array in arrays.items()}

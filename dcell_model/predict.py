@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
-from dcell_model.calibration import Calibration
+from dcell_model.calibration import Calibration, Predictions
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.heads import root_of
 
@@ -52,19 +52,28 @@ def predict(
 
 def predict_calibrated(
     state: Mapping[str, Any],
-    model: "Network",
+    members: Sequence["Network"],
     dataset: MutantStateDataset,
     samples: Sequence[int] | npt.NDArray[np.int64],
-) -> npt.NDArray[np.float64]:
-    """`[n, P]` predictions as of `predict`, with scale and calibration of the model's checkpoint.
+) -> Predictions:
+    """Predictions `[n, P]` with scale and calibration of a checkpoint, in the order of `samples`.
 
     Args:
         state: the checkpoint.
-        model: restored from it.
+        members: restored from it.
         dataset: the store.
         samples: n sample numbers.
     """
+    return Calibration.of(state).combine(predict_members(state, members, dataset, samples))
+
+
+def predict_members(
+    state: Mapping[str, Any],
+    members: Sequence["Network"],
+    dataset: MutantStateDataset,
+    samples: Sequence[int] | npt.NDArray[np.int64],
+) -> Tensor:
+    """`[K, n, P]` predictions of each member as of `predict`, before calibration."""
     scale = (state["target_mean"], state["target_std"])
-    predicted = torch.from_numpy(predict(model, dataset, samples, scale))
-    calibrated: npt.NDArray[np.float64] = Calibration.of(state).apply(predicted).numpy()
-    return calibrated
+    parts = [torch.from_numpy(predict(own, dataset, samples, scale)) for own in members]
+    return torch.stack(parts)

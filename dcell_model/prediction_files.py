@@ -173,7 +173,11 @@ def _print(
         console.print(f"the first {SHOWN} of {count:,} genotypes; --out F writes all")
     if trained.calibration.has_intervals:
         widths = trained.calibration.half_widths(level).tolist()
-        shown = ", ".join(f"{n} ±{w:.4f}" for n, w in zip(trained.phenotypes, widths, strict=True))
+        grows = trained.calibration.per_spread.tolist()
+        shown = ", ".join(
+            f"{n} ±{w:.4f}{f' × (1 + {c:.4g} × spread)' if c else ''}"
+            for n, w, c in zip(trained.phenotypes, widths, grows, strict=True)
+        )
         console.print(f"{level:.0%} of genotypes like those of training lie within: {shown}")
     if any(row["unseen"] for row in rows):
         console.print("* training never saw these genes deleted: no interval holds for them")
@@ -205,7 +209,7 @@ def _state_table(
 ) -> "Table":
     table = _plain_table()
     names = row["given"].replace("|", " ") or "wild type"
-    total = trained.model.graph.num_terms
+    total = trained.graph.num_terms
     most = f"the {SHOWN_TERMS} that change most of " if len(states) > SHOWN_TERMS else ""
     table.title = f"{names}: {most}{len(states):,} subsystems reached, of {total:,}"
     phenotype = trained.phenotypes[0]

@@ -13,7 +13,7 @@ from data_specs.errors import InputError
 from data_specs.parameter_input import override, params_of_stages
 from data_specs.parameters import Parameters, Values, resolve
 from dcell_model import checkpoint
-from dcell_model.run_folder import LAST
+from dcell_model.run_folder import lasts_of
 from dcell_model.run_parameters import (
     flat,
     refuse_for_training,
@@ -25,7 +25,10 @@ from dcell_model.schedule import rate_after
 from dcell_model.training_state import TrainingState
 
 # What may change between a stop and its resumption without changing what is computed.
-FREE = {"train.patience", "train.device", "train.num_workers", "train.checkpoint_steps"}
+FREE = {
+    "train.patience", "train.device", "train.num_workers", "train.checkpoint_steps",
+    "train.members",
+}  # fmt: skip
 
 
 def parameters_of(
@@ -58,7 +61,8 @@ def parameters_of(
         ParameterError: an unknown parameter or value, or one that belongs to the build.
         ArtefactError: a damaged checkpoint.
     """
-    if not resume or not (out / LAST).is_file():
+    begun = lasts_of(out)
+    if not resume or not begun:
         parameters, notes = training_parameters(
             data, assignments, preset=preset, params=params, where=where
         )
@@ -66,7 +70,7 @@ def parameters_of(
         return parameters, notes
     if params is None and is_stage(data, out):
         params = params_of_stages(data)  # else DVC would record others than the run had
-    saved = checkpoint.load(out / LAST)
+    saved = checkpoint.load(begun[0])  # of an ensemble the first has the seed of the run
     if params:
         parameters, notes = training_parameters(
             data, assignments, preset=preset, params=params, where=where
@@ -79,7 +83,7 @@ def parameters_of(
         if preset:
             own["preset"] = preset
         parameters, notes = resolve(override(own, assignments), where=where), []
-    refuse_changes(saved["parameters"], parameters, out / LAST)
+    refuse_changes(saved["parameters"], parameters, begun[0])
     return parameters, [*notes, *_notes(out, saved, parameters)]
 
 
@@ -143,7 +147,10 @@ def _notes(out: Path, saved: checkpoint.Checkpoint, parameters: Parameters) -> I
             f"train.epochs is {config.epochs}, it was {before}: train.decay is that of the longer "
             "run from here on, so a step decays less; set train.weight_decay to keep it as it was"
         )
-    if end := state.end(config.epochs, config.patience):
+    states = [TrainingState.of(checkpoint.load(path)) for path in lasts_of(out)]
+    ends = [own.end(config.epochs, config.patience) for own in states]
+    if all(ends) and len(ends) >= config.members:
+        end = ends[-1]
         more = "patience" if done < config.epochs else "epochs"
         yield f"{out}: nothing is left to train: {end}. --set train.{more}=N trains on."
 
@@ -185,9 +192,10 @@ def _interrupt(*_: Any) -> None:
 
 
 def _kept(data: Path, out: Path, command: str) -> str:
-    path = out / LAST
-    if not path.is_file():
+    begun = lasts_of(out)
+    if not begun:
         return f"interrupted; no epoch was finished, and nothing is kept in {out}"
+    path = begun[-1]
     state = TrainingState.of(checkpoint.load(path))
     steps = f" and {state.under_way['steps']} steps" if state.under_way["steps"] else ""
     epochs = "1 epoch" if len(state.history) == 1 else f"{len(state.history)} epochs"

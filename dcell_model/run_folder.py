@@ -17,7 +17,7 @@ T = TypeVar("T")
 MARKER = MARKERS["run"]
 RUN = {"format": "dcell-run", "version": 1}
 LAST, BEST, RECORD, REPORT = "last.pt", "checkpoint.pt", "train.json", "report.html"
-
+MEMBERS = "members"  # of an ensemble, each in the folder of its number
 
 PLOTS = ("loss.png", "comparison.png", "prediction.png")
 # What evaluation and the report make of a training.
@@ -27,10 +27,26 @@ _RESULTS = (
     *(f"plots/{name}" for name in PLOTS),
 )  # fmt: skip
 _TRAINED = (LAST, BEST, RECORD, *(f"live/{name}" for name in LIVE))
+_KEPT = (LAST, BEST, RECORD)
+_OF_MEMBERS = tuple(f"{MEMBERS}/[0-9]*/{name}" for name in (*_TRAINED, MARKER))
 KIND = FolderKind(
-    "run", (*_TRAINED, *_RESULTS, MARKER), (LAST, BEST, RECORD, *_RESULTS), MARKER, RUN,
+    "run", (*_TRAINED, *_RESULTS, *_OF_MEMBERS, MARKER),
+    (*_KEPT, *_RESULTS, *(f"{MEMBERS}/[0-9]*/{name}" for name in _KEPT)), MARKER, RUN,
     "continue it with --resume, or name another folder",
 )  # fmt: skip
+
+
+def member_folder(out: Path, number: int) -> Path:
+    """Where a member of an ensemble is trained."""
+    return out / MEMBERS / str(number)
+
+
+def lasts_of(out: Path) -> list[Path]:
+    """What a run in a folder goes on from: one file, or one of each member that was begun."""
+    if (out / LAST).is_file():
+        return [out / LAST]
+    found = [path for path in (out / MEMBERS).glob(f"[0-9]*/{LAST}") if path.is_file()]
+    return sorted(found, key=lambda path: int(path.parent.name))
 
 
 def holding_out(run: Callable[..., T]) -> Callable[..., T]:
@@ -56,11 +72,11 @@ def prepare_folder(out: Path, resume: bool) -> None:
     Raises:
         InputError: there is nothing to resume.
     """
-    if resume and not (out / LAST).is_file():
+    if resume and not lasts_of(out):
         raise InputError(f"{out}: no {LAST} to resume from; train without --resume first")
     write_json(out / MARKER, RUN)  # first: where it fails, an earlier run stays as it is
     if not resume:
-        remove_own(out, (*_TRAINED, *_RESULTS))
+        remove_own(out, (*_TRAINED, *_RESULTS, *_OF_MEMBERS))
 
 
 def ledger_of(data: Path, run: Path) -> Path:

@@ -4,40 +4,45 @@ The folder of a screen holds
 
 - `screen.json`: what is screened, with which checkpoint; a screen is resumed only as it began
 - `genotypes.parquet/00000.parquet`, …: `gene_1` … `gene_k` (systematic names, sorted), `prediction`
-  in the phenotype's units and `interaction` (see `interactions`), float32; one part after another,
-  each whole or not there
-- `top.parquet`: the strongest interactions, the strongest first, with standard names
-- `summary.json`: how many were predicted and kept, and the prediction for the wild type
+  in the phenotype's units and `interaction` (see `interactions`), float32; of an ensemble also
+  `prediction_spread` and, where the interaction is not the prediction, `interaction_spread`, the
+  standard deviations over its members. One part after another, each whole or not there
+- `top.parquet`: the strongest interactions, the strongest first, with standard names, the ends
+  `low` and `high` of the prediction's interval, and `unseen`, those of its genes that training
+  never saw deleted, for which no interval holds
+- `summary.json`: how many were predicted and kept, the prediction for the wild type, the interval
+  (its half width, times `1 + per_spread · prediction_spread`) and the genes never seen deleted
 """
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_specs.chain import made_from_metadata
 from data_specs.errors import InputError
 from data_specs.files import replacing_file
-from data_specs.genotype_text import split_names
 from data_specs.layout import MARKERS, read_json, write_json
 from data_specs.output_folders import FolderKind, taken
 from data_specs.outputs import written
 from data_specs.own_entries import remove_own
 from data_specs.parameter_values import no_such
 from data_specs.tables import part_name, parts_of
-from dcell_model.genotype_input import read_gene_names
+from dcell_model.calibration import LEVEL
 from dcell_model.genotype_space import GenotypeSpace, Part
 from dcell_model.interactions import interactions, score_of
 from dcell_model.memory import keep_freed_memory
 from dcell_model.progress import progress
 from dcell_model.screen_engine import ScreenEngine
+from dcell_model.screen_genes import genes_of, query_of
+from dcell_model.screen_top import strongest_of
 from dcell_model.threads import one_thread
 from dcell_model.trained import FloatArray, IntArray, Trained
 
@@ -108,8 +113,8 @@ class Screen:
         name = settings.phenotype or trained.phenotypes[0]
         if name not in trained.phenotypes:
             raise InputError(f"the checkpoint: {no_such('phenotype', name, trained.phenotypes)}")
-        queries = sorted({_query(trained, text, settings.order) for text in settings.queries})
-        genes, left_out = _genes(trained, settings.genes)
+        queries = sorted({query_of(trained, text, settings.order) for text in settings.queries})
+        genes, left_out = genes_of(trained, settings.genes)
         screen = cls(
             trained=trained,
             settings=settings,
@@ -134,7 +139,7 @@ class Screen:
 
     def description(self) -> dict[str, Any]:
         """What a screen must share with an earlier one to continue it."""
-        ids = self.trained.model.graph.gene_ids
+        ids = self.trained.graph.gene_ids
         names = [ids[gene] for gene in self.space.genes]
         return {
             **FORMAT,
@@ -151,60 +156,107 @@ class Screen:
         }
 
     def predict(self, genotypes: IntArray) -> FloatArray:
-        """`[B]` predictions of `[B, k]` genotypes."""
-        own: FloatArray = self.engine.predict(genotypes)[:, self.phenotype]
+        """`[K, B]` calibrated predictions of `[B, k]` genotypes by each member."""
+        heads = self.trained.in_units(self.engine.predict(genotypes))
+        own: FloatArray = self.trained.calibration.apply(heads)[..., self.phenotype].numpy()
         return own
 
-    def references(self) -> tuple[float, FloatArray]:
-        """Predictions of the wild type and, where the score needs them, of single deletions `[G]`.
+    def references(self) -> tuple[FloatArray, FloatArray]:
+        """Predictions of the wild type `[K]`, and of single deletions `[K, G]` for the score.
 
         Raises:
             InputError: fitness relative to a wild type that is predicted not to grow, or a
                 prediction that is no finite number.
         """
-        wild_type = float(self.predict(np.zeros((1, 0), dtype=np.int64))[0])
-        if not math.isfinite(wild_type):
-            raise self._no_number(wild_type, ())
-        if self.score == "multiplicative" and wild_type <= 0:
+        wild_type = self.predict(np.zeros((1, 0), dtype=np.int64))[:, 0]
+        if not np.isfinite(wild_type).all():
+            raise self._no_number(float(wild_type[~np.isfinite(wild_type)][0]), ())
+        if self.score == "multiplicative" and wild_type.min() <= 0:
             raise InputError(
-                f"the model predicts {wild_type:.4f} for the wild type: no fitness is relative to "
-                "that. Train longer, or say --score additive."
+                f"the model predicts {wild_type.min():.4f} for the wild type: no fitness is "
+                "relative to that. Train longer, or say --score additive."
             )
-        genes = self.trained.model.graph.num_genes if self.score != "prediction" else 0
+        genes = self.trained.graph.num_genes if self.score != "prediction" else 0
         return wild_type, self.predict(np.arange(genes)[:, None])
 
     def _no_number(self, found: float, genes: Iterable[int]) -> InputError:
-        ids = self.trained.model.graph.gene_ids
+        ids = self.trained.graph.gene_ids
         names = "|".join(ids[gene] for gene in genes) or "the wild type"
         return InputError(
             f"{names}: the model's prediction or interaction is {found:.4g}, which has no rank. "
             "Its weights are too large; train again, with a lower train.lr or with train.clip."
         )
 
-    def part(self, part: Part, wild_type: float, single: FloatArray) -> pa.Table:
+    def part(self, part: Part, wild_type: FloatArray, single: FloatArray) -> pa.Table:
         """The rows of a part, those below the threshold left out.
 
         Raises:
             InputError: an interaction that is no finite number, and so neither weak nor strong.
         """
         genotypes = self.space.genotypes(part)
-        predicted = self.predict(genotypes)
-        found = interactions(self.score, genotypes, predicted, wild_type, single, self.predict)
+        columns = self._scored(genotypes, wild_type, single)
+        predicted, found = columns["prediction"], columns["interaction"]
         bad = np.flatnonzero(~(np.maximum(np.abs(found), np.abs(predicted)) <= LARGEST))
         if len(bad):
             raise self._no_number(found[bad[0]], genotypes[bad[0]])
         if self.settings.threshold is not None:
             strong = np.abs(found) >= self.settings.threshold
-            genotypes, predicted, found = genotypes[strong], predicted[strong], found[strong]
-        ids = pa.array(self.trained.model.graph.gene_ids)
-        columns = {
+            genotypes = genotypes[strong]
+            columns = {name: values[strong] for name, values in columns.items()}
+        ids = pa.array(self.trained.graph.gene_ids)
+        table = {
             f"gene_{n}": pa.DictionaryArray.from_arrays(pa.array(own.astype(np.int32)), ids)
             for n, own in enumerate(genotypes.T, start=1)
         }
-        columns["prediction"] = pa.array(predicted.astype(np.float32))
-        columns["interaction"] = pa.array(found.astype(np.float32))
+        table |= {name: pa.array(values.astype(np.float32)) for name, values in columns.items()}
         origin = made_from_metadata({"checkpoint": self.trained.digest})
-        return pa.table(columns).replace_schema_metadata(origin)
+        return pa.table(table).replace_schema_metadata(origin)
+
+    def _scored(
+        self, genotypes: IntArray, wild_type: FloatArray, single: FloatArray
+    ) -> dict[str, FloatArray]:
+        """Columns of a table, float64: those of the mean, then of an ensemble the spreads."""
+        own = self.predict(genotypes)
+        remembered: list[FloatArray] = []
+
+        def of_pairs(pairs: IntArray) -> FloatArray:
+            if not remembered:  # the same pairs for the mean and for every member
+                remembered.append(self.predict(pairs))
+            return remembered[0]
+
+        def scored(take: Callable[[FloatArray], FloatArray]) -> FloatArray:
+            return interactions(
+                self.score, genotypes, take(own), float(take(wild_type)), take(single),
+                lambda pairs: take(of_pairs(pairs)),
+            )  # fmt: skip
+
+        columns = {"prediction": _mean(own), "interaction": scored(_mean)}
+        if len(own) > 1:
+            columns["prediction_spread"] = own.std(axis=0, ddof=1)
+            if self.score != "prediction":
+                each = [scored(operator.itemgetter(member)) for member in range(len(own))]
+                columns["interaction_spread"] = np.std(each, axis=0, ddof=1)
+        return columns
+
+    def interval(self) -> dict[str, float] | None:
+        """The interval of predictions; None where no validation part says how far they miss."""
+        calibration = self.trained.calibration
+        width = float(calibration.half_widths(LEVEL)[self.phenotype])
+        if not math.isfinite(width):
+            return None
+        grows = float(calibration.per_spread[self.phenotype])
+        return {"level": LEVEL, "half_width": width, "per_spread": grows}
+
+    def unseen_genes(self) -> list[str]:
+        """Systematic names of those that the screen combines and training never saw deleted."""
+        ids, seen = self.trained.graph.gene_ids, self.trained.seen_genes
+        own = {*self.space.genes.tolist(), *(g for query in self.space.queries for g in query)}
+        return [ids[gene] for gene in sorted(own) if not seen[gene]]
+
+
+def _mean(of_members: FloatArray) -> FloatArray:
+    mean: FloatArray = of_members.mean(axis=0)
+    return mean
 
 
 def run(
@@ -253,42 +305,22 @@ def _run(screen: Screen, out: Path, settings: Settings, top: int) -> dict[str, A
                     table = screen.part(part, wild_type, single)
                     pq.write_table(table, partial, compression="zstd")
             shown.advance(part.last - part.first)
-    strongest = strongest_of(parts_of(out / TABLE), top, screen.trained)
+    interval, unseen = screen.interval(), screen.unseen_genes()
+    strongest = strongest_of(parts_of(out / TABLE), top, screen.trained, interval, unseen)
     with replacing_file(out / TOP) as partial:
         pq.write_table(strongest, partial, compression="zstd")
     summary = {
         "numbered": len(screen.space),
         "kept": sum(pq.read_metadata(path).num_rows for path in parts_of(out / TABLE)),
         "score": screen.score,
-        "wild_type": wild_type,
+        "wild_type": float(wild_type.mean()),
+        "members": len(screen.trained.members),
+        "interval": interval,
+        "unseen_genes": unseen,
         "left_out": list(screen.left_out),
     }
     write_json(out / SUMMARY, summary)
     return summary
-
-
-def strongest_of(parts: Sequence[Path], top: int, trained: Trained) -> pa.Table:
-    """The rows with the strongest interactions, the strongest first, with standard names.
-
-    Holds one part and the best so far; of equals the earlier one is stronger. What is no finite
-    number has no rank and is left out: parts of an earlier version may hold such.
-    """
-    best: pa.Table | None = None
-    for path in parts:
-        table = pq.read_table(path)
-        table = (
-            table if best is None else pa.concat_tables([best, table], promote_options="default")
-        )
-        strength = np.abs(table["interaction"].to_numpy())
-        ranked = np.argsort(-strength, kind="stable")
-        best = table.take(ranked[np.isfinite(strength[ranked])][:top])
-    assert best is not None
-    names = [column for column in best.column_names if column.startswith("gene_")]
-    for name in names:
-        symbols = [trained.names.symbol(gene) for gene in best[name].to_pylist()]
-        best = best.append_column(f"name_{name[-1]}", pa.array(symbols, pa.string()))
-    order = [*names, *(f"name_{name[-1]}" for name in names), "prediction", "interaction"]
-    return best.select(order).replace_schema_metadata(None)
 
 
 def _prepare(out: Path, description: dict[str, Any], overwrite: bool) -> None:
@@ -311,27 +343,3 @@ def _prepare(out: Path, description: dict[str, Any], overwrite: bool) -> None:
                     "folder, or replace it with --overwrite."
                 )
     write_json(out / MARKER, description)
-
-
-def _query(trained: Trained, text: str, order: int) -> tuple[int, ...]:
-    names = split_names(text, trained.names.whole)
-    genes: set[int] = set()
-    for name in names:
-        gene = trained.names.gene(name)
-        if gene not in trained.names.index:
-            raise InputError(f"--with {text}: {trained.names.explain(name)}")
-        genes.add(trained.names.index[gene])
-    if not 1 <= len(genes) <= order:
-        raise InputError(f"--with {text}: {len(genes)} genes; expected 1 to {order}, the order")
-    return tuple(sorted(genes))
-
-
-def _genes(trained: Trained, path: Path | None) -> tuple[IntArray, list[str]]:
-    """Indices of the genes to combine, and the names that the model does not know."""
-    if path is None:
-        return np.arange(trained.model.graph.num_genes), []
-    names = read_gene_names(path, trained.names)
-    found = {name: trained.names.number(name) for name in names}
-    known = {index for index in found.values() if index is not None}
-    genes: npt.NDArray[np.int64] = np.array(sorted(known), dtype=np.int64)
-    return genes, [name for name, index in found.items() if index is None]

@@ -37,6 +37,19 @@ def print_report(out: Path, summary: Mapping[str, Any]) -> None:
     if summary["score"] == "multiplicative" and abs(wild_type - 1) > 0.1:
         console.print("  far from 1: the model does not know the wild type well, and with it "
                       "the scale\n  of all interactions is uncertain")  # fmt: skip
+    interval, members = summary["interval"], summary["members"]
+    if members > 1:
+        console.print(f"an ensemble of {members}: mean predictions")
+    if interval is not None:
+        grows = f" × (1 + {interval['per_spread']:.4g} × spread)" if interval["per_spread"] else ""
+        console.print(
+            f"{interval['level']:.0%} of genotypes like those of training lie within "
+            f"±{interval['half_width']:.4f}{grows}\n  of the prediction"
+        )
+    unseen = summary["unseen_genes"]
+    if unseen:
+        console.print(f"* training never saw {len(unseen):,} of the genes deleted: no interval "
+                      "holds with them")  # fmt: skip
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold")
     rows = pq.read_table(out / TOP).slice(0, SHOWN).to_pylist()
     table.title = "the strongest"
@@ -44,10 +57,20 @@ def print_report(out: Path, summary: Mapping[str, Any]) -> None:
     table.add_column("systematic names", overflow="fold")
     table.add_column("prediction", justify="right")
     table.add_column("interaction", justify="right")
+    if members > 1:
+        table.add_column("spread", justify="right")
     for row in rows:
         numbers = range(1, screen["order"] + 1)
-        names = (" ".join(row[f"{kind}_{n}"] for n in numbers) for kind in ("name", "gene"))
-        values = f"{row['prediction']:.4f}", f"{row['interaction']:+.4f}"
+        new = row["unseen"].split("|")
+        marks = {n: "*" if row[f"gene_{n}"] in new else "" for n in numbers}
+        names = (
+            " ".join(f"{row[f'{kind}_{n}']}{marks[n] if kind == 'gene' else ''}" for n in numbers)
+            for kind in ("name", "gene")
+        )
+        values = [f"{row['prediction']:.4f}", f"{row['interaction']:+.4f}"]
+        if members > 1:
+            spread = row.get("interaction_spread", row["prediction_spread"])
+            values.append(f"{spread:.4f}")
         table.add_row(*names, *values)
     if rows:
         console.print(table)

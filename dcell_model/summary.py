@@ -91,7 +91,9 @@ def _facts(ledger: Mapping[str, Any], metrics: Mapping[str, Any]) -> "Table":
             add("warning", warning)
     samples = (f"{count:,} {part}" for part, count in metrics["samples"].items() if count)
     add("samples", f"{', '.join(samples)} ({split['method']} split)")
-    add("model", f"{metrics['parameters']:,} parameters")
+    members = metrics.get("members", 1)
+    of_all = f"{members} members, " if members > 1 else ""
+    add("model", f"{of_all}{metrics['parameters']:,} parameters")
     add(
         "training",
         f"{metrics['epochs']} epochs, best {metrics['best_epoch']}; "

@@ -1,5 +1,6 @@
 """A trained model as a checkpoint alone gives it: what `dcell predict` and `dcell screen` ask."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError, InputError
 from data_specs.gene_names import GeneNames
 from data_specs.mutant_state import StateEncoder
 from dcell_model import checkpoint
-from dcell_model.calibration import Calibration
+from dcell_model.calibration import Calibration, Predictions
 from dcell_model.dataset import MutantStateBatch
 from dcell_model.heads import root_of
 from dcell_model.model import DCell
@@ -26,7 +28,8 @@ class Trained:
     """A model that predicts, with the names of its genes and the units of its phenotypes.
 
     Attributes:
-        model: in evaluation mode, run by the engine `incremental`.
+        members: in evaluation mode, run by the engine `incremental`; most checkpoints have one, an
+            ensemble has K, and predicts their mean.
         names: all names of genes that the checkpoint knows.
         encoder: finds what deletions change.
         phenotypes: names of the P phenotypes.
@@ -36,7 +39,7 @@ class Trained:
         digest: hex SHA-256 of the checkpoint's content.
     """
 
-    model: DCell
+    members: tuple[DCell, ...]
     names: GeneNames
     encoder: StateEncoder
     phenotypes: tuple[str, ...]
@@ -57,17 +60,18 @@ class Trained:
         if device == "cuda" and not torch.cuda.is_available():
             raise InputError("--device cuda: no CUDA device is visible; use cpu")
         state = checkpoint.load(path)
-        model = checkpoint.restore(state, None, path)
+        members = checkpoint.restore(state, None, path)
         scale = state["target_mean"], state["target_std"]
         return cls.of(
-            model.to(device), state["phenotypes"], scale, checkpoint.digest_of(state),
-            Calibration.of(state), state["seen_genes"].numpy().astype(np.bool_), path,
+            [own.to(device) for own in members], state["phenotypes"], scale,
+            checkpoint.digest_of(state), Calibration.of(state),
+            state["seen_genes"].numpy().astype(np.bool_), path,
         )  # fmt: skip
 
     @classmethod
     def of(
         cls,
-        model: DCell,
+        members: Sequence[DCell],
         phenotypes: list[str],
         scale: tuple[Tensor, Tensor],
         digest: str = "",
@@ -75,15 +79,16 @@ class Trained:
         seen_genes: npt.NDArray[np.bool_] | None = None,
         where: Path | None = None,
     ) -> "Trained":
-        """A model at hand; it is put into evaluation mode and run by `incremental` from now on.
+        """Models at hand; put into evaluation mode and run by `incremental` from now on.
 
         Raises:
             ArtefactError: `seen_genes` of another number of genes.
         """
-        model.eval()
-        model.engine = "incremental"  # the wild type is computed once, whatever the batch
+        for model in members:
+            model.eval()
+            model.engine = "incremental"  # the wild type is computed once, whatever the batch
         mean, std = (value.double().cpu() for value in scale)
-        graph = model.graph
+        graph = members[0].graph
         encoder = StateEncoder(graph, graph.num_genes)
         calibration = calibration or Calibration.none(len(phenotypes))
         if seen_genes is None or not len(seen_genes):
@@ -94,9 +99,19 @@ class Trained:
                 f"{graph.num_genes}. Train again, or take another file."
             )
         return cls(
-            model, GeneNames.of(graph), encoder, tuple(phenotypes), mean, std, calibration,
+            tuple(members), GeneNames.of(graph), encoder, tuple(phenotypes), mean, std, calibration,
             seen_genes, digest,
         )  # fmt: skip
+
+    @property
+    def graph(self) -> CellGraph:
+        """The hierarchy and genes, the same for all members."""
+        return self.members[0].graph
+
+    @property
+    def device(self) -> torch.device:
+        """Where the members are."""
+        return self.members[0].bias.device
 
     def encode(self, offsets: IntArray, genes: IntArray) -> MutantStateBatch:
         """Genotypes as a batch on the model's device.
@@ -106,7 +121,7 @@ class Trained:
             genes: indices of the deleted genes of the cell graph.
         """
         sample, row = self.encoder.delta(offsets, genes)
-        term, gene = self.model.graph.annotations[row].T
+        term, gene = self.graph.annotations[row].T
         owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         columns = [sample, term, gene, owner, genes]
         tensors = (torch.from_numpy(np.ascontiguousarray(column)) for column in columns)
@@ -121,32 +136,42 @@ class Trained:
             phenotypes=torch.empty(len(offsets) - 1, 0),
             names=(),
         )
-        return batch.to(self.model.bias.device)
+        return batch.to(self.device)
 
     def in_units(self, values: Tensor) -> Tensor:
         """Heads `[…, P]` in the phenotypes' own units, float64 on the CPU."""
         return values.double().cpu() * self.std + self.mean
 
-    def predictions(self, root: Tensor) -> Tensor:
-        """The root's head `[…, P]` as calibrated predictions, in units, float64 on the CPU."""
-        return self.calibration.apply(self.in_units(root))
+    def predictions(self, roots: Tensor) -> Predictions:
+        """What the members' roots `[K, …, P]`, in units of training, predict together."""
+        return self.calibration.combine(self.in_units(roots))
 
     @torch.no_grad()
-    def predict(self, deleted: IntArray, *, batch_size: int = 4096) -> FloatArray:
-        """Predictions of genotypes of one order, in the phenotypes' own units.
+    def roots(self, deleted: IntArray, *, batch_size: int = 4096) -> Tensor:
+        """Each member's own predictions of genotypes of one order.
 
         Args:
             deleted: `[B, k]` int64, indices of k deleted genes each.
             batch_size: genotypes at a time.
 
         Returns:
-            `[B, P]` float64.
+            `[K, B, P]` in units of training.
         """
-        parts = [torch.empty(0, len(self.phenotypes), dtype=torch.float64)]
+        parts = [torch.empty(len(self.members), 0, len(self.phenotypes))]
         for first in range(0, len(deleted), batch_size):
             some = deleted[first : first + batch_size]
-            offsets = np.arange(len(some) + 1) * some.shape[1]
-            heads = self.model(self.encode(offsets, some.reshape(-1)), dense=False)
-            parts.append(self.predictions(root_of(heads)))
-        predictions: FloatArray = torch.cat(parts).numpy()
-        return predictions
+            batch = self.encode(np.arange(len(some) + 1) * some.shape[1], some.reshape(-1))
+            heads = [root_of(own(batch, dense=False)) for own in self.members]
+            parts.append(torch.stack(heads).cpu())
+        return torch.cat(parts, dim=1)
+
+    def predict(self, deleted: IntArray, *, batch_size: int = 4096) -> FloatArray:
+        """Predictions of genotypes of one order, in the phenotypes' own units, `[B, P]` float64.
+
+        Args:
+            deleted: `[B, k]` int64, indices of k deleted genes each.
+            batch_size: genotypes at a time.
+        """
+        roots = self.roots(deleted, batch_size=batch_size)
+        values: FloatArray = self.predictions(roots).values.numpy()
+        return values

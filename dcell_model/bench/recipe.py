@@ -50,11 +50,11 @@ def measure(data: Path, settings: Sequence[str], seed: int, split: str | None) -
         state = checkpoint.load(out / BEST)
     layout = DataLayout(data, split)
     dataset, targets, parts = read_samples(layout, parameters)
-    model = model_kinds.restore(state, layout, dataset, data)
+    members = model_kinds.restore(state, layout, dataset, data)
     found: Row = {"settings": list(settings), "seed": seed, "split": split or "split"}
     for part in ("val", "test"):
         inside = np.flatnonzero(parts == PARTS.index(part))
-        predicted = predict_calibrated(state, model, dataset, inside)
+        predicted = predict_calibrated(state, members, dataset, inside).values.numpy()
         found[part] = scores(predicted[:, 0], targets[inside, 0])
     seconds = sum(row["seconds"] for row in record["history"])
     return found | {

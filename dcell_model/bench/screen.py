@@ -58,7 +58,7 @@ def run(graph: CellGraph, rounds: int, scale: float = 1.0) -> dict[str, Any]:
 def _measure(graph: CellGraph, rounds: int, scale: float) -> dict[str, Any]:
     torch.manual_seed(0)
     model = DCell(graph, ModelConfig(width_genes="direct", norm_order="act_norm"))
-    trained = Trained.of(model, ["score"], (torch.zeros(1), torch.ones(1)))
+    trained = Trained.of([model], ["score"], (torch.zeros(1), torch.ones(1)))
     space = GenotypeSpace(np.arange(graph.num_genes), 2)
     start = time.process_time()
     combined = ScreenEngine(trained, ENGINES["combined"][1])
@@ -110,14 +110,14 @@ def _predict(
     trained: Trained, combined: ScreenEngine, name: str, batch_size: int
 ) -> Callable[[IntArray], FloatArray]:
     if name == "combined":
-        return combined.predict
+        return lambda genotypes: trained.predictions(combined.predict(genotypes)).values.numpy()
 
     def predict(genotypes: IntArray) -> FloatArray:
-        trained.model.engine = name
+        trained.members[0].engine = name
         try:
             return trained.predict(genotypes, batch_size=batch_size)
         finally:
-            trained.model.engine = "incremental"
+            trained.members[0].engine = "incremental"
 
     return predict
 

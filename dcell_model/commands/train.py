@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from data_specs.outputs import output_path
-from dcell_model.commands.options import add_command, add_overwrite
+from dcell_model.commands.options import add_command, add_overwrite, positive
 from dcell_model.commands.summary import print_finished
 from dcell_model.run_parameters import RESUME
 
@@ -32,6 +32,10 @@ def add_to(commands: Any) -> None:
     train.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
                        help="parameters of the training, e.g. train.epochs=20")  # fmt: skip
     train.add_argument("--model", choices=("dcell", "dango"), help="same as train.model")
+    train.add_argument("--seeds", metavar="N", type=positive,
+                       help="an ensemble of N networks; same as train.members")  # fmt: skip
+    train.add_argument("--jobs", metavar="N", type=positive, default=1,
+                       help="networks of an ensemble trained at a time (default: 1)")  # fmt: skip
     train.add_argument("--device", choices=("auto", "cpu", "cuda"), help="same as train.device")
     train.add_argument("--resume", action="store_true", help=RESUME)
     add_overwrite(train, "replace an earlier run in the folder; what is not its own stays")
@@ -47,7 +51,10 @@ def _run(options: argparse.Namespace) -> None:
     from dcell_model.run_parameters import print_notes
 
     data, out = options.data, options.out
-    shortcuts = {"train.device": options.device, "train.model": options.model}
+    shortcuts = {
+        "train.device": options.device, "train.model": options.model,
+        "train.members": options.seeds,
+    }  # fmt: skip
     assignments = [*options.set, *(f"{key}={v}" for key, v in shortcuts.items() if v)]
     with taken(out, KIND, overwrite=options.overwrite or options.resume):
         with saying_how_to_go_on(data, out, COMMAND):
@@ -56,7 +63,10 @@ def _run(options: argparse.Namespace) -> None:
                 resume=options.resume, where=COMMAND,
             )  # fmt: skip
             print_notes(notes)
-            train.run(data, out, parameters, resume=options.resume, overwrite=options.overwrite)
+            train.run(
+                data, out, parameters, resume=options.resume, overwrite=options.overwrite,
+                jobs=options.jobs,
+            )  # fmt: skip
         baselines.run(data, out / "baselines.json", parameters)
         evaluate.run(data, out, out / "baselines.json", out, parameters.evaluate)
         ledger = ledger_of(data, out)

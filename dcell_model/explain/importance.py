@@ -17,6 +17,11 @@ the error of all held-out samples multiply by `samples`. A row of the table is a
   permutation, and adjusted over the terms of the table (Benjamini and Hochberg)
 - `reason`: why the scores are null; null where they are not
 
+Predictions are the calibrated ones. Those of an ensemble are the mean of its members, and so is
+what a term adds to them; RLIPP takes the neurons of all members side by side. `ablation_spread`,
+`gradient_input_spread` and `head_pearson_spread` are the standard deviations of the members' own
+scores, null for a model alone.
+
 What is permuted: for `rlipp` see there (the test is of the gain); for `head_pearson` the phenotypes
 of the samples that touch the term; for `ablation` what is left of the phenotypes without the term,
 against what the term adds; for `gradient_input` the phenotypes, in a two-sided test of
@@ -25,7 +30,7 @@ adds may be taken back by another, so that either sign counts; the other tests a
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +39,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from dcell_model.calibration import Calibration
 from dcell_model.explain.permutation import false_discovery_rate, p_value, permutations
 from dcell_model.explain.rlipp import rlipp
 from dcell_model.explain.states import TouchedStates
@@ -59,8 +65,20 @@ class Settings:
     rlipp: bool = True
 
 
+def scale_of(state: Mapping[str, Any], phenotype: int) -> tuple[float, float]:
+    """What a head is multiplied by, and what is added then: of a checkpoint, with calibration.
+
+    Returns:
+        `(mean, std)`: a prediction is `mean + std · head`, in the phenotype's units.
+    """
+    line = Calibration.of(state)
+    slope, intercept = float(line.slope[phenotype]), float(line.intercept[phenotype])
+    mean, std = float(state["target_mean"][phenotype]), float(state["target_std"][phenotype])
+    return intercept + slope * mean, slope * std
+
+
 def importances(
-    states: TouchedStates,
+    members: Sequence[TouchedStates],
     targets: FloatArray,
     scale: tuple[float, float],
     terms: Sequence[int],
@@ -71,21 +89,20 @@ def importances(
     """Yield the rows of terms, in their order, without `_fdr`.
 
     Args:
-        states: of the B held-out samples.
+        members: states of the B held-out samples, of the model or of each member of an ensemble.
         targets: `[B]` measured phenotypes, in their own units.
-        scale: mean and standard deviation that the model was trained with.
+        scale: `scale_of` the checkpoint.
         terms: which.
         settings: how.
         phenotype: number of the head.
     """
     y = torch.from_numpy(targets.astype(np.float64))
     mean, std = scale
-    residual = y - (states.root(phenotype).double() * std + mean)
-    wanted = set(terms)
+    states = members[0]  # terms and samples are the same for all
+    residuals = torch.stack([y - (own.root(phenotype).double() * std + mean) for own in members])
     graph = states.model.graph
-    gradients = states.gradients(phenotype)
-    current = next(gradients, None)
-    for term in sorted(wanted):
+    gradients = [_Gradients(own, phenotype) for own in members]
+    for term in sorted(set(terms)):
         rows = torch.from_numpy(states.rows[term])
         row: dict[str, Any] = {
             "term": graph.term_ids[term],
@@ -102,23 +119,53 @@ def importances(
         if bool((own == own[0]).all()):
             yield row | {"reason": "all phenotypes equal"}
             continue
-        while current is not None and current[0] < term:
-            current = next(gradients, None)
-        assert current is not None
         seed = (settings.seed, term)  # a term's numbers do not depend on the others asked for
         orders = permutations(settings.permutations, len(rows), seed)
         if settings.rlipp:
-            row |= _rlipp(states, term, own, orders, seed)
-        head = states.heads(term, phenotype).double()
-        row["head_pearson"], row["head_pearson_p"] = _pearson(head, own, orders)
-        change = -states.without(term, phenotype).double() * std  # what the term adds
-        row |= _ablation(change, residual[rows], orders)
-        part = (current[1] * states.difference[term]).sum(1).double() * std
+            row |= _rlipp(members, term, own, orders, seed)
+        # Of each member [K, n]: its head, what the term adds, and the same by the gradient.
+        heads = torch.stack([each.heads(term, phenotype).double() for each in members])
+        change = torch.stack([-each.without(term, phenotype).double() * std for each in members])
+        parts = torch.stack([
+            (gradient.of(term) * each.difference[term]).sum(1).double() * std
+            for gradient, each in zip(gradients, members, strict=True)
+        ])  # fmt: skip
+        row["head_pearson"], row["head_pearson_p"] = _pearson(heads.mean(0), own, orders)
+        row |= _ablation(change.mean(0), residuals[:, rows].mean(0), orders)
+        part = parts.mean(0)
         row["gradient_input"] = float(part.abs().mean())
         row["gradient_input_pearson"], row["gradient_input_p"] = _pearson(
             part, own, orders, either_sign=True
         )
+        if len(members) > 1:
+            none = orders[:1]
+            alone = {
+                "head_pearson": [_pearson(head, own, none)[0] for head in heads],
+                "ablation": [
+                    _ablation(one, left, none)["ablation"]
+                    for one, left in zip(change, residuals[:, rows], strict=True)
+                ],
+                "gradient_input": [float(each.abs().mean()) for each in parts],
+            }
+            row |= {
+                f"{name}_spread": None if None in values else float(np.std(values, ddof=1))
+                for name, values in alone.items()
+            }
         yield row
+
+
+class _Gradients:
+    """The gradients of one member, asked for term by term, from the root down."""
+
+    def __init__(self, states: TouchedStates, phenotype: int) -> None:
+        self._left = states.gradients(phenotype)
+        self._term, self._own = next(self._left)
+
+    def of(self, term: int) -> Tensor:
+        """`[n, w]` of a term that samples touch; no earlier term may be asked for again."""
+        while self._term < term:
+            self._term, self._own = next(self._left)
+        return self._own
 
 
 def table_of(rows: Sequence[dict[str, Any]]) -> pa.Table:
@@ -128,6 +175,7 @@ def table_of(rows: Sequence[dict[str, Any]]) -> pa.Table:
     floats = [*scores, "rlipp_p", "rlipp_fdr"]
     floats += [f"{name}{part}" for name in TESTED[1:] for part in ("", "_p", "_fdr")]
     floats.append("gradient_input_pearson")
+    floats += [f"{name}_spread" for name in TESTED[1:]]
     columns: dict[str, pa.Array] = {}
     for name in ("term", "name"):
         columns[name] = pa.array([row[name] for row in rows], pa.string())
@@ -150,17 +198,23 @@ def reasons(table: pa.Table) -> dict[str, int]:
 
 
 def _rlipp(
-    states: TouchedStates, term: int, own: Tensor, orders: IntArray, seed: tuple[int, int]
+    members: Sequence[TouchedStates],
+    term: int,
+    own: Tensor,
+    orders: IntArray,
+    seed: tuple[int, int],
 ) -> dict[str, Any]:
-    parts = [states.changes[term].double()]
-    for child in states.model.layout.children[term]:
-        D = states.difference[child]
-        part = own.new_zeros(len(own), D.shape[1])
-        part[states.places(child, term)] = D.double()
-        parts.append(part)
+    parts = [members[0].changes[term].double()]
+    for states in members:
+        for child in states.model.layout.children[term]:
+            D = states.difference[child]
+            part = own.new_zeros(len(own), D.shape[1])
+            part[states.places(child, term)] = D.double()
+            parts.append(part)
     random = np.random.default_rng((*seed, 1)).permutation(len(own))
     half = torch.from_numpy(random < len(own) // 2)
-    found = rlipp(states.difference[term].double(), torch.cat(parts, 1), own, half, orders)
+    neurons = torch.cat([states.difference[term].double() for states in members], 1)
+    found = rlipp(neurons, torch.cat(parts, 1), own, half, orders)
     return {
         "rlipp": found.ratio, "rlipp_gain": found.gain,
         "rlipp_own": found.own, "rlipp_inputs": found.inputs, "rlipp_p": found.p,

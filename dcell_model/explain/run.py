@@ -20,7 +20,7 @@ from data_specs.parameter_values import no_such
 from dcell_model import checkpoint
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.explain import pictures
-from dcell_model.explain.importance import Settings, importances, reasons, table_of
+from dcell_model.explain.importance import Settings, importances, reasons, scale_of, table_of
 from dcell_model.explain.states import TouchedStates
 from dcell_model.model import DCell
 from dcell_model.progress import progress
@@ -90,7 +90,7 @@ def _run(
     settings: Settings,
 ) -> dict[str, Any]:
     state = checkpoint.load(trained)
-    model = checkpoint.restore(state, None, trained)
+    members = checkpoint.restore(state, None, trained)
     require_kind(data, "build")
     layout = DataLayout(data)
     refuse_other_data(layout, state["made_from"], f"the checkpoint {trained}")
@@ -98,14 +98,15 @@ def _run(
     if name not in state["phenotypes"]:
         raise InputError(f"{trained}: {no_such('phenotype', name, state['phenotypes'])}")
     column = state["phenotypes"].index(name)
-    chosen = term_numbers(model, terms)
+    chosen = term_numbers(members[0], terms)
     dataset = MutantStateDataset(layout.store, phenotypes=[name])
     targets, parts = all_targets(dataset), read_parts(layout)
     samples = usable_samples(targets, parts)[part]
     if not len(samples):
         raise InputError(f"{data}: no sample of the part '{part}' has a value of '{name}'")
-    states = TouchedStates.of(model, dataset.batch(samples))
-    scale = float(state["target_mean"][column]), float(state["target_std"][column])
+    batch = dataset.batch(samples)
+    states = [TouchedStates.of(own, batch) for own in members]
+    scale = scale_of(state, column)
     rows = []
     with progress(f"{len(chosen):,} terms", len(chosen)) as shown:
         for row in importances(
@@ -121,7 +122,8 @@ def _run(
         "phenotype": name,
         "part": part,
         "samples": len(samples),
-        "samples_that_touch_no_term": len(samples) - len(states.rows[0]),
+        "samples_that_touch_no_term": len(samples) - len(states[0].rows[0]),
+        "members": len(members),
         "terms": len(rows),
         "judged": len(rows) - sum(reasons(table).values()),
         "not_judged": reasons(table),

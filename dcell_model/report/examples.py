@@ -1,6 +1,6 @@
 """A few held-out genotypes: what was measured, what was predicted, which subsystems moved."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,7 @@ def pick(measured: FloatArray, predicted: FloatArray) -> dict[str, IntArray]:
 
 
 def examples(
-    model: Any,
+    members: Sequence[Any],
     dataset: MutantStateDataset,
     samples: IntArray,
     measured: FloatArray,
@@ -53,14 +53,15 @@ def examples(
     """What the page shows of samples `[n]`.
 
     Args:
-        model: the trained one; only a DCell has subsystems.
+        members: the trained model's; only a DCell has subsystems.
         dataset: the store.
         samples: numbers of samples.
         measured: `[n]`.
         predicted: `[n]` by model.
     """
     names, ids = GeneNames.of(dataset.graph), dataset.gene_ids
-    moved = _moved(model, dataset, samples) if isinstance(model, DCell) else [[] for _ in samples]
+    has_subsystems = isinstance(members[0], DCell)
+    moved = _moved(members, dataset, samples) if has_subsystems else [[] for _ in samples]
     return [
         Example(
             genes=[(ids[gene], names.symbol(ids[gene])) for gene in dataset[int(sample)].genes],
@@ -74,13 +75,14 @@ def examples(
 
 @torch.no_grad()
 def _moved(
-    model: DCell, dataset: MutantStateDataset, samples: IntArray
+    members: Sequence[DCell], dataset: MutantStateDataset, samples: IntArray
 ) -> list[list[tuple[str, str, float]]]:
-    model.eval()
-    heads, changes = forward_with_states(model, dataset.batch(samples))
+    batch = dataset.batch(samples)
+    found_by = [forward_with_states(own, batch) for own in members]
+    heads = found_by[0][0]  # all members have the same terms in the same order
     sample, term = heads.sample.numpy(), heads.term.numpy()
-    change = changes.double().numpy()
-    graph, found = model.graph, []
+    change = torch.stack([changes.double() for _, changes in found_by]).mean(dim=0).numpy()
+    graph, found = members[0].graph, []
     for row in range(len(samples)):
         mine = np.flatnonzero((sample == row) & (term > 0))  # the root is the prediction
         mine = mine[np.lexsort((term[mine], -change[mine]))][:MOVED]

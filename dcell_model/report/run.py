@@ -2,7 +2,7 @@
 
 import base64
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from data_specs.source_manifest import PROFILES
 from dcell_model import checkpoint, plots
 from dcell_model.baselines import column_of
 from dcell_model.dataset import MutantStateDataset
-from dcell_model.explain.importance import Settings, importances, reasons, table_of
+from dcell_model.explain.importance import Settings, importances, reasons, scale_of, table_of
 from dcell_model.explain.ranking import strongest
 from dcell_model.explain.states import TouchedStates
 from dcell_model.model import DCell
@@ -63,12 +63,12 @@ def run(data: Path, folder: Path, out: Path) -> None:
     chain.refuse_other_data(layout, state["made_from"], f"the checkpoint {trained / BEST}")
     links = list(chain.chain(layout, folder))
     dataset = MutantStateDataset(layout.store, phenotypes=state["phenotypes"])
-    model = restore(state, layout, dataset, trained / BEST)
+    members = restore(state, layout, dataset, trained / BEST)
     phenotype, part = state["phenotypes"][0], next(p for p in PART_NAMES if p in metrics)
     samples, measured, predicted = _predictions(folder, metrics, phenotype, part)
     name = MODEL_NAMES[metrics["model"]]
     shown = {
-        title: examples(model, dataset, samples[rows], measured[rows],
+        title: examples(members, dataset, samples[rows], measured[rows],
                         {each: values[rows] for each, values in predicted.items()})
         for title, rows in pick(measured, predicted[name]).items()
     }  # fmt: skip
@@ -85,7 +85,7 @@ def run(data: Path, folder: Path, out: Path) -> None:
         waterfalls=waterfalls(ledger),
         strata=strata(ledger),
         figures=_figures(metrics, record, measured, predicted, part, phenotype),
-        subsystems=_subsystems(model, dataset, samples, measured, state),
+        subsystems=_subsystems(members, dataset, samples, measured, state),
         examples=shown,
         links=links,
         again=again,
@@ -155,23 +155,23 @@ def _figures(
 
 
 def _subsystems(
-    model: Any,
+    members: Sequence[Any],
     dataset: MutantStateDataset,
     samples: IntArray,
     measured: FloatArray,
     state: Mapping[str, Any],
 ) -> dict[str, Any] | None:
     """The terms that the predictions rest on most; None for a model without subsystems."""
-    if not isinstance(model, DCell):
+    if not isinstance(members[0], DCell):
         return None
     known = np.flatnonzero(~np.isnan(measured))
     if len(known) > MOST:
         known = np.sort(np.random.default_rng(0).choice(known, MOST, replace=False))
-    model.eval()
-    states = TouchedStates.of(model, dataset.batch(samples[known]))
-    scale = float(state["target_mean"][0]), float(state["target_std"][0])
+    batch = dataset.batch(samples[known])
+    states = [TouchedStates.of(own, batch) for own in members]
+    scale = scale_of(state, 0)
     settings = Settings(rlipp=False, permutations=PERMUTATIONS)
-    terms = range(model.graph.num_terms)
+    terms = range(members[0].graph.num_terms)
     table = table_of(list(importances(states, measured[known], scale, terms, settings)))
     return {
         "rows": strongest(table, TERMS),

@@ -174,7 +174,7 @@ def application(trained: Trained, title: str, port: int) -> "Application":
             self.fail(404, "there is nothing here")
 
     model = view.model_view(trained) | {"title": title}
-    view.genotype_view(trained, trained.model.graph.gene_ids[:1])  # the first one takes seconds
+    view.genotype_view(trained, trained.graph.gene_ids[:1])  # the first one takes seconds
     answers: dict[str, Callable[[tornado.web.RequestHandler], Any]] = {
         "model": lambda _: model,
         "genotype": lambda own: view.genotype_view(trained, own.get_query_arguments("gene")),

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
+from dcell_model.calibration import LEVEL
 from dcell_model.genotype_predictions import predictions, resolve
 from dcell_model.trained import IntArray, Trained
 
@@ -39,12 +40,13 @@ def model_view(trained: Trained) -> dict[str, Any]:
     """The hierarchy and the wild type.
 
     Returns:
-        `genes` (how many), `phenotypes` (P names), and `terms`, columns of T values in the cell
+        `genes` (how many), `phenotypes` (P names), `members` (how many predict together), `level`
+        of the intervals, and `terms`, columns of T values in the cell
         graph's order: `id`, `name`, `stratum`, `genes_contained`, `genes_direct`, `primary` (index
         of the parent under which it is drawn, -1 for the root), `parents` (indices), `wild_type` (P
         predictions of its own head).
     """
-    graph = trained.model.graph
+    graph = trained.graph
     parents: list[list[int]] = [[] for _ in range(graph.num_terms)]
     for child, parent in graph.edges.tolist():
         parents[child].append(parent)
@@ -53,6 +55,8 @@ def model_view(trained: Trained) -> dict[str, Any]:
     return {
         "genes": graph.num_genes,
         "phenotypes": list(trained.phenotypes),
+        "members": len(trained.members),
+        "level": LEVEL,
         "terms": {
             "id": list(graph.term_ids),
             "name": list(graph.term_names),
@@ -78,6 +82,9 @@ def genotype_view(trained: Trained, given: Sequence[str]) -> dict[str, Any]:
         that the model knows, in order;
         `unknown`: `name`, `reason` and `near` names of each that it does not, taken as wild type;
         `predicted`, `wild_type`: P predictions; `singles`: P predictions for each gene alone;
+        `low`, `high`: ends of its interval at the level that the model's view names, or None;
+        `spread`: of an ensemble's members, or None; `unseen`: systematic names of genes that
+        training never saw deleted, for which no interval holds;
         `terms`: what the deletions reach, the most changed first: `term` (index), `state_change`,
         `predicted` and `change` (P values of its own head), `genes` (numbers of those in `genes`
         that reach it).
@@ -106,6 +113,8 @@ def genotype_view(trained: Trained, given: Sequence[str]) -> dict[str, Any]:
         "predicted": root[0],
         "wild_type": root[-1],
         "singles": root[1:-1],
+        **{end: _first(trained, table, end) for end in ("low", "high", "spread")},
+        "unseen": [name for name in table["unseen"][0].as_py().split("|") if name],
         "terms": _touched(trained, states),
     }
 
@@ -116,7 +125,7 @@ def term_view(trained: Trained, term_id: str) -> dict[str, Any]:
     Raises:
         InputError: the hierarchy has no such term.
     """
-    graph = trained.model.graph
+    graph = trained.graph
     if term_id not in graph.term_ids:
         raise InputError(f"the hierarchy has no term '{term_id[:MAX_LENGTH]}'")
     term = graph.term_ids.index(term_id)
@@ -196,6 +205,14 @@ def _heads(trained: Trained, table: pa.Table, what: str) -> list[list[float | No
     """P values of every row."""
     columns = (table[f"{name}_{what}"].to_pylist() for name in trained.phenotypes)
     return [[_finite(value) for value in row] for row in zip(*columns, strict=True)]
+
+
+def _first(trained: Trained, table: pa.Table, what: str) -> list[float | None] | None:
+    """P values of the first row; None where the table has no such columns."""
+    names = [f"{name}_{what}" for name in trained.phenotypes]
+    if not set(names) <= set(table.column_names):
+        return None
+    return [_finite(table[name][0].as_py()) for name in names]
 
 
 def _finite(value: float) -> float | None:

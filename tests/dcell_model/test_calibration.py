@@ -74,7 +74,11 @@ def test_without_a_line_only_errors_are_kept() -> None:
 def test_half_widths_are_the_conformal_quantile(n: int, percent: int) -> None:
     errors = torch.arange(1.0, n + 1, dtype=torch.float64)
     none = Calibration.none(1)
-    width = Calibration(none.slope, none.intercept, (errors,)).half_widths(percent / 100).item()
+    width = (
+        Calibration(none.slope, none.intercept, (errors,), none.per_spread)
+        .half_widths(percent / 100)
+        .item()
+    )
     rank = -(-(n + 1) * percent // 100)  # in integers: no rounding
     assert width == (rank if rank <= n else math.inf)
 
@@ -97,3 +101,33 @@ def test_through_a_checkpoint() -> None:
     assert torch.equal(again.slope, found.slope)
     assert torch.equal(again.intercept, found.intercept)
     assert all(map(torch.equal, again.errors, found.errors))
+
+
+def test_intervals_grow_with_the_spread_where_that_helps() -> None:
+    """Errors that are proportional to the spread are covered by narrower intervals on the whole."""
+    torch.manual_seed(0)
+    spread = torch.rand(4000, 1, dtype=torch.float64) ** 3
+    noise = torch.randn(4000, 1, dtype=torch.float64)
+    zeros = torch.zeros_like(spread)
+    told, blind = (
+        Calibration.fit(zeros, noise * (0.01 + width), line=False, spread=spread)
+        for width in (spread, torch.full_like(spread, 0.3))
+    )
+    assert float(told.per_spread) == pytest.approx(1 / float(spread.mean()))
+    assert float(blind.per_spread) == 0  # of no use: as wide everywhere
+    fresh = torch.rand(4000, 1, dtype=torch.float64) ** 3
+    missed = (torch.randn(4000, 1, dtype=torch.float64) * (0.01 + fresh)).abs()
+    widths = told.half_widths(0.9, fresh)
+    assert float((missed <= widths).double().mean()) == pytest.approx(0.9, abs=0.02)
+    assert torch.equal(blind.half_widths(0.9, fresh), blind.half_widths(0.9).expand(4000, 1))
+
+
+def test_an_ensemble_is_combined_by_its_mean() -> None:
+    line = Calibration(
+        torch.tensor([0.5, 1.0]).double(), torch.tensor([1.0, 0.0]).double(), (), torch.zeros(2)
+    )
+    own = torch.tensor([[[1.0, 2.0]], [[3.0, 2.0]]])
+    found = line.combine(own)
+    assert found.values.tolist() == [[2.0, 2.0]]
+    assert found.spread.tolist() == [[pytest.approx(0.5 * 2**0.5), 0.0]]
+    assert line.combine(own[:1]).spread.tolist() == [[0.0, 0.0]]

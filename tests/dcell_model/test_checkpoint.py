@@ -34,13 +34,13 @@ def test_round_trip(tmp_path: Path) -> None:
     state = checkpoint.load(path)
     assert (state["epoch"], state["phenotypes"]) == (3, ["score"])
     batch = encode_genotypes(GRAPH, [[0], [1, 2]])
-    assert torch.equal(checkpoint.restore(state, GRAPH, path)(batch), model(batch))
+    assert torch.equal(checkpoint.restore(state, GRAPH, path)[0](batch), model(batch))
 
 
 def test_without_a_cell_graph(tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     model = written(path)
-    alone = checkpoint.restore(checkpoint.load(path), None, path)
+    (alone,) = checkpoint.restore(checkpoint.load(path), None, path)
     batch = encode_genotypes(GRAPH, [[0], [1, 2]])
     assert torch.equal(alone(batch), model(batch))
     assert alone.graph.fingerprint == GRAPH.fingerprint

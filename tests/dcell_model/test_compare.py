@@ -16,6 +16,7 @@ from data_specs.parameters import Parameters, resolve
 from dcell_model import cli, compare, train
 from dcell_model.compare import summarise, table_of
 from dcell_model.compared_models import label, usual
+from dcell_model.train import loop
 from pipeline.build import build
 from pipeline.cli import main as dcell_data
 
@@ -102,15 +103,15 @@ def test_a_training_that_was_stopped_goes_on(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = compared(data, tmp_path / "whole", models=["dango"])
-    epoch = train._Training._train_one_epoch
+    epoch = loop._Training._train_one_epoch
 
-    def dies(self: train._Training, number: int, advance: Any) -> float:
+    def dies(self: loop._Training, number: int, advance: Any) -> float:
         if number == 2:
             raise KeyboardInterrupt
         return epoch(self, number, advance)
 
     with monkeypatch.context() as patch:
-        patch.setattr(train._Training, "_train_one_epoch", dies)
+        patch.setattr(loop._Training, "_train_one_epoch", dies)
         with pytest.raises(KeyboardInterrupt):
             compared(data, tmp_path / "parts", models=["dango"])
     parts = compared(data, tmp_path / "parts", models=["dango"])

@@ -19,12 +19,12 @@ NUMBERS = [[1], [2, 3], []]
 def calibrated() -> Calibration:
     errors = torch.arange(1.0, 20, dtype=torch.float64)  # 19: the level 0.9 takes the 18th
     line = torch.tensor([0.5, 0.25], dtype=torch.float64), torch.tensor([1.0, -1.0]).double()
-    return Calibration(*line, (errors, errors / 10))
+    return Calibration(*line, (errors, errors / 10), torch.zeros(2, dtype=torch.float64))
 
 
 def trained(seen: np.ndarray | None = None, calibration: Calibration | None = None) -> Trained:
     model = trained_model(GRAPH)
-    return Trained.of(model, list(NAMES), SCALE, calibration=calibration, seen_genes=seen)
+    return Trained.of([model], list(NAMES), SCALE, calibration=calibration, seen_genes=seen)
 
 
 @pytest.mark.parametrize(("level", "place"), [(0.9, 18), (0.5, 10)])

@@ -17,6 +17,7 @@ from data_specs.parameters import Parameters, resolve
 from dcell_model import checkpoint, cli, evaluate, train
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.model_kinds import restore
+from dcell_model.train import loop
 from tests.two_processes import train_on_two
 
 
@@ -77,15 +78,15 @@ def test_resume_continues_as_if_never_stopped(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train.run(data, tmp_path / "whole", settings())
-    whole_epoch = train._Training._train_one_epoch
+    whole_epoch = loop._Training._train_one_epoch
 
-    def dies(self: train._Training, epoch: int, advance: Any) -> float:
+    def dies(self: loop._Training, epoch: int, advance: Any) -> float:
         if epoch > 1:
             raise _StopError
         return whole_epoch(self, epoch, advance)
 
     with monkeypatch.context() as patch:
-        patch.setattr(train._Training, "_train_one_epoch", dies)
+        patch.setattr(loop._Training, "_train_one_epoch", dies)
         with pytest.raises(_StopError):
             train.run(data, tmp_path / "parts", settings())
     record = train.run(data, tmp_path / "parts", settings(), resume=True)
@@ -130,7 +131,7 @@ def test_restored_it_predicts_the_same(data: Path, tmp_path: Path) -> None:
     dataset = MutantStateDataset(layout.store)
     path = tmp_path / "checkpoint.pt"
     torch.load(path, weights_only=True)
-    models = [restore(checkpoint.load(path), layout, dataset, path) for _ in range(2)]
+    models = [restore(checkpoint.load(path), layout, dataset, path)[0] for _ in range(2)]
     batch = dataset.batch([0, 1, 2])
     assert torch.equal(models[0](batch), models[1](batch))
     state = checkpoint.load(path)

@@ -109,7 +109,7 @@ def test_a_checkpoint_holds_them(simulated_build: Path, tmp_path: Path) -> None:
         out = tmp_path / str(samples)
         train.run(layout.root, out, resolve({"train": given}))
         state = checkpoint.load(out / "checkpoint.pt")
-        model = checkpoint.restore(state, None, out / "checkpoint.pt")
+        (model,) = checkpoint.restore(state, None, out / "checkpoint.pt")
         held = model.running_var.clone()
         training = np.flatnonzero(read_parts(layout) == PARTS.index("train"))
         take_statistics(model, dataset.batch(training))

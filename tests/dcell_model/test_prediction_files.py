@@ -63,7 +63,7 @@ def test_inputs_without_labels(
     assert table["genes"] == ["YAL001C|YAL002W", "YAL003W", "YAL001C"]
     assert table["known"] == [2, 1, 1]
     assert table["unknown"] == ["", "", "YAL0O5C"]
-    model = checkpoint.restore(checkpoint.load(tiny_checkpoint), None, tiny_checkpoint)
+    (model,) = checkpoint.restore(checkpoint.load(tiny_checkpoint), None, tiny_checkpoint)
     index = model.graph.gene_ids.index
     deleted = [sorted(map(index, genes.split("|"))) for genes in table["genes"]]
     found = [table["fitness_predicted"], table["size_predicted"]]
@@ -97,7 +97,7 @@ def test_text_holds_what_parquet_holds(tiny_checkpoint: Path, tmp_path: Path, su
 
 
 def test_subsystems(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    model = checkpoint.restore(checkpoint.load(tiny_checkpoint), None, tiny_checkpoint)
+    (model,) = checkpoint.restore(checkpoint.load(tiny_checkpoint), None, tiny_checkpoint)
     first, three = model.graph.gene_ids[0], "|".join(model.graph.gene_ids[:3])
     given = ("--genotypes", f"{first};{three}", "--subsystems")
     predict(tiny_checkpoint, *given, "--out", str(tmp_path / "p.parquet"))

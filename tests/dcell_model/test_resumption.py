@@ -16,6 +16,7 @@ from data_specs.errors import InputError
 from data_specs.parameters import resolve
 from dcell_model import checkpoint, cli, compare, train
 from dcell_model.resumption import parameters_of, rate_after
+from dcell_model.train import __main__ as stage
 from tests.conftest import CHECKOUT
 
 SMALL = ["train.batch_size=16", "train.lr=1e-2", "model.width_min=4", "baselines.mlp_epochs=2"]
@@ -164,9 +165,9 @@ def test_what_a_stage_of_dvc_is_told(
         raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train, "run", interrupted)
+    monkeypatch.setattr(stage, "run", interrupted)
     with pytest.raises(SystemExit):
-        train.main([])
+        stage.main([])
     told = capsys.readouterr().err
     assert "2 epochs kept in results/train/last.pt" in told
     assert "-m dcell_model.train --resume && dvc commit --force train && dvc repro" in told

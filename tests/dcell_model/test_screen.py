@@ -27,7 +27,7 @@ VARIANTS = [
 def test_all_orders_equal_the_reference(seed: int, variant: dict[str, object]) -> None:
     graph = random_cell_graph(seed)
     model = trained_model(graph, **variant)
-    trained = Trained.of(model, list(NAMES), SCALE)
+    trained = Trained.of([model], list(NAMES), SCALE)
     engine = ScreenEngine(trained, batch_size=64)
     for order in (0, 1, 2, 3):
         rows = list(itertools.combinations(range(graph.num_genes), order))
@@ -37,7 +37,8 @@ def test_all_orders_equal_the_reference(seed: int, variant: dict[str, object]) -
         expected = expected_of(model, [list(own) for own in rows])
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
         few = slice(0, 50) if order == 3 else slice(None)  # triples of few pairs are combined
-        found = engine.predict(np.array(rows, dtype=np.int64).reshape(len(rows), order)[few])
+        roots = engine.predict(np.array(rows, dtype=np.int64).reshape(len(rows), order)[few])
+        found = trained.predictions(roots).values.numpy()
         np.testing.assert_allclose(found, expected[few], rtol=1e-9, atol=1e-12)
 
 
@@ -49,7 +50,7 @@ def run_screen(tiny_checkpoint: Path, out: Path, *more: str) -> None:
 def test_screen_equals_the_reference(tiny_checkpoint: Path, tmp_path: Path, order: int) -> None:
     run_screen(tiny_checkpoint, tmp_path / "s", "--order", str(order), "--part-rows", "7")
     table = pq.read_table(tmp_path / "s" / "genotypes.parquet").to_pydict()
-    model = checkpoint.restore(checkpoint.load(tiny_checkpoint), None, tiny_checkpoint)
+    (model,) = checkpoint.restore(checkpoint.load(tiny_checkpoint), None, tiny_checkpoint)
     ids = list(model.graph.gene_ids)
     rows = [list(own) for own in itertools.combinations(range(len(ids)), order)]
     for n in range(order):

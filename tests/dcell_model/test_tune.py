@@ -20,6 +20,7 @@ from dcell_model.predict import predict
 from dcell_model.run_folder import BEST, LAST
 from dcell_model.scores import r_squared
 from dcell_model.targets import all_targets, read_parts
+from dcell_model.train import loop
 from dcell_model.training_state import DivergedError
 from dcell_model.tune import objective as objectives
 from dcell_model.tune import pictures as drawing
@@ -222,9 +223,9 @@ def test_a_trial_that_was_stopped_goes_on(
     tiny_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: tuple[int, int]
 ) -> None:
     whole, _ = tuned(tiny_build, tmp_path / "whole")
-    epoch, seen = train._Training._epoch, [0, 0]
+    epoch, seen = loop._Training._epoch, [0, 0]
 
-    def dies(self: train._Training, advance: Any) -> Row:
+    def dies(self: loop._Training, advance: Any) -> Row:
         row = epoch(self, advance)
         seen[0] += row["epoch"] == 1
         seen[1] = row["epoch"]
@@ -233,7 +234,7 @@ def test_a_trial_that_was_stopped_goes_on(
         return row
 
     with monkeypatch.context() as patch:
-        patch.setattr(train._Training, "_epoch", dies)
+        patch.setattr(loop._Training, "_epoch", dies)
         with pytest.raises(KeyboardInterrupt):
             tuned(tiny_build, tmp_path / "parts")
     # What a kill in the middle of a line leaves.
@@ -241,11 +242,11 @@ def test_a_trial_that_was_stopped_goes_on(
         journal.write('{"op_code":4,"worker')
     trained = []
 
-    def counts(self: train._Training, advance: Any) -> Row:
+    def counts(self: loop._Training, advance: Any) -> Row:
         trained.append(row := epoch(self, advance))
         return row
 
-    monkeypatch.setattr(train._Training, "_epoch", counts)
+    monkeypatch.setattr(loop._Training, "_epoch", counts)
     parts, _ = tuned(tiny_build, tmp_path / "parts")
     assert drawn(parts) == drawn(whole)
     done = 2 * (when[0] - 1) + when[1]
@@ -408,9 +409,9 @@ def test_r2_where_the_run_selects_by_loss(tiny_build: Path, tmp_path: Path) -> N
     folder = trial_folder(tmp_path, record["best"]["number"])
     layout, state = DataLayout(tiny_build), checkpoint.load(folder / BEST)
     dataset, targets, parts = read_samples(layout, resolve(QUICK))
-    model = model_kinds.restore(state, layout, dataset, folder / BEST)
+    members = model_kinds.restore(state, layout, dataset, folder / BEST)
     val = np.flatnonzero(parts == PARTS.index("val"))
-    predicted = predict(model, dataset, val, (state["target_mean"], state["target_std"]))
+    predicted = predict(members[0], dataset, val, (state["target_mean"], state["target_std"]))
     expected = r_squared(predicted[:, 0], targets[val, 0])
     assert record["best"]["score"] == pytest.approx(expected, abs=1e-5)
     assert record["validation_samples"] == len(val) == 5
@@ -612,7 +613,7 @@ def test_an_interrupted_command_says_how_to_go_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(train._Training, "_epoch", stops)
+        patch.setattr(loop._Training, "_epoch", stops)
         patch.setattr("sys.argv", ["dcell", *arguments])
         with pytest.raises(SystemExit) as end:
             cli.main(arguments)

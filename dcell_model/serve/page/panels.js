@@ -6,8 +6,8 @@ import { counted, element, geneAddress, outside, shown, termAddress } from "./el
 const FIRST_ROWS = 15;
 const FIRST_GENES = 40;
 
-export function prediction(table, phenotypes, answer) {
-  const { genes, wild_type, predicted, singles } = answer;
+export function prediction(table, notes, { phenotypes, level, members }, answer) {
+  const { genes, wild_type, predicted, singles, low, high, spread, unseen } = answer;
   table.replaceChildren(...phenotypes.map((name, p) => {
     const row = (title, values, className = "") => element("tr", { className },
       element("th", { scope: "row" }, title),
@@ -19,6 +19,16 @@ export function prediction(table, phenotypes, answer) {
       const all = genes.map(({ symbol }) => symbol).join(" ");
       rows.push(row(genes.length > 4 ? `all ${genes.length} deleted` : all, predicted, "whole"));
     }
+    const note = (title, text, help) => rows.push(element("tr", { className: "note", title: help },
+      element("th", { scope: "row" }, title), element("td", { colSpan: 2 }, text)));
+    if (genes.length && low) {
+      note(`${Math.round(100 * level)} % interval`, `${shown(low[p])} to ${shown(high[p])}`,
+        "holds for genotypes like those of training");
+    }
+    if (genes.length && spread) {
+      note(`spread of ${members}`, shown(spread[p]),
+        "standard deviation over the members of the ensemble; no interval");
+    }
     if (genes.length > 1) {
       genes.forEach(({ symbol }, i) => rows.push(row(`${symbol} alone`, singles[i])));
     }
@@ -26,6 +36,9 @@ export function prediction(table, phenotypes, answer) {
       element("th", { scope: "col" }, name),
       element("th", { scope: "col", title: `${name}, less the wild type's` }, "change")), ...rows);
   }));
+  const symbols = genes.filter(({ gene }) => unseen.includes(gene)).map(({ symbol }) => symbol);
+  notes.textContent = symbols.length
+    ? `Training never saw ${symbols.join(", ")} deleted: the interval does not hold.` : "";
 }
 
 function difference(value, from) {

@@ -73,7 +73,7 @@ function show(state) {
   if (answer !== told) { // else they stay as they are, with their focus
     told = answer;
     chips();
-    panels.prediction(at("prediction"), model.phenotypes, answer);
+    panels.prediction(at("prediction"), at("unseen"), model, answer);
     panels.changes(at("changes"), tree, answer, most, visit);
   }
   const moved = [at("path"), at("details")].some((each) => each.contains(document.activeElement));

@@ -27,7 +27,7 @@ def judged(seed: int, settings: Settings, terms: list[int] | None = None) -> pa.
     batch, targets = many()
     states = TouchedStates.of(model, encode_genotypes(graph, batch))
     chosen = range(graph.num_terms) if terms is None else terms
-    return table_of(list(importances(states, targets, SCALE, chosen, settings, phenotype=1)))
+    return table_of(list(importances([states], targets, SCALE, chosen, settings, phenotype=1)))
 
 
 def many() -> tuple[list[list[int]], np.ndarray]:

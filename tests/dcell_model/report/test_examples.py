@@ -43,11 +43,11 @@ def test_what_moved(tiny_build: Path) -> None:
     layout = DataLayout(tiny_build)
     dataset = MutantStateDataset(layout.store)
     torch.manual_seed(0)
-    model = DCell(dataset.graph)
+    model = DCell(dataset.graph).eval()
     samples = np.array([0, 3])
-    found = examples(model, dataset, samples, np.zeros(2), {"DCell": np.array([0.5, -0.5])})
+    found = examples([model], dataset, samples, np.zeros(2), {"DCell": np.array([0.5, -0.5])})
     assert [example.predicted["DCell"] for example in found] == [0.5, -0.5]
-    trained = Trained.of(model, ["interaction"], (torch.zeros(1), torch.ones(1)))
+    trained = Trained.of([model], ["interaction"], (torch.zeros(1), torch.ones(1)))
     for example in found:
         genes = [gene for gene, _ in example.genes]
         (_, _), (_, states) = predictions(trained, resolve(trained, [genes]), subsystems=True)

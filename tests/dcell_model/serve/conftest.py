@@ -46,7 +46,7 @@ def named_graph() -> CellGraph:
 def trained() -> Trained:
     torch.manual_seed(0)
     model = DCell(named_graph(), resolve({"model": {"width_min": 3}}).model, phenotypes=2)
-    return Trained.of(model, PHENOTYPES, (torch.tensor([0.8, -2.0]), torch.tensor([0.3, 1.7])))
+    return Trained.of([model], PHENOTYPES, (torch.tensor([0.8, -2.0]), torch.tensor([0.3, 1.7])))
 
 
 @contextlib.contextmanager

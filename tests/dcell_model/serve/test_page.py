@@ -106,7 +106,7 @@ def test_two_genes_and_what_they_change(page: Any, address: str, trained: Traine
 def test_zoom_path_and_links(page: Any, address: str, trained: Trained) -> None:
     opened(page, address, "#genes=YAL005C,YAL007C")
     before = page.locator("#picture .slice").count()
-    graph, primary = trained.model.graph, primary_parents(trained.model.graph)
+    graph, primary = trained.graph, primary_parents(trained.graph)
     lit = {row["term"] for row in genotype_view(trained, ["YAL005C", "YAL007C"])["terms"]}
     inner = next(t for t in sorted(lit) if primary[t] == 0 and any(primary[c] == t for c in lit))
     label = f"process T{int(graph.term_ids[inner][3:]):03d}"
@@ -143,15 +143,15 @@ def test_zoom_path_and_links(page: Any, address: str, trained: Trained) -> None:
 
 def test_search_finds_terms_by_id_and_name(page: Any, address: str, trained: Trained) -> None:
     opened(page, address)
-    ids = trained.model.graph.term_ids
+    ids = trained.graph.term_ids
     page.locator("#term").press_sequentially(ids[9].lower())
     page.wait_for_selector("#term-list [role=option]")
     page.keyboard.press("Enter")
     page.wait_for_selector(f"#details :text-is('{ids[9]}')")
-    page.locator("#term").press_sequentially(trained.model.graph.term_names[11])
+    page.locator("#term").press_sequentially(trained.graph.term_names[11])
     page.click("#term-list [role=option]")
     page.wait_for_selector(f"#details :text-is('{ids[11]}')")
-    own = trained.model.graph.annotations
+    own = trained.graph.annotations
     genes = [int(gene) for term, gene in own if term == 11]
     assert genes
     page.locator("#details .gene").nth(len(genes) - 1).wait_for()  # they come after the rest

@@ -149,7 +149,7 @@ def test_it_listens_on_loopback_only(address: str) -> None:
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory, trained: Trained) -> Path:
-    return save(trained.model, tmp_path_factory.mktemp("serve") / "checkpoint.pt")
+    return save(trained.members[0], tmp_path_factory.mktemp("serve") / "checkpoint.pt")
 
 
 def save(model: DCell, path: Path, **sections: dict[str, object]) -> Path:
@@ -183,7 +183,7 @@ def test_checkpoints_that_cannot_be_served(
     tmp_path: Path, trained: Trained, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "damaged.pt").write_bytes(b"no checkpoint")
-    save(trained.model, tmp_path / "dango.pt", train={"model": "dango"})
+    save(trained.members[0], tmp_path / "dango.pt", train={"model": "dango"})
     for name, message in (("missing.pt", "no such checkpoint"), ("damaged.pt", "is a text file"),
                           ("dango.pt", "of a dango model")):  # fmt: skip
         with pytest.raises(SystemExit) as stop:

@@ -45,7 +45,7 @@ def test_a_root_alone_has_no_parent() -> None:
 
 
 def test_model(trained: Trained) -> None:
-    graph = trained.model.graph
+    graph = trained.graph
     view = json.loads(json.dumps(model_view(trained), allow_nan=False))
     terms = view["terms"]
     assert view["phenotypes"] == ["fitness", "size"]
@@ -81,7 +81,7 @@ def test_genotype_equals_the_tables(trained: Trained, given: list[str]) -> None:
         if own["genotype"]:
             singles.setdefault(own["term"], []).append(own["genotype"] - 1)
     for row in view["terms"]:
-        term = trained.model.graph.term_ids[row["term"]]
+        term = trained.graph.term_ids[row["term"]]
         expected = by_term[term]
         assert row["state_change"] == expected["state_change"]
         assert row["predicted"] == [expected["fitness_predicted"], expected["size_predicted"]]
@@ -122,7 +122,7 @@ def test_names(trained: Trained) -> None:
 def test_a_name_that_comes_back_means_the_same_gene(trained: Trained) -> None:
     """The page asks again by what it was answered; a mapping may swap two genes."""
     swapped = (("YAL001C", "YAL002C", "mapped"), ("YAL002C", "YAL001C", "mapped"))
-    graph = trained.model.graph
+    graph = trained.graph
     graph = dataclasses.replace(graph, gene_names=(*graph.gene_names, *swapped))
     mapped = dataclasses.replace(trained, names=GeneNames.of(graph))
     once = genotype_view(mapped, ["YAL001C", "abc1", "YAL003C"])
@@ -146,7 +146,7 @@ def test_limits(trained: Trained) -> None:
 
 
 def test_term(trained: Trained) -> None:
-    graph = trained.model.graph
+    graph = trained.graph
     for term in range(graph.num_terms):
         genes = [own["gene"] for own in term_view(trained, graph.term_ids[term])["genes"]]
         own = graph.annotations[graph.annotations[:, 0] == term, 1]
@@ -168,7 +168,7 @@ def test_suggestions(trained: Trained) -> None:
 
 def test_numbers_that_are_not_finite_are_none(trained: Trained) -> None:
     broken = Trained.of(
-        trained.model, list(trained.phenotypes), (trained.mean * math.nan, trained.std)
+        list(trained.members), list(trained.phenotypes), (trained.mean * math.nan, trained.std)
     )
     assert genotype_view(broken, ["YAL001C"])["predicted"] == [None, None]
     json.dumps(model_view(broken), allow_nan=False)

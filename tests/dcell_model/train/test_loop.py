@@ -17,6 +17,7 @@ from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters, resolve
 from dcell_model import checkpoint, cli, train
 from dcell_model.dataset import MutantStateBatch, MutantStateDataset
+from dcell_model.train import loop
 from tests.two_processes import train_on_two
 
 
@@ -80,15 +81,15 @@ def test_resume_continues_as_if_never_stopped(
 ) -> None:
     given = settings(epochs=5, schedule=schedule)
     train.run(tiny_build, tmp_path / "whole", given)
-    whole_epoch = train._Training._train_one_epoch
+    whole_epoch = loop._Training._train_one_epoch
 
-    def dies(self: train._Training, epoch: int, advance: Any) -> float:
+    def dies(self: loop._Training, epoch: int, advance: Any) -> float:
         if epoch > stopped:
             raise _StopError
         return whole_epoch(self, epoch, advance)
 
     with monkeypatch.context() as patch:
-        patch.setattr(train._Training, "_train_one_epoch", dies)
+        patch.setattr(loop._Training, "_train_one_epoch", dies)
         with pytest.raises(_StopError):
             train.run(tiny_build, tmp_path / "parts", given)
     record = train.run(tiny_build, tmp_path / "parts", given, resume=True)

@@ -1,15 +1,14 @@
-"""Stage `train`: fit a DCell, or what `train.model` names, to the training part of a store.
+"""The training loop: fits a DCell, or what `train.model` names, to the training part of a store.
 
 Lightning Fabric moves the model and batches to the device, casts, scales to several processes and
 clips; the loop itself is the one below. Epochs are the unit of resumption: `last.pt` is written
 after each, and the order of an epoch's samples depends on seed and epoch alone.
 """
 
-import argparse
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,9 @@ import numpy.typing as npt
 import torch
 
 from data_specs.chain import TRAINED_ON, Link, digest_of, refuse_other_data
-from data_specs.errors import InputError, exit_with_message
+from data_specs.errors import InputError
 from data_specs.gene_networks import require_networks
 from data_specs.layout import DataLayout, require_kind, write_json
-from data_specs.outputs import output_path
 from data_specs.parameter_changes import changed
 from data_specs.parameters import Parameters
 from data_specs.touching import warn_if_few_touch
@@ -38,19 +36,15 @@ from dcell_model.model_kinds import create, prepare
 from dcell_model.norm_statistics import take_statistics
 from dcell_model.progress import live_metrics, progress
 from dcell_model.resumed_state import take_up
-from dcell_model.resumption import parameters_of, refuse_changes, saying_how_to_go_on
-from dcell_model.run_folder import BEST, LAST, RECORD, holding_out, prepare_folder
-from dcell_model.run_parameters import RESUME, print_notes
+from dcell_model.resumption import refuse_changes
+from dcell_model.run_folder import BEST, LAST, RECORD, prepare_folder
 from dcell_model.schedule import batch_size_of, rate_after, weight_decay_of
 from dcell_model.targets import all_targets, read_parts, scale_of, target_names, usable_samples
 from dcell_model.threads import threads_for
 from dcell_model.training_state import DivergedError, Row, TrainingState, in_words
 from dcell_model.validation import validate
 
-COMMAND = "python -m dcell_model.train"
 
-
-@holding_out
 def run(
     data: Path,
     out: Path,
@@ -65,7 +59,7 @@ def run(
 
     Args:
         data: folder of a build.
-        out: folder of the run; `holding_out` says what becomes of an earlier run in it.
+        out: folder of the run, which the caller holds (`run_folder.holding_out`).
         parameters: sections `train` and `model`, or that of another model, are used.
         resume: continue after the last finished epoch, as if never stopped.
         split: name of another split of the build (`DataLayout.splits`).
@@ -78,18 +72,9 @@ def run(
     Raises:
         InputError: a folder that is something else, no samples, or a store of another hierarchy.
     """
-    config = parameters.train
     keep_freed_memory()
-    require_kind(data, "build")
-    layout = DataLayout(data, split)
-    dataset = MutantStateDataset(layout.store, phenotypes=target_names(layout, config))
-    targets = all_targets(dataset)
-    samples = usable_samples(targets, read_parts(layout))
-    if len(samples["train"]) < 2:
-        raise InputError(f"{data}: {len(samples['train'])} training samples; expected at least 2")
-    if config.model == "dango":  # before anything of an earlier run is touched
-        require_networks(layout, parameters.dango.networks)
-    fabric = fabric_of(config)
+    layout, dataset, targets, samples = inputs_of(data, parameters, split)
+    fabric = fabric_of(parameters.train)
     if fabric.is_global_zero:
         prepare_folder(out, resume)
         warn_if_few_touch(layout)
@@ -97,6 +82,32 @@ def run(
     training = _Training(fabric, layout, dataset, targets, samples, parameters, out, resume)
     with threads_for(training.product) as training.threads:
         return training.run(lines, after_epoch)
+
+
+def inputs_of(
+    data: Path, parameters: Parameters, split: str | None
+) -> tuple[
+    DataLayout, MutantStateDataset, npt.NDArray[np.float32], dict[str, npt.NDArray[np.int64]]
+]:
+    """What a training reads, checked before anything of an earlier run is touched.
+
+    Returns:
+        The build, its store, targets `[N, P]`, and the sample numbers of each part.
+
+    Raises:
+        InputError: a folder that is something else, no samples, or no networks for DANGO.
+    """
+    require_kind(data, "build")
+    layout = DataLayout(data, split)
+    names = target_names(layout, parameters.train)
+    dataset = MutantStateDataset(layout.store, phenotypes=names)
+    targets = all_targets(dataset)
+    samples = usable_samples(targets, read_parts(layout))
+    if len(samples["train"]) < 2:
+        raise InputError(f"{data}: {len(samples['train'])} training samples; expected at least 2")
+    if parameters.train.model == "dango":
+        require_networks(layout, parameters.dango.networks)
+    return layout, dataset, targets, samples
 
 
 class _Training:
@@ -317,34 +328,3 @@ class _Training:
             **({"pretraining": self.state.preparation} if self.state.preparation else {}),
             "history": self.state.history,
         }
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the stage on `data/`, or as the arguments say."""
-    parser = argparse.ArgumentParser(
-        prog=COMMAND,
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  torchrun --nproc-per-node 2 -m dcell_model.train --data data --out run",
-    )
-    parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR")
-    parser.add_argument("--out", type=output_path, metavar="DIR")
-    parser.add_argument("--params", type=Path, metavar="F",
-                        help="in place of the parameters that the build was made with")  # fmt: skip
-    parser.add_argument("--set", nargs="+", default=[], action="extend", metavar="KEY=VALUE")
-    parser.add_argument("--resume", action="store_true", help=RESUME)
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
-    with exit_with_message():
-        given = parser.parse_args(arguments)
-        out = given.out or Path("results/train")
-        with saying_how_to_go_on(given.data, out, COMMAND):
-            parameters, notes = parameters_of(
-                given.data, out, given.set, params=given.params, resume=given.resume, where=COMMAND
-            )
-            print_notes(notes)
-            run(given.data, out, parameters, resume=given.resume,
-                overwrite=given.overwrite or not given.out)  # fmt: skip
-
-
-if __name__ == "__main__":
-    main()
