@@ -1,25 +1,61 @@
 """What holds for the arrays of every cell graph, and is checked whatever their checksums say."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from data_specs.cell_graph import CellGraph
 
 IntArray = npt.NDArray[np.int64]
 MOST_GENES = 2**31 - 1
 """What a term may contain: above it, widths made from the number overflow."""
 
 
-def fault_of(graph: "CellGraph") -> str | None:
+class Graph(Protocol):
+    """What is checked of a cell graph; `data_specs.cell_graph.CellGraph` says what each is."""
+
+    @property
+    def term_ids(self) -> Sequence[str]:
+        """Of T terms."""
+        ...
+
+    @property
+    def gene_ids(self) -> Sequence[str]:
+        """Of G genes."""
+        ...
+
+    @property
+    def edges(self) -> IntArray:
+        """`[E, 2]` child, parent."""
+        ...
+
+    @property
+    def annotations(self) -> IntArray:
+        """`[A, 2]` term, gene."""
+        ...
+
+    @property
+    def strata(self) -> IntArray:
+        """`[T]`."""
+        ...
+
+    @property
+    def heights(self) -> IntArray:
+        """`[T]`."""
+        ...
+
+    @property
+    def genes_contained(self) -> IntArray:
+        """`[T]`."""
+        ...
+
+
+def fault_of(graph: Graph) -> str | None:
     """What no build writes, in words; None if all is well. O(terms + edges + annotations)."""
     return next((fault for check in _CHECKS if (fault := check(graph))), None)
 
 
-def _names(graph: "CellGraph") -> str | None:
+def _names(graph: Graph) -> str | None:
     if not len(graph.term_ids):
         return "there is no term"
     for what, names in (("terms", graph.term_ids), ("genes", graph.gene_ids)):
@@ -28,7 +64,7 @@ def _names(graph: "CellGraph") -> str | None:
     return None
 
 
-def _rows(graph: "CellGraph") -> str | None:
+def _rows(graph: Graph) -> str | None:
     terms, genes = len(graph.term_ids), len(graph.gene_ids)
     for what, pairs, sizes in (
         ("annotations", graph.annotations, (terms, genes)),
@@ -46,7 +82,7 @@ def _increasing(pairs: IntArray) -> bool:
     return bool(((step > 0) | ((step == 0) & (inner > 0))).all())
 
 
-def _depths(graph: "CellGraph") -> str | None:
+def _depths(graph: Graph) -> str | None:
     """Heights are longest paths to a leaf; strata those from the root, or the heights reversed."""
     child, parent = graph.edges.T
     from_root, to_leaf = np.zeros((2, len(graph.term_ids)), dtype=np.int64)
@@ -64,7 +100,7 @@ def _depths(graph: "CellGraph") -> str | None:
     return None
 
 
-def _counts(graph: "CellGraph") -> str | None:
+def _counts(graph: Graph) -> str | None:
     contained = graph.genes_contained
     direct = np.bincount(graph.annotations[:, 0], minlength=len(graph.term_ids))
     # Contained is what the whole annotated ontology says: pruning may have lost some of the genes.
@@ -75,6 +111,6 @@ def _counts(graph: "CellGraph") -> str | None:
     return None
 
 
-_CHECKS: tuple[Callable[["CellGraph"], str | None], ...] = (
+_CHECKS: tuple[Callable[[Graph], str | None], ...] = (
     _names, _rows, _depths, _counts,
 )  # fmt: skip

@@ -12,7 +12,7 @@ import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -30,15 +30,22 @@ from dcell_model.run_folder import BEST
 from dcell_model.run_parameters import trained_sections
 from dcell_model.subsystems import tensor_shapes
 
-if TYPE_CHECKING:
-    from dcell_model.model_kinds import Network
-
 FORMAT, VERSION = "dcell-checkpoint", 7
 Checkpoint = dict[str, Any]
 
 
+class Trainable(Protocol):
+    """What a checkpoint takes of a model."""
+
+    graph: CellGraph
+
+    def state_dict(self) -> dict[str, Any]:
+        """Parameters and buffers by name."""
+        ...
+
+
 def describe(
-    model: "Network",
+    model: Trainable,
     parameters: Parameters,
     phenotypes: tuple[str, ...],
     scale: tuple[torch.Tensor, torch.Tensor],

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -10,10 +9,8 @@ from torch import Tensor
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError
 from data_specs.parameters import Model as ModelConfig
+from dcell_model.flat_parameters import DCellParameters
 from dcell_model.subsystems import exact_widths
-
-if TYPE_CHECKING:
-    from dcell_model.model import DCell
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,7 @@ class Subsystem:
     second_bias: Tensor | None = None
 
 
-def split_by_term(model: "DCell") -> list[Subsystem]:
+def split_by_term(model: DCellParameters) -> list[Subsystem]:
     """Subsystems in term order; gradients flow back into the flat parameters."""
     layout, config = model.layout, model.config
     order = layout.order.tolist()
@@ -96,7 +93,7 @@ _NAMES = {
 
 
 @torch.no_grad()
-def export_subsystems(model: "DCell") -> dict[str, Tensor]:
+def export_subsystems(model: DCellParameters) -> dict[str, Tensor]:
     """Copies of all parameters as `subsystems.{term}.linear.weight`, …, and `embedding`."""
     exported = {}
     for term, own in zip(model.graph.term_ids, split_by_term(model), strict=True):
@@ -153,7 +150,7 @@ def check_term_shapes(
 
 
 @torch.no_grad()
-def import_subsystems(model: "DCell", exported: Mapping[str, Tensor]) -> None:
+def import_subsystems(model: DCellParameters, exported: Mapping[str, Tensor]) -> None:
     """Set a model's parameters from per-term ones.
 
     Raises:

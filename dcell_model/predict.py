@@ -1,25 +1,22 @@
 """Predictions of a trained model for the samples of a store."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
 from dcell_model.calibration import Calibration, Predictions
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.heads import root_of
 
-if TYPE_CHECKING:
-    from dcell_model.model_kinds import Network
-
 
 @torch.no_grad()
 def predict(
-    model: "Network",
+    model: nn.Module,
     dataset: MutantStateDataset,
     samples: Sequence[int] | npt.NDArray[np.int64],
     scale: tuple[Tensor, Tensor],
@@ -52,7 +49,7 @@ def predict(
 
 def predict_calibrated(
     state: Mapping[str, Any],
-    members: Sequence["Network"],
+    members: Sequence[nn.Module],
     dataset: MutantStateDataset,
     samples: Sequence[int] | npt.NDArray[np.int64],
 ) -> Predictions:
@@ -69,7 +66,7 @@ def predict_calibrated(
 
 def predict_members(
     state: Mapping[str, Any],
-    members: Sequence["Network"],
+    members: Sequence[nn.Module],
     dataset: MutantStateDataset,
     samples: Sequence[int] | npt.NDArray[np.int64],
 ) -> Tensor:

@@ -1,15 +1,11 @@
 """Which engine suits a batch: the rule behind `engine: auto`."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from dcell_model.dataset import MutantStateBatch
 from dcell_model.engines.touched import Ranks, touched_entries
+from dcell_model.flat_parameters import DCellParameters
 from dcell_model.subsystems import SubsystemLayout
-
-if TYPE_CHECKING:
-    from dcell_model.model import DCell
 
 # docs/performance.md has the measurements behind both numbers (CPU, fp32): what a multiply-add of
 # the incremental engine costs in those of the stratum engine, and how many must be spared in each
@@ -30,7 +26,7 @@ def touched_share(layout: SubsystemLayout, batch: MutantStateBatch) -> float:
     return float((entries * area).sum() / max(1, len(batch) * area.sum()))
 
 
-def pick_engine(model: "DCell", batch: MutantStateBatch) -> tuple[str, str]:
+def pick_engine(model: DCellParameters, batch: MutantStateBatch) -> tuple[str, str]:
     """`incremental` where deletions leave enough of the cell alone, else `stratum`; and why."""
     share = touched_share(model.layout, batch)
     spared = max(0.0, 1 - COST_OF_TOUCHED * share) * _whole_product(model.layout, batch)
@@ -42,7 +38,7 @@ def pick_engine(model: "DCell", batch: MutantStateBatch) -> tuple[str, str]:
     )
 
 
-def product_size(model: "DCell", batch: MutantStateBatch) -> float:
+def product_size(model: DCellParameters, batch: MutantStateBatch) -> float:
     """Multiply-adds of a matrix product between subsystems, on average, as the engine does them."""
     if model.engine == "reference":  # a term at a time
         areas = Ranks.of(model.layout).set_area

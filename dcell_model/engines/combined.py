@@ -18,7 +18,6 @@ Shapes: T terms, U units, B genotypes, N entries, w width, P phenotypes.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -30,9 +29,7 @@ from dcell_model.engines.incremental import by_term, edges_of
 from dcell_model.engines.touched import entries_of, touched_entries
 from dcell_model.engines.walk import Entries, Walk
 from dcell_model.engines.weights import Weights
-
-if TYPE_CHECKING:
-    from dcell_model.model import DCell
+from dcell_model.flat_parameters import DCellParameters
 
 # Called before a group's activation, to add to d in place, and after it, to make of D in place what
 # is carried to the parents.
@@ -55,7 +52,7 @@ class Units:
     """
 
     @torch.no_grad()
-    def __init__(self, model: "DCell", batch: MutantStateBatch) -> None:
+    def __init__(self, model: DCellParameters, batch: MutantStateBatch) -> None:
         at = touched_entries(
             model.layout, batch.term, batch.gene, batch.sample, batch.deleted_sample,
             batch.deleted_gene, len(batch),
@@ -94,7 +91,7 @@ class Units:
 
 @torch.no_grad()
 def combine(
-    model: "DCell", left: Units, left_unit: Tensor, right: Units, right_unit: Tensor
+    model: DCellParameters, left: Units, left_unit: Tensor, right: Units, right_unit: Tensor
 ) -> Tensor:
     """`[B, P]` predictions of the genotypes left_unit[i] ∪ right_unit[i], which share no gene."""
     samples = len(left_unit)
@@ -126,7 +123,7 @@ def combine(
 
 @torch.no_grad()
 def _evaluate(
-    model: "DCell", own: Weights, first_R: Tensor, walk: Walk, samples: int,
+    model: DCellParameters, own: Weights, first_R: Tensor, walk: Walk, samples: int,
     before: InPlace, after: InPlace,
 ) -> tuple[Walk, list[Tensor], list[Tensor]]:  # fmt: skip
     """From the deepest stratum to the root; tables of d and of what `after` leaves of D."""
@@ -168,7 +165,7 @@ def _root(walk: Walk, own: Weights, D: list[Tensor], samples: int) -> Tensor:
 
 
 @torch.no_grad()
-def _wild_type(model: "DCell") -> tuple[Tensor, Tensor]:
+def _wild_type(model: DCellParameters) -> tuple[Tensor, Tensor]:
     """Prediction `[P]` and pre-activations `[R]` of the wild type, from `incremental`."""
     none = torch.empty(0, dtype=torch.int64, device=model.bias.device)
     one = MutantStateBatch(none.new_zeros(1), none, none, none, none, none, model.bias[:0], ())

@@ -19,7 +19,7 @@ edges of b places, child width v.
 
 import importlib.util
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,19 +33,19 @@ from dcell_model.engines.processes import samples_everywhere
 from dcell_model.engines.touched import Touched, dynamic, touch
 from dcell_model.engines.walk import Entries, Walk
 from dcell_model.engines.weights import Weights, product_dtype, update_running_statistics
+from dcell_model.flat_parameters import DCellParameters
 from dcell_model.heads import TouchedHeads
 from dcell_model.subsystems import SubsystemLayout
 
-if TYPE_CHECKING:
-    from dcell_model.model import DCell
 
-
-def forward(model: "DCell", batch: MutantStateBatch) -> TouchedHeads:
+def forward(model: DCellParameters, batch: MutantStateBatch) -> TouchedHeads:
     """Predictions of all heads, as the wild type's and the differences from it."""
     return _run(model, batch)[0]
 
 
-def forward_with_states(model: "DCell", batch: MutantStateBatch) -> tuple[TouchedHeads, Tensor]:
+def forward_with_states(
+    model: DCellParameters, batch: MutantStateBatch
+) -> tuple[TouchedHeads, Tensor]:
     """The same, and how far the neurons of every entry are from the wild type's.
 
     Returns:
@@ -61,7 +61,7 @@ def forward_with_states(model: "DCell", batch: MutantStateBatch) -> tuple[Touche
 
 
 def _run(
-    model: "DCell", batch: MutantStateBatch
+    model: DCellParameters, batch: MutantStateBatch
 ) -> tuple[TouchedHeads, list[Tensor], list[Tensor]]:
     """The heads, the fields of `Touched`, and all that the operator returns."""
     weights = Weights.of(model)

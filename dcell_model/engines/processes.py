@@ -7,17 +7,14 @@ this process computes; their sum over the processes is the gradient for the whol
 Szegedy 2015, with the batch spread out).
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from dcell_model.model import DCell
+from dcell_model.flat_parameters import DCellParameters
 
 
-def samples_everywhere(model: "DCell", samples: int) -> int:
+def samples_everywhere(model: DCellParameters, samples: int) -> int:
     """Samples over which batch statistics are taken: this process's, or those of all."""
     if not (model.sync_batchnorm and model.training and model.config.norm == "batch"):
         return samples

@@ -3,27 +3,25 @@
 Shapes: B samples, K neurons of the children, m direct genes, out neurons, P phenotypes.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dcell_model.dataset import MutantStateBatch
 from dcell_model.engines.processes import samples_everywhere, sum_everywhere
+from dcell_model.flat_parameters import DCellParameters
 from dcell_model.per_term import Subsystem, split_by_term
 from dcell_model.subsystems import NORM_EPS, NORM_MOMENTUM
 
-if TYPE_CHECKING:
-    from dcell_model.model import DCell
 
-
-def forward(model: "DCell", batch: MutantStateBatch) -> Tensor:
+def forward(model: DCellParameters, batch: MutantStateBatch) -> Tensor:
     """`[T, B, P]` predictions of all heads."""
     return torch.stack(outputs_and_heads(model, batch)[1])
 
 
-def outputs_and_heads(model: "DCell", batch: MutantStateBatch) -> tuple[list[Tensor], list[Tensor]]:
+def outputs_and_heads(
+    model: DCellParameters, batch: MutantStateBatch
+) -> tuple[list[Tensor], list[Tensor]]:
     """Outputs `[B, out]` and heads `[B, P]` of every term."""
     x = gene_inputs(model, batch)
     everywhere = samples_everywhere(model, len(batch))
@@ -47,7 +45,7 @@ def outputs_and_heads(model: "DCell", batch: MutantStateBatch) -> tuple[list[Ten
     return outputs, heads
 
 
-def gene_inputs(model: "DCell", batch: MutantStateBatch) -> Tensor:
+def gene_inputs(model: DCellParameters, batch: MutantStateBatch) -> Tensor:
     """`[B, G, max(1, E)]`: state 1 (wild type) or 0 (deleted), or its complement, embedded."""
     deleted = model.bias.new_zeros(len(batch), model.graph.num_genes)
     deleted[batch.sample, batch.gene] = 1
@@ -55,7 +53,7 @@ def gene_inputs(model: "DCell", batch: MutantStateBatch) -> Tensor:
     return x[..., None] * model.embedding if model.config.gene_embedding else x[..., None]
 
 
-def normalise(model: "DCell", own: Subsystem, h: Tensor, everywhere: int) -> Tensor:
+def normalise(model: DCellParameters, own: Subsystem, h: Tensor, everywhere: int) -> Tensor:
     """Batch norm, layer norm or nothing over `[B, out]`, of so many samples in all processes."""
     if model.config.norm == "batch" and everywhere != len(h):
         return _batch_norm_everywhere(own, h, everywhere)

@@ -13,7 +13,7 @@ neurons of each.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,13 +24,11 @@ from dcell_model.engines.chunks import Norm, strata_of
 from dcell_model.engines.indices import Indices, segment_sum
 from dcell_model.engines.processes import samples_everywhere
 from dcell_model.engines.weights import Weights, product_dtype, update_running_statistics
+from dcell_model.flat_parameters import DCellParameters
 from dcell_model.subsystems import SubsystemLayout
 
-if TYPE_CHECKING:
-    from dcell_model.model import DCell
 
-
-def forward(model: "DCell", batch: MutantStateBatch) -> Tensor:
+def forward(model: DCellParameters, batch: MutantStateBatch) -> Tensor:
     """`[T, B, P]` predictions of all heads."""
     weights = Weights.of(model)
     dtype = product_dtype(model.bias.device) or model.bias.dtype

@@ -1,20 +1,17 @@
 """What the operators of engines take and give back: the flat parameters, in one fixed order."""
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from dcell_model.flat_parameters import DCellParameters
 from dcell_model.subsystems import NORM_MOMENTUM, Group
-
-if TYPE_CHECKING:
-    from dcell_model.model import DCell
 
 
 @dataclass(slots=True)
 class Weights:
-    """The flat parameters (see `DCell`); one that a configuration lacks is an empty tensor.
+    """The flat parameters, as `DCellParameters` has them; one that it lacks is an empty tensor.
 
     The gene weights are those against the binary state: an embedding is multiplied in. Mean and
     variance are what batch norm uses: the running ones, or in training those of the batch. The
@@ -34,7 +31,7 @@ class Weights:
     var: Tensor
 
     @classmethod
-    def of(cls, model: "DCell") -> "Weights":
+    def of(cls, model: DCellParameters) -> "Weights":
         """The weights of a model, as operators see them."""
         empty = model.bias.new_empty(0)
         state = dict(model.named_parameters()) | dict(model.named_buffers())
@@ -80,7 +77,9 @@ class Weights:
 
 
 @torch.no_grad()
-def update_running_statistics(model: "DCell", mean: Tensor, var: Tensor, samples: int) -> None:
+def update_running_statistics(
+    model: DCellParameters, mean: Tensor, var: Tensor, samples: int
+) -> None:
     """Move the running mean and (unbiased) variance towards those of a batch, as PyTorch does."""
     model.running_mean.lerp_(mean.to(model.running_mean.dtype), NORM_MOMENTUM)
     unbiased = var * (samples / (samples - 1))

@@ -1,13 +1,10 @@
 """The wild type's pre-activations in evaluation, computed once."""
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import Tensor
-
-if TYPE_CHECKING:
-    from dcell_model.model import DCell
+from torch import Tensor, nn
 
 
 class WildTypeCache:
@@ -21,23 +18,23 @@ class WildTypeCache:
         self._state: tuple[Any, ...] = ()
         self._value: Tensor | None = None
 
-    def get(self, model: "DCell") -> Tensor:
+    def get(self, model: nn.Module) -> Tensor:
         """The kept `[R]`, or an empty tensor."""
         if self._value is None or not self._usable(model) or self._state != _versions(model):
-            return model.bias.new_empty(0)
+            return next(model.parameters()).new_empty(0)
         return self._value
 
-    def put(self, model: "DCell", value: Tensor) -> None:
+    def put(self, model: nn.Module, value: Tensor) -> None:
         """Keep `[R]` where it can be used again."""
         if self._usable(model):
             self._state, self._value = _versions(model), value
 
-    def _usable(self, model: "DCell") -> bool:
+    def _usable(self, model: nn.Module) -> bool:
         # With batch norm in training the wild type depends on the batch.
         frozen = not (model.training or torch.is_grad_enabled())
         return frozen and not torch.compiler.is_compiling()
 
 
-def _versions(model: "DCell") -> tuple[Any, ...]:
+def _versions(model: nn.Module) -> tuple[Any, ...]:
     state = itertools.chain(model.parameters(), model.buffers())
     return tuple((tensor.data_ptr(), tensor.dtype, tensor._version) for tensor in state)
