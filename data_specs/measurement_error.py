@@ -9,6 +9,8 @@ build of an earlier version has none.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from data_specs.layout import DataLayout, read_json
+
 # What a table says of the strains of a row, not of the mutant: it changes places where query and
 # array are exchanged.
 OF_STRAINS = ("query_fitness", "array_fitness")
@@ -62,20 +64,23 @@ def ceiling_of(genotypes: Mapping[str, Any], phenotype: str) -> dict[str, Any] |
     return dict(estimates[0]) if estimates else None
 
 
-def noise_in_words(estimate: Mapping[str, Any], phenotype: str) -> str:
-    """What an estimate rests on, and what a perfect model would reach."""
-    if estimate["source"] == "replicates":
-        found = (
-            f"{estimate['repeats']:,} repeats of {estimate['genotypes']:,} genotypes"
-            + (f" (not counting {estimate['copies']:,} copied rows)" if estimate["copies"] else "")
-        )  # fmt: skip
-    else:
-        found = f"by column {estimate['column']} of {estimate['genotypes']:,} genotypes"
-    return f"{found}: {best_scores(estimate)} on {phenotype}"
+def ceiling_in_build(layout: DataLayout, phenotype: str) -> dict[str, Any] | None:
+    """The estimate of a build that is shown; None if there is none."""
+    path = layout.genotypes / "ledger.json"
+    return ceiling_of(read_json(path), phenotype) if path.is_file() else None
+
+
+def told_by(estimate: Mapping[str, Any]) -> str:
+    """What an estimate rests on."""
+    if estimate["source"] == "sd":
+        return f"by {estimate['column']} of {estimate['genotypes']:,} genotypes"
+    copies = estimate["copies"]
+    left_out = f", not counting {copies:,} copied rows" if copies else ""
+    return f"by {estimate['repeats']:,} repeats of {estimate['genotypes']:,} genotypes{left_out}"
 
 
 def best_scores(estimate: Mapping[str, Any]) -> str:
-    """What a perfect model would reach."""
+    """What a perfect model would score."""
     return (
         f"a perfect model would reach a Pearson of {estimate['ceiling_pearson']:.3f} "
         f"(R² {estimate['ceiling_r2']:.3f})"

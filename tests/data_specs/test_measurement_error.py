@@ -1,13 +1,18 @@
 """Which column says how certain another one is, and what is said of it."""
 
+from pathlib import Path
+
 import pytest
 
 from data_specs.genotype_tables.headers import PHENOTYPES
+from data_specs.layout import DataLayout, write_json
 from data_specs.measurement_error import (
+    best_scores,
+    ceiling_in_build,
     ceiling_of,
     is_measured,
-    noise_in_words,
     sd_column,
+    told_by,
     weighing_column,
 )
 
@@ -47,12 +52,13 @@ REPLICATES = {
 
 
 def test_in_words() -> None:
-    assert noise_in_words(REPLICATES, "epsilon") == (
-        "2,033 repeats of 1,748 genotypes (not counting 23,586 copied rows): a perfect model would "
-        "reach a Pearson of 0.772 (R² 0.596) on epsilon"
+    assert told_by(REPLICATES) == (
+        "by 2,033 repeats of 1,748 genotypes, not counting 23,586 copied rows"
     )
-    by_sd = {**REPLICATES, "source": "sd", "column": "std"}
-    assert noise_in_words(by_sd, "epsilon").startswith("by column std of 1,748 genotypes: a")
+    assert told_by({**REPLICATES, "copies": 0}) == "by 2,033 repeats of 1,748 genotypes"
+    assert told_by({**REPLICATES, "source": "sd", "column": "std"}) == "by std of 1,748 genotypes"
+    expected = "a perfect model would reach a Pearson of 0.772 (R² 0.596)"
+    assert best_scores(REPLICATES) == expected
 
 
 def test_the_first_estimate_is_shown() -> None:
@@ -60,3 +66,10 @@ def test_the_first_estimate_is_shown() -> None:
     assert ceiling_of(ledger, "epsilon") == REPLICATES
     assert ceiling_of(ledger, "fitness") is None
     assert ceiling_of({}, "epsilon") is None, "a build of an earlier version"
+
+
+def test_of_a_build(tmp_path: Path) -> None:
+    layout = DataLayout(tmp_path)
+    assert ceiling_in_build(layout, "epsilon") is None
+    write_json(layout.genotypes / "ledger.json", {"noise": {"epsilon": [REPLICATES]}})
+    assert ceiling_in_build(layout, "epsilon") == REPLICATES
