@@ -73,10 +73,11 @@ def ceiling_in_build(layout: DataLayout, phenotype: str) -> dict[str, Any] | Non
 def told_by(estimate: Mapping[str, Any]) -> str:
     """What an estimate rests on."""
     if estimate["source"] == "sd":
-        return f"by {estimate['column']} of {estimate['genotypes']:,} genotypes"
+        return f"by column {estimate['column']} of {estimate['genotypes']:,} genotypes"
     copies = estimate["copies"]
     left_out = f", not counting {copies:,} copied rows" if copies else ""
-    return f"by {estimate['repeats']:,} repeats of {estimate['genotypes']:,} genotypes{left_out}"
+    again, total = estimate["genotypes"], estimate["of"]
+    return f"by repeats of {again:,} of {total:,} genotypes{left_out}"
 
 
 def best_scores(estimate: Mapping[str, Any]) -> str:

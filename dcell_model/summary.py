@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_specs.measurement_error import best_scores, ceiling_of, told_by
+from data_specs.measurement_error import best_scores, told_by
 from data_specs.touching import ambiguous_names, few_touch
 from dcell_model.ranking_scores import FEW, FIRST
 from dcell_model.scores import MODEL_NAMES, PART_NAMES, SCORE_NAMES
@@ -88,7 +88,7 @@ def _facts(ledger: Mapping[str, Any], metrics: Mapping[str, Any]) -> "Table":
     if names.get("renamed") or names.get("ambiguous"):
         add("names", ", ".join(f"{count:,} {words(how)}" for how, count in names.items()))
     for phenotype in metrics.get("phenotypes", [])[:1]:
-        if estimate := ceiling_of(genotypes, phenotype):
+        for estimate in genotypes.get("noise", {}).get(phenotype, []):
             add("noise", f"{told_by(estimate)},", best_scores(estimate))
     for warning in (few_touch(store), ambiguous_names(names)):
         if warning:

@@ -12,7 +12,8 @@ What is assumed: that errors are independent, and no larger or smaller for genot
 than once than for the others; and that stored values are not selected. Where a table has only
 what passed a threshold, the ceiling is one for such genotypes alone, and errors that led out of the
 table are not seen. Rows of one genotype may be of several alleles or strains: what these differ in
-counts as error, since a model that knows only genes cannot tell them apart.
+counts as error, since a model that knows only genes cannot tell them apart;
+where genes with one allele have less of it, the ceiling is too low for these.
 
 Tables that are symmetric list a measurement twice, as query-array and as array-query. Rows of a
 genotype that are equal in all that was measured are copies, one measurement given m times.
@@ -174,6 +175,7 @@ def _estimates(sums: Sums, sd: str | None) -> Iterable[dict[str, Any]]:
         yield {
             "source": "replicates",
             "genotypes": sums.replicated,
+            "of": sums.genotypes,
             "repeats": sums.repeats,
             "copies": sums.copies,
             "error_variance": float(error),
@@ -185,6 +187,7 @@ def _estimates(sums: Sums, sd: str | None) -> Iterable[dict[str, Any]]:
             "source": "sd",
             "column": sd,
             "genotypes": sums.with_sd,
+            "of": sums.genotypes,
             "error_variance": float(error),
             **_ceiling(float(error), variance),
         }

@@ -46,17 +46,18 @@ def test_what_is_measured() -> None:
 
 
 REPLICATES = {
-    "source": "replicates", "genotypes": 1748, "repeats": 2033, "copies": 23_586,
+    "source": "replicates", "genotypes": 1748, "of": 165_690, "repeats": 2033, "copies": 23_586,
     "error_variance": 0.0089, "variance": 0.022, "ceiling_pearson": 0.772, "ceiling_r2": 0.596,
 }  # fmt: skip
 
 
 def test_in_words() -> None:
     assert told_by(REPLICATES) == (
-        "by 2,033 repeats of 1,748 genotypes, not counting 23,586 copied rows"
+        "by repeats of 1,748 of 165,690 genotypes, not counting 23,586 copied rows"
     )
-    assert told_by({**REPLICATES, "copies": 0}) == "by 2,033 repeats of 1,748 genotypes"
-    assert told_by({**REPLICATES, "source": "sd", "column": "std"}) == "by std of 1,748 genotypes"
+    assert told_by({**REPLICATES, "copies": 0}) == "by repeats of 1,748 of 165,690 genotypes"
+    by_sd = {**REPLICATES, "source": "sd", "column": "std"}
+    assert told_by(by_sd) == "by column std of 1,748 genotypes"
     expected = "a perfect model would reach a Pearson of 0.772 (R² 0.596)"
     assert best_scores(REPLICATES) == expected
 

@@ -120,12 +120,12 @@ def test_numbers(value: float, shown: str) -> None:
 
 def test_the_ceiling_is_a_note() -> None:
     ceiling = {
-        "source": "replicates", "genotypes": 123_456, "repeats": 234_567, "copies": 23_586_123,
+        "source": "replicates", "genotypes": 123_456, "of": 20_705_612, "copies": 23_586_123,
         "ceiling_pearson": 0.772, "ceiling_r2": 0.596,
     }  # fmt: skip
     lines = printed(row("dcell", 0.2), row("mlp", 0.3), ceiling=ceiling)
     assert "a perfect model would reach a Pearson of 0.772 (R² 0.596)," in lines
     assert max(map(len, lines)) <= 80
     by_sd = {**ceiling, "source": "sd", "column": "std"}
-    assert "by std of 123,456 genotypes" in printed(row("dcell", 0.2), ceiling=by_sd)
+    assert "by column std of 123,456 genotypes" in printed(row("dcell", 0.2), ceiling=by_sd)
     assert not any("perfect" in line for line in printed(row("dcell", 0.2), ceiling=None))

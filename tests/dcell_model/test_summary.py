@@ -109,7 +109,7 @@ def test_without_scored(parts: tuple[str, ...]) -> None:
 
 
 CEILING = {
-    "source": "replicates", "genotypes": 1748, "repeats": 2033, "copies": 23_586,
+    "source": "replicates", "genotypes": 1748, "of": 165_690, "repeats": 2033, "copies": 23_586,
     "error_variance": 0.004, "variance": 0.01, "ceiling_pearson": 0.7719, "ceiling_r2": 0.5958,
 }  # fmt: skip
 
@@ -123,8 +123,8 @@ def test_the_ceiling_is_a_line_and_a_row(monkeypatch: pytest.MonkeyPatch) -> Non
     start = text.index("noise")
     said = " ".join(text[start : text.index("samples ", start)].split())
     assert said == (
-        "noise by 2,033 repeats of 1,748 genotypes, not counting 23,586 copied rows, a perfect "
-        "model would reach a Pearson of 0.772 (R² 0.596)"
+        "noise by repeats of 1,748 of 165,690 genotypes, not counting 23,586 copied rows, a "
+        "perfect model would reach a Pearson of 0.772 (R² 0.596)"
     )
     [row] = [line.split() for line in text.splitlines() if line.lstrip().startswith("ceiling")]
     assert row == ["ceiling", "0.772", "–", "0.596", "0.004042"]

@@ -69,7 +69,7 @@ def test_pairs_by_hand() -> None:
     [found] = account(rows)
     between = variance([sum(pair) / 2 for pair in pairs])
     assert found == {
-        "source": "replicates", "genotypes": FEW, "repeats": FEW, "copies": 0,
+        "source": "replicates", "genotypes": FEW, "of": FEW, "repeats": FEW, "copies": 0,
         "error_variance": 0.125, "variance": pytest.approx(between),
         "ceiling_r2": pytest.approx(1 - 0.0625 / between),
         "ceiling_pearson": pytest.approx(math.sqrt(1 - 0.0625 / between)),
