@@ -74,15 +74,20 @@ class Sums:
 
 def exact_sum(values: Floats) -> Fraction:
     """The sum of finite float64 `[N]` without rounding, N below 2²⁶."""
-    assert len(values) < 2**26, "integers of 27 bits add up exactly in float64"
+    assert len(values) < 2**26, "so many integers of 27 bits add up exactly in float64"
+    if len(values) == 0:
+        return Fraction()
     mantissa, exponent = np.frexp(values)
     whole = np.ldexp(mantissa, 53).astype(np.int64)
-    total = Fraction()
-    for power in np.unique(exponent):
-        own = whole[exponent == power]
-        integer = (int((own >> 27).sum()) << 27) + int((own & (2**27 - 1)).sum())
-        total += integer * Fraction(2) ** (int(power) - 53)
-    return total
+    least = int(exponent.min())
+    high, low = (np.bincount(exponent - least, part) for part in (whole >> 27, whole % 2**27))
+    return sum(
+        (
+            (int(high[at]) * 2**27 + int(low[at])) * Fraction(2) ** (least + int(at) - 53)
+            for at in np.flatnonzero((high != 0) | (low != 0))
+        ),
+        Fraction(),
+    )
 
 
 def sums_of(rows: pl.DataFrame, phenotypes: Sequence[str]) -> dict[str, Sums]:
