@@ -202,6 +202,7 @@ class Train:
     aux_weight: Weight = 0.3
     aux_reduction: Literal["sum", "mean"] = "mean"
     l2: Weight = 0.0
+    weights: Literal["none", "sd", "count"] = "none"  # of squared errors, by how sure samples are
     standardize: bool = True
     select: Literal["pearson", "loss"] = "pearson"
     calibrate: bool = True  # draw predictions to the line that fits the validation part

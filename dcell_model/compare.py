@@ -20,6 +20,7 @@ from data_specs.chain import TRAINED_ON, digest_of
 from data_specs.errors import InputError
 from data_specs.files import replacing_file
 from data_specs.layout import MARKERS, DataLayout, read_json, write_json
+from data_specs.measurement_error import ceiling_in_build
 from data_specs.output_folders import FolderKind, taken
 from data_specs.parameter_changes import changed
 from data_specs.parameter_values import unknown
@@ -34,6 +35,7 @@ from dcell_model.resumption import refuse_changes
 from dcell_model.run_folder import BEST, lasts_of
 from dcell_model.run_parameters import trained_sections
 from dcell_model.scores import scores
+from dcell_model.targets import target_names
 
 MARKER = MARKERS["comparison"]
 FORMAT = {"format": "dcell-comparison", "version": 1}
@@ -70,8 +72,8 @@ def run(
         progress: is told of every run in a line.
 
     Returns:
-        What `comparison.json` holds: provenance, `runs`, their `summary`, and under `controls` what
-        DCell is ahead of each of them.
+        What `comparison.json` holds: provenance, `runs`, their `summary`, under `controls` what
+        DCell is ahead of each of them, and the `ceiling` that measurements set, if it is known.
 
     Raises:
         InputError: a split or control is missing, or a run in `out` was made with other parameters
@@ -108,12 +110,14 @@ def _run(
             result, kept = _one(data, out, parameters, method, seed, model)
             runs.append(result)
             progress(f"{method}-{seed}  {model:<11} {_told(result)}{'  (kept)' if kept else ''}")
+    layout = DataLayout(data)
     record = {
         "command": " ".join(command),
         **provenance.record(),
         "parameters": changed(parameters),
         "summary": list(summarise(runs)),
         "controls": list(against_controls(runs)),
+        "ceiling": ceiling_in_build(layout, target_names(layout, parameters.train)[0]),
         "runs": [{k: v for k, v in result.items() if k != "made_with"} for result in runs],
     }
     write_json(out / "comparison.json", record)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from data_specs.measurement_error import best_scores, told_by
 from dcell_model.baselines import NAMES
 from dcell_model.compared_models import label
 from dcell_model.paired import PAIRED
@@ -30,6 +31,8 @@ def print_record(record: Mapping[str, Any], console: "Console | None" = None) ->
         console.print(score_table(rows))
         if note := note_of(rows):
             console.print(note, style="italic")
+        if estimate := record.get("ceiling"):
+            console.print(f"{best_scores(estimate)},\n{told_by(estimate)}", style="italic")
         for row in record.get("controls", ()):
             if row["split"] == method:
                 console.print(verdict(row))

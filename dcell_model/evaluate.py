@@ -14,6 +14,7 @@ from data_specs.chain import made_from_metadata, refuse_other_data
 from data_specs.errors import exit_with_message
 from data_specs.files import replacing_file, replacing_folder
 from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.measurement_error import ceiling_in_build
 from data_specs.parameter_input import load
 from data_specs.parameters import Evaluate as EvaluateConfig
 from data_specs.tables import PARTS, TEST
@@ -102,6 +103,7 @@ def run(
         "interval": _interval(
             Calibration.of(state), predictions[test], spread[test], targets[test]
         ),
+        "ceiling": ceiling_in_build(layout, names[0]),
         "baselines": read_json(baselines),
         **{key: record[key] for key in (
             "samples", "parameters", "epochs", "best_epoch", "seconds_per_epoch",

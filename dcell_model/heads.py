@@ -40,17 +40,31 @@ class TouchedHeads:
             self.wild_type.float(), self.difference.float(), self.term, self.sample, self.samples
         )
 
-    def squared_errors(self, targets: Tensor) -> Tensor:
+    def squared_errors(self, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         """`[T]` mean squared error of each head against targets `[B, P]`.
 
         The wild type's error needs only mean and variance of the targets; the touched samples
         correct it: (ŷ − y)² − (w − y)² = (ŷ − w)(2(w − y) + (ŷ − w)).
+
+        Args:
+            targets: `[B, P]`.
+            weights: `[B, P]`, above 0, that squared errors are multiplied by before the mean over
+                all B is taken. Mean and variance are then weighted, too.
         """
-        mean, variance = targets.mean(0), targets.var(0, correction=0)
-        everywhere = ((self.wild_type - mean).square() + variance).mean(1)
+        if weights is None:
+            mean, variance = targets.mean(0), targets.var(0, correction=0)
+            everywhere = ((self.wild_type - mean).square() + variance).mean(1)
+        else:
+            share = weights.mean(0)
+            mean = (weights * targets).mean(0) / share
+            variance = (weights * (targets - mean).square()).mean(0)
+            everywhere = (share * (self.wild_type - mean).square() + variance).mean(1)
         wild_type = self.wild_type.index_select(0, self.term)
         offset = wild_type - targets.index_select(0, self.sample)
-        correction = (self.difference * (2 * offset + self.difference)).mean(1) / self.samples
+        correction = self.difference * (2 * offset + self.difference)
+        if weights is not None:
+            correction = correction * weights.index_select(0, self.sample)
+        correction = correction.mean(1) / self.samples
         return everywhere.index_add(0, self.term, correction)
 
 

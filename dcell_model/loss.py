@@ -25,6 +25,7 @@ def dcell_loss(
     aux_weight: float = 0.3,
     aux_reduction: str = "sum",
     l2: float = 0.0,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """`MSE(root) + α · reduce over t ≠ root of MSE(t) + λ · Σ‖W(t)‖²` (Ma et al. 2018, eq. 3).
 
@@ -35,9 +36,12 @@ def dcell_loss(
         aux_weight: α.
         aux_reduction: `sum` (the paper) or `mean` over the heads.
         l2: λ.
+        weights: `[B, P]`, above 0: the squared errors of all heads are multiplied by them before
+            the mean over samples and phenotypes is taken.
 
     Raises:
-        InputError: targets of another shape, which broadcasting would turn into B × B errors.
+        InputError: targets or weights of another shape, which broadcasting would turn into B × B
+            errors.
     """
     if isinstance(heads, TouchedHeads):
         terms, phenotypes = heads.wild_type.shape
@@ -49,10 +53,16 @@ def dcell_loss(
             f"heads have shape {list(shape)} [T, B, P] and targets {list(targets.shape)}; "
             "expected targets [B, P] with the same B and P"
         )
+    if weights is not None and weights.shape != targets.shape:
+        raise InputError(
+            f"weights have shape {list(weights.shape)} and targets {list(targets.shape)}; expected "
+            "a weight for each target [B, P]"
+        )
     if isinstance(heads, TouchedHeads):
-        errors = heads.squared_errors(targets)
+        errors = heads.squared_errors(targets, weights)
     else:
-        errors = (heads - targets).square().mean(dim=(1, 2))  # [T]
+        squares = (heads - targets).square()
+        errors = (squares if weights is None else squares * weights).mean(dim=(1, 2))  # [T]
     loss = errors[0]
     if aux_weight and len(errors) > 1:
         auxiliary = errors[1:].sum() if aux_reduction == "sum" else errors[1:].mean()

@@ -205,11 +205,15 @@ def comparison(metrics: Mapping[str, Any], path: Path) -> None:
             shown = f"{_format(value, 'pearson')}   R² {_format(own.get('r2'), 'r2')}"
             axes.annotate(  # right of the bar, or of 0, so that it never meets the names
                 shown, (max(0.0, value or 0.0), row), xytext=(8, 0), textcoords="offset points",
-                va="center",
+                va="center", bbox={"color": "white", "pad": 1.5},  # over the ceiling's line
             )  # fmt: skip
         axes.axvline(0, color=INK, linewidth=1)
         axes.invert_yaxis()
         low, high = min(0.0, *lengths), max(0.1, *lengths)
+        ceiling = (metrics.get("ceiling") or {}).get("ceiling_pearson")
+        if ceiling is not None:
+            high = max(high, ceiling)
+            _draw_ceiling(axes, ceiling, len(values))
         room = 0.24 * (high - low)  # for the numbers
         axes.set_xlim(low - 0.02 * (high - low) * (low < 0), high + room)
         axes.grid(axis="y", visible=False)
@@ -219,6 +223,18 @@ def comparison(metrics: Mapping[str, Any], path: Path) -> None:
         samples = metrics.get("samples", {}).get(part)
         counted = f", {samples:,} genotypes" if samples else ""
         axes.set_title(f"{model} and the baselines on the {PART_NAMES[part]} part{counted}")
+
+
+def _draw_ceiling(axes: "Axes", ceiling: float, bars: int) -> None:
+    """A dashed line at what a perfect model would score; its name stands below the last bar."""
+    axes.axvline(ceiling, color=ORANGE, linewidth=1.5, linestyle=(0, (5, 4)), zorder=0.9)
+    axes.set_ylim(bars + 0.1, -0.6)
+    left = ceiling > axes.dataLim.x1 / 2
+    axes.annotate(
+        f"ceiling of the measurements {_format(ceiling, 'pearson')}", (ceiling, bars - 0.3),
+        xytext=(-8 if left else 8, 0), textcoords="offset points", va="center", color=ORANGE,
+        ha="right" if left else "left",
+    )  # fmt: skip
 
 
 def _format(value: float | None, key: str) -> str:

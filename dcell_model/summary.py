@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data_specs.measurement_error import best_scores, told_by
 from data_specs.touching import ambiguous_names, few_touch
 from dcell_model.ranking_scores import FEW, FIRST
 from dcell_model.scores import MODEL_NAMES, PART_NAMES, SCORE_NAMES
@@ -86,6 +87,9 @@ def _facts(ledger: Mapping[str, Any], metrics: Mapping[str, Any]) -> "Table":
     names = genotypes.get("names", {})
     if names.get("renamed") or names.get("ambiguous"):
         add("names", ", ".join(f"{count:,} {words(how)}" for how, count in names.items()))
+    for phenotype in metrics.get("phenotypes", [])[:1]:
+        for estimate in genotypes.get("noise", {}).get(phenotype, []):
+            add("noise", f"{told_by(estimate)},", best_scores(estimate))
     for warning in (few_touch(store), ambiguous_names(names)):
         if warning:
             add("warning", warning)
@@ -167,15 +171,28 @@ def _scores(metrics: Mapping[str, Any]) -> "Table":
     table = Table(box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
     phenotype = "".join(f", {name}" for name in metrics.get("phenotypes", [])[:1])
     count = metrics["samples"].get(part, 0)
+    best = _perfect(metrics.get("ceiling"))
     table.title = f"{PART_NAMES[part]} part: {count:,} genotypes{phenotype}"
     table.add_column("model")
     columns = []
     for key, label in SCORE_NAMES.items():
         table.add_column(label, justify="right")
-        columns.append(_column([found[name].get(key) for name in rows], least=key == "mse"))
-    for name, *cells in zip(rows, *columns, strict=True):
+        own = [found[name].get(key) for name in rows]
+        columns.append(_column(own, least=key == "mse", ceiling=best.get(key)))
+    for name, *cells in zip(rows, *columns, strict=False):
         table.add_row(name, *cells)
+    if best:
+        table.add_section()
+        table.add_row("ceiling", *(column[-1] for column in columns), style="dim")
     return table
+
+
+def _perfect(estimate: Mapping[str, Any] | None) -> dict[str, float]:
+    """Scores of a perfect model; nothing if measurements do not tell."""
+    if not estimate:
+        return {}
+    pearson, r2, variance = (estimate[k] for k in ("ceiling_pearson", "ceiling_r2", "variance"))
+    return {"pearson": pearson, "r2": r2, "mse": (1 - r2) * variance}
 
 
 def _covered(metrics: Mapping[str, Any]) -> list[str]:
@@ -207,21 +224,26 @@ def _found(hits: Mapping[str, Any]) -> "Table":
     for key, label in labels.items():
         table.add_column(label, justify="right")
         columns.append(_column([own[key] for own in hits["models"].values()], least=False))
-    for name, *cells in zip(hits["models"], *columns, strict=True):
+    for name, *cells in zip(hits["models"], *columns, strict=False):
         table.add_row(MODEL_NAMES.get(name, name), *cells)
     return table
 
 
-def _column(values: Sequence[float | None], *, least: bool) -> list[Any]:
-    """Numbers with as many decimals as the smallest needs for four digits, at least three."""
+def _column(
+    values: Sequence[float | None], *, least: bool, ceiling: float | None = None
+) -> list[Any]:
+    """Numbers with as many decimals as the smallest needs for four digits, at least three.
+
+    The ceiling comes last; it is never the best.
+    """
     from rich.text import Text
 
     known = [value for value in values if value is not None]
     smallest = min((abs(value) for value in known if value), default=1.0) if least else 1.0
     decimals = min(max(3, 3 - math.floor(math.log10(smallest))), 9)
-    best = (min if least else max)(known, default=None)
+    best, last = (min if least else max)(known, default=None), len(values)
     return [
         Text("–") if value is None
-        else Text(f"{value:z.{decimals}f}", style="bold" if value == best else "")
-        for value in values
+        else Text(f"{value:z.{decimals}f}", style="bold" if value == best and at < last else "")
+        for at, value in enumerate([*values, ceiling])
     ]  # fmt: skip

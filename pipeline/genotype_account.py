@@ -1,6 +1,6 @@
 """What was read and merged of genotype tables: pieces, parts, and the account of them all."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from data_specs.errors import InputError
 from data_specs.genotype_tables import GenotypeFile, Genotypes
 from data_specs.parameters import Genotypes as GenotypesConfig
 from pipeline.genotype_merging import Given, added
+from pipeline.measurement_noise import Sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,12 @@ class Part:
     orders: dict[int, int]
     given_test: int
     genes: list[str]
+    noise: Mapping[str, Sums]  # by phenotype
 
 
-def part_of(genotypes: pl.DataFrame, rows: int, also_in_test: int) -> Part:
+def part_of(
+    genotypes: pl.DataFrame, rows: int, also_in_test: int, noise: Mapping[str, Sums]
+) -> Part:
     """Count what is in a part."""
     orders = genotypes["genes"].list.len().value_counts()
     return Part(
@@ -64,6 +68,7 @@ def part_of(genotypes: pl.DataFrame, rows: int, also_in_test: int) -> Part:
         orders=dict(orders.iter_rows()),
         given_test=genotypes.filter(given="test").height,
         genes=genotypes["genes"].explode().unique().sort().to_list(),
+        noise=noise,
     )
 
 

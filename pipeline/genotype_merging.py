@@ -8,6 +8,8 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from pipeline.measurement_noise import Sums, sums_of
+
 Given = Literal["train", "test"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -57,7 +59,9 @@ def added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return {reason: number for reason, number in total.items() if number}
 
 
-def merge(rows: pl.DataFrame, phenotypes: Sequence[str]) -> tuple[pl.DataFrame, int]:
+def merge(
+    rows: pl.DataFrame, phenotypes: Sequence[str]
+) -> tuple[pl.DataFrame, int, dict[str, Sums]]:
     """Merge rows of one gene set into genotypes, in the schema of `data_specs.tables`.
 
     The order of the rows does not change a bit of the result. Rows of training files whose gene
@@ -68,14 +72,16 @@ def merge(rows: pl.DataFrame, phenotypes: Sequence[str]) -> tuple[pl.DataFrame, 
         phenotypes: in the order of the result.
 
     Returns:
-        The genotypes, sorted by genes, and the number of rows left out.
+        The genotypes, sorted by genes, the number of rows left out, and what tells how noisy the
+        others are.
     """
     tested = rows.filter(given="test")["key"].unique()
     kept = rows.filter((pl.col("given") == "test") | ~pl.col("key").is_in(tested.implode()))
-    return _merged(kept, phenotypes), rows.height - kept.height
+    genotypes, noise = _merged(kept, phenotypes)
+    return genotypes, rows.height - kept.height, noise
 
 
-def _merged(rows: pl.DataFrame, phenotypes: Sequence[str]) -> pl.DataFrame:
+def _merged(rows: pl.DataFrame, phenotypes: Sequence[str]) -> tuple[pl.DataFrame, dict[str, Sums]]:
     """Merge rows `[N]` by `key` into genotypes `[G]`, sorted by genes."""
     known = rows.select(pl.col("key").unique().sort()).with_row_index("group")
     rows = rows.join(known, on="key", how="left").drop("key")
@@ -96,7 +102,7 @@ def _merged(rows: pl.DataFrame, phenotypes: Sequence[str]) -> pl.DataFrame:
         mean, spread = mean_and_spread(rows[name].fill_null(np.nan).to_numpy(), starts)
         means[name] = pl.Series(mean).fill_nan(None)
         spreads[f"{name}_spread"] = pl.Series(spread).fill_nan(None)
-    return pl.DataFrame(keys | means | spreads)
+    return pl.DataFrame(keys | means | spreads), sums_of(rows, phenotypes)
 
 
 def mean_and_spread(values: Floats, starts: Ints) -> tuple[Floats, Floats]:

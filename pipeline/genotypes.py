@@ -30,6 +30,7 @@ from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Genotypes as GenotypesConfig
 from data_specs.parameters import Parameters
 from data_specs.tables import part_name, write_table
+from pipeline import measurement_noise
 from pipeline.dask import Each, workers
 from pipeline.genotype_account import Part, Run, ledger_of, part_of, require_some, words_of
 from pipeline.genotype_merging import Given, added, merge, usable
@@ -85,10 +86,10 @@ def merge_part(
         ],
         how="diagonal",
     )
-    genotypes, also_in_test = merge(rows, phenotypes)
+    genotypes, also_in_test, noise = merge(rows, phenotypes)
     with replacing_file(path) as partial:
         write_table(genotypes, partial)
-    return part_of(genotypes, rows.height, also_in_test)
+    return part_of(genotypes, rows.height, also_in_test, noise)
 
 
 def phenotypes_of(files: Sequence[GenotypeFile], asked: Sequence[str] = ()) -> list[str]:
@@ -173,8 +174,9 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         write_table(met, folder / "gene_names.parquet")
         paths = [name for _, (name, _) in named]
         account = account_of(met, naming.names, sum(run.same_gene for run in own))
+        noise = measurement_noise.account_of((part.noise for part in parts), phenotypes)
         ledger = ledger_of(paths, files, runs, parts, len(genes))
-        write_json(folder / "ledger.json", ledger | {"names": account})
+        write_json(folder / "ledger.json", ledger | {"names": account, "noise": noise})
         shutil.rmtree(scratch)
 
 

@@ -13,6 +13,7 @@ from data_specs.errors import ArtefactError, InputError
 from data_specs.gene_names import GeneNames
 from data_specs.genotype_text import split_names
 from data_specs.layout import DataLayout, read_json
+from data_specs.measurement_error import best_scores, told_by
 from data_specs.mutant_state import StateEncoder
 from data_specs.store import StoreReader
 from data_specs.touching import ambiguous_names, few_touch
@@ -68,6 +69,9 @@ def show(layout: DataLayout, genotype: str | None = None, run: Path | None = Non
     how = [f"{count:,} {kind.replace('_', ' ')}" for kind, count in names.items()]
     _line("names", "; ".join([known, *([", ".join(how)] if how else [])]))
     _show_phenotypes(reader.meta.phenotypes, rows["files"])
+    for estimate in rows.get("noise", {}).get(reader.meta.phenotypes[0], []):
+        _line("noise", f"{told_by(estimate)},")
+        _line("", best_scores(estimate))
     parts = ", ".join(f"{split[p]:,} {p}" for p in ("train", "val", "test") if split[p])
     excluded = f", {split['excluded']:,} excluded" if split.get("excluded") else ""
     _line("split", f"{split['method']}: {parts}{excluded}")

@@ -92,6 +92,6 @@ def merge(
         runs.append([genotype_account.Run(Path(), table.rows, rows.height, dropped, None, [], {})])
     genotype_account.require_some(runs, settings)
     rows = pl.concat(frames, how="diagonal")
-    found, also_in_test = genotype_merging.merge(rows, phenotypes)
-    part = genotype_account.part_of(found, rows.height, also_in_test)
+    found, also_in_test, noise = genotype_merging.merge(rows, phenotypes)
+    part = genotype_account.part_of(found, rows.height, also_in_test, noise)
     return found, genotype_account.ledger_of(names, files, runs, [part], len(part.genes))

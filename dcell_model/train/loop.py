@@ -38,6 +38,7 @@ from dcell_model.progress import live_metrics, progress
 from dcell_model.resumed_state import take_up
 from dcell_model.resumption import refuse_changes
 from dcell_model.run_folder import BEST, LAST, RECORD, prepare_folder
+from dcell_model.sample_weights import SampleWeights
 from dcell_model.schedule import batch_size_of, rate_after, weight_decay_of
 from dcell_model.targets import all_targets, read_parts, scale_of, target_names, usable_samples
 from dcell_model.threads import threads_for
@@ -74,12 +75,15 @@ def run(
     """
     keep_freed_memory()
     layout, dataset, targets, samples = inputs_of(data, parameters, split)
+    weights = SampleWeights.of(dataset, samples["train"], parameters.train.weights)
     fabric = fabric_of(parameters.train)
     if fabric.is_global_zero:
         prepare_folder(out, resume)
         warn_if_few_touch(layout)
     fabric.barrier()
-    training = _Training(fabric, layout, dataset, targets, samples, parameters, out, resume)
+    training = _Training(
+        fabric, layout, dataset, targets, samples, weights, parameters, out, resume
+    )
     with threads_for(training.product) as training.threads:
         return training.run(lines, after_epoch)
 
@@ -120,16 +124,15 @@ class _Training:
         dataset: MutantStateDataset,
         targets: npt.NDArray[np.float32],
         samples: dict[str, npt.NDArray[np.int64]],
+        weights: SampleWeights,
         parameters: Parameters,
         out: Path,
         resume: bool,
     ) -> None:
         self.fabric, self.layout, self.dataset, self.samples = fabric, layout, dataset, samples
-        self.made_from = {
-            name: digest_of(layout, name) for name in TRAINED_ON[parameters.train.model]
-        }
-        self.parameters, self.config, self.out = parameters, parameters.train, out
-        config = self.config
+        self.config, self.parameters, self.out = parameters.train, parameters, out
+        self.weights, config = weights, self.config
+        self.made_from = {name: digest_of(layout, name) for name in TRAINED_ON[config.model]}
         self.engine_reason, self.threads = "train.engine", torch.get_num_threads()
         self.targets = torch.from_numpy(targets)
         self.scale = scale_of(self.targets[samples["train"]], config.standardize)
@@ -196,8 +199,7 @@ class _Training:
             self.fabric, self.plain_model, self.dataset, self.samples["val"],
             self.targets[self.samples["val"]], self.scale, calibrate=self.config.calibrate,
         )  # fmt: skip
-        row |= judged
-        row |= {"seconds": seconds, "lr": self.optimizer.param_groups[0]["lr"]}
+        row |= judged | {"seconds": seconds, "lr": self.optimizer.param_groups[0]["lr"]}
         if not math.isfinite(train_loss):
             raise DivergedError(epoch, train_loss)
         improved = self.state.finish_epoch(row, self.config.select)
@@ -227,6 +229,7 @@ class _Training:
                     aux_weight=config.aux_weight,
                     aux_reduction=config.aux_reduction,
                     l2=config.l2,
+                    weights=self.weights(batch),
                 )
                 # Gradients are averaged over the processes, whose parts may differ by a sample.
                 share = len(batch) * order.processes / order.size(step - 1)
@@ -240,9 +243,8 @@ class _Training:
             total = total.to(loss.device) + loss.detach().double() * len(batch)
             seen += order.size(step - 1)
             if closing and step < len(self.batches) and self._is_due(step):
-                loss_so_far = sum_over_processes(self.fabric, total)
                 self.state.under_way = {
-                    "steps": step, "loss": loss_so_far, "samples": seen,
+                    "steps": step, "loss": sum_over_processes(self.fabric, total), "samples": seen,
                     "processes": order.processes,
                 }  # fmt: skip
                 if self.fabric.is_global_zero:
@@ -254,10 +256,8 @@ class _Training:
     def _is_due(self, step: int) -> bool:
         """Whether a checkpoint is to be written in the middle of an epoch."""
         every = self.config.checkpoint_steps
-        if every is None:
-            return False
         # Steps of an accumulation belong together: the first whole one after each multiple.
-        return step % every < self.config.accumulate
+        return every is not None and step % every < self.config.accumulate
 
     def _set_rate(self, progress: float) -> None:
         for group in self.optimizer.param_groups:

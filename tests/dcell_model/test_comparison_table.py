@@ -16,9 +16,9 @@ def row(model: str, pearson: float | None, mse: float = 0.0064, **other: Any) ->
     return {"split": "random", "model": model, "seeds": 3, **scores, **sd, **rest} | other
 
 
-def printed(*rows: dict[str, Any]) -> list[str]:
+def printed(*rows: dict[str, Any], **others: Any) -> list[str]:
     console = Console(width=80, file=io.StringIO())
-    print_record({"summary": list(rows)}, console)
+    print_record({"summary": list(rows), **others}, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue().splitlines()
 
@@ -116,3 +116,16 @@ def test_any_error(mse: float) -> None:
 )  # fmt: skip
 def test_numbers(value: float, shown: str) -> None:
     assert _short(value) == shown
+
+
+def test_the_ceiling_is_a_note() -> None:
+    ceiling = {
+        "source": "replicates", "genotypes": 123_456, "of": 20_705_612, "copies": 23_586_123,
+        "ceiling_pearson": 0.772, "ceiling_r2": 0.596,
+    }  # fmt: skip
+    lines = printed(row("dcell", 0.2), row("mlp", 0.3), ceiling=ceiling)
+    assert "a perfect model would reach a Pearson of 0.772 (R² 0.596)," in lines
+    assert max(map(len, lines)) <= 80
+    by_sd = {**ceiling, "source": "sd", "column": "std"}
+    assert "by column std of 123,456 genotypes" in printed(row("dcell", 0.2), ceiling=by_sd)
+    assert not any("perfect" in line for line in printed(row("dcell", 0.2), ceiling=None))

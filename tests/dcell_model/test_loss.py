@@ -34,6 +34,21 @@ def test_weight_penalty() -> None:
     assert float(loss) == pytest.approx(2.0 + 0.5 * squares, rel=1e-5)
 
 
+def test_weighted_by_hand() -> None:
+    """Squared errors are root 0, 4, then 1, 0 and 4, 1."""
+    weights = torch.tensor([[0.5], [1.5]])
+    found = dcell_loss(HEADS, TARGETS, MODEL, aux_weight=0.3, weights=weights)
+    assert float(found) == pytest.approx(3.0 + 0.3 * (0.25 + (2 + 1.5) / 2))
+    alike = dcell_loss(HEADS, TARGETS, MODEL, weights=torch.ones(2, 1))
+    assert torch.equal(alike, dcell_loss(HEADS, TARGETS, MODEL))
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 2), (2, 2), (1, 1)])
+def test_other_shapes_of_weights_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"expected a weight for each target \[B, P\]"):
+        dcell_loss(HEADS, TARGETS, MODEL, weights=torch.ones(shape))
+
+
 @pytest.mark.parametrize("shape", [(2,), (1, 2), (2, 2), (3, 1)])
 def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match=r"expected targets \[B, P\]"):

@@ -71,6 +71,20 @@ PLOTS: dict[str, tuple[Callable[[Path], None], tuple[int, int]]] = {
         lambda path: comparison(metrics(dcell=-0.02, mean=None, ridge=0.01), path),
         (1200, 425),
     ),
+    "comparison below a ceiling": (
+        lambda path: comparison(
+            metrics(dcell=0.9, mean=None) | {"ceiling": {"ceiling_pearson": 0.94}}, path
+        ),
+        (1200, 350),
+    ),
+    "comparison without a ceiling": (
+        lambda path: comparison(metrics(dcell=0.9, mean=None) | {"ceiling": None}, path),
+        (1200, 350),
+    ),
+    "a ceiling of 0": (
+        lambda path: comparison(metrics(dcell=None) | {"ceiling": {"ceiling_pearson": 0.0}}, path),
+        (1200, 275),
+    ),
     "nothing to compare": (lambda path: comparison(metrics(dcell=None), path), (1200, 275)),
 }
 

@@ -108,6 +108,32 @@ def test_without_scored(parts: tuple[str, ...]) -> None:
     ) in printed(metrics)
 
 
+CEILING = {
+    "source": "replicates", "genotypes": 1748, "of": 165_690, "repeats": 2033, "copies": 23_586,
+    "error_variance": 0.004, "variance": 0.01, "ceiling_pearson": 0.7719, "ceiling_r2": 0.5958,
+}  # fmt: skip
+
+
+def test_the_ceiling_is_a_line_and_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    genotypes = LEDGER["genotypes"] | {"noise": {"tau": [CEILING], "fitness": [CEILING]}}
+    monkeypatch.setitem(LEDGER, "genotypes", genotypes)
+    metrics = METRICS | {"ceiling": CEILING, "phenotypes": ["tau"]}
+    text = printed(metrics)
+    assert max(map(len, text.splitlines())) <= 80
+    start = text.index("noise")
+    said = " ".join(text[start : text.index("samples ", start)].split())
+    assert said == (
+        "noise by repeats of 1,748 of 165,690 genotypes, not counting 23,586 copied rows, a "
+        "perfect model would reach a Pearson of 0.772 (R² 0.596)"
+    )
+    [row] = [line.split() for line in text.splitlines() if line.lstrip().startswith("ceiling")]
+    assert row == ["ceiling", "0.772", "–", "0.596", "0.004042"]
+    bold = printed(metrics, force_terminal=True, color_system="standard")
+    [line] = [line for line in bold.splitlines() if "ceiling" in line]
+    assert "\x1b[1m" not in line
+    assert "ceiling" not in printed(METRICS | {"ceiling": None})
+
+
 def test_large_units() -> None:
     metrics = METRICS | {"test": {"pearson": 1.0, "spearman": 1.0, "mse": 12345.678}}
     metrics["baselines"] = {"mean": {"test": {"pearson": None, "spearman": None, "mse": 0.0}}}

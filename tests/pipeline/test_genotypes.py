@@ -287,6 +287,24 @@ def test_stage_gives_the_same_bytes_for_any_order_of_rows(tmp_path: Path, writte
         assert (first.genotypes / name).read_bytes() == (second.genotypes / name).read_bytes()
 
 
+@pytest.mark.parametrize(("piece_bytes", "part_rows"), [(300, 7), (1000, 30)])
+def test_noise_does_not_depend_on_pieces_and_parts(
+    tmp_path: Path, written: Writer, piece_bytes: int, part_rows: int
+) -> None:
+    draw = random.Random(0)
+    rows = [f"G{g}|H,{draw.gauss(g, 2)},{draw.random()}" for g in range(60) for _ in range(g % 4)]
+    table = written("t.csv", "\n".join(["genes,score,sd", *rows, *rows[:9], ""]))
+    accounts = [
+        read_json(build(tmp_path / str(at), [table], **sizes).genotypes / "ledger.json")
+        for at, sizes in enumerate([{}, {"piece_bytes": piece_bytes, "part_rows": part_rows}])
+    ]
+    assert accounts[0]["noise"] == accounts[1]["noise"]
+    replicates, by_sd = accounts[0]["noise"]["score"]
+    assert (replicates["genotypes"], replicates["copies"]) == (30, 9)
+    assert replicates["repeats"] + replicates["copies"] == accounts[0]["merged"]
+    assert by_sd["column"] == "sd"
+
+
 def test_rows_without_the_first_phenotype_are_dropped_and_counted(
     tmp_path: Path, written: Writer
 ) -> None:
