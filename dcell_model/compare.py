@@ -168,8 +168,8 @@ def _one(
 def _made_with(layout: DataLayout, parameters: Parameters, model: str) -> dict[str, Any]:
     """What a result depends on, flat, as JSON gives it back."""
     if model in NAMES:
-        phenotypes = {"phenotypes": parameters.train.phenotypes}
-        sections = {"baselines": asdict(parameters.baselines), "train": phenotypes}
+        shared = {key: getattr(parameters.train, key) for key in ("phenotypes", "calibrate")}
+        sections = {"baselines": asdict(parameters.baselines), "train": shared}
         digests = TRAINED_ON["dcell"]
     else:
         sections, digests = trained_sections(parameters), TRAINED_ON[parameters.train.model]
@@ -215,7 +215,10 @@ def _baseline(layout: DataLayout, _: Path, parameters: Parameters, name: str) ->
     """Fit a baseline, and score it on the test part."""
     dataset, targets, parts = read_samples(layout, parameters)
     genotypes = multi_hot(dataset)
-    fitted = fit_baselines(genotypes, targets, parts, parameters.baselines, [name])[name]
+    calibrate = parameters.train.calibrate
+    fitted = fit_baselines(
+        genotypes, targets, parts, parameters.baselines, [name], calibrate=calibrate
+    )[name]
     test = parts == TEST
     return {
         **_scored(fitted.predictions[test, 0], targets[test, 0], parts),
