@@ -25,6 +25,7 @@ from data_specs.parameter_changes import changed
 from data_specs.parameter_values import unknown
 from data_specs.parameters import Parameters, Split
 from data_specs.tables import PARTS, TEST
+from data_specs.touching import warn_if_few_touch
 from dcell_model import checkpoint, model_kinds, provenance, train
 from dcell_model.baselines import NAMES, fit_baselines, multi_hot, read_samples
 from dcell_model.compared_models import layout_of, require_controls, require_known
@@ -90,6 +91,7 @@ def run(
         _require_splits(data, methods, seeds)
         require_controls(data, methods, seeds, models)
         write_json(out / MARKER, FORMAT)
+        warn_if_few_touch(DataLayout(data))
         return _run(data, out, parameters, splits, models, command, progress)
 
 

@@ -69,7 +69,7 @@ def run(
         parameters: sections `train` and `model`, or that of another model, are used.
         resume: continue after the last finished epoch, as if never stopped.
         split: name of another split of the build (`DataLayout.splits`).
-        lines: whether every epoch has a line, where the output is not a terminal.
+        lines: whether every epoch has a line, off a terminal; without, the caller warns of the build.
         after_epoch: gets the row of every epoch once it is saved; what it raises ends the run.
 
     Returns:
@@ -92,7 +92,8 @@ def run(
     fabric = fabric_of(config)
     if fabric.is_global_zero:
         prepare_folder(out, resume)
-        warn_if_few_touch(layout)
+        if lines:
+            warn_if_few_touch(layout)
     fabric.barrier()
     training = _Training(fabric, layout, dataset, targets, samples, parameters, out, resume)
     with threads_for(training.product) as training.threads:
