@@ -42,7 +42,7 @@ from dcell_model.resumption import parameters_of, refuse_changes, saying_how_to_
 from dcell_model.run_folder import BEST, LAST, RECORD, holding_out, prepare_folder
 from dcell_model.run_parameters import RESUME, print_notes
 from dcell_model.schedule import batch_size_of, rate_after, weight_decay_of
-from dcell_model.targets import all_targets, read_parts, scale_of, target_names, usable_samples
+from dcell_model.targets import all_targets, read_parts, scaling, target_names, usable_samples
 from dcell_model.threads import threads_for
 from dcell_model.training_state import DivergedError, Row, TrainingState, in_words
 from dcell_model.validation import validate
@@ -69,7 +69,8 @@ def run(
         parameters: sections `train` and `model`, or that of another model, are used.
         resume: continue after the last finished epoch, as if never stopped.
         split: name of another split of the build (`DataLayout.splits`).
-        lines: whether every epoch has a line, off a terminal; without, the caller warns of the build.
+        lines: whether every epoch has a line, where the output is not a terminal; without them
+            the caller warns of the build.
         after_epoch: gets the row of every epoch once it is saved; what it raises ends the run.
 
     Returns:
@@ -122,7 +123,7 @@ class _Training:
         config = self.config
         self.engine_reason, self.threads = "train.engine", torch.get_num_threads()
         self.targets = torch.from_numpy(targets)
-        self.scale = scale_of(self.targets[samples["train"]], config.standardize)
+        self.scale = scaling(self.targets[samples["train"]], config.standardize)
         model = create(layout, dataset, parameters)
         optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, fused=True)
         self.batch_size = batch_size_of(config, len(samples["train"]))
@@ -244,10 +245,8 @@ class _Training:
     def _is_due(self, step: int) -> bool:
         """Whether a checkpoint is to be written in the middle of an epoch."""
         every = self.config.checkpoint_steps
-        if every is None:
-            return False
         # Steps of an accumulation belong together: the first whole one after each multiple.
-        return step % every < self.config.accumulate
+        return every is not None and step % every < self.config.accumulate
 
     def _set_rate(self, progress: float) -> None:
         for group in self.optimizer.param_groups:
