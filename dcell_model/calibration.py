@@ -1,9 +1,10 @@
 """What a validation part says about predictions: how wide they should be, and how far they miss.
 
 A network that explains a small part of noisy measurements predicts too wide: its squared error may
-be above the mean's while its ranking is right. A line through the validation part, its slope held
-between 0 (the mean) and 1 (as predicted), mends that (Platt-style scaling for regression, as in
-Kuleshov et al. 2018, arXiv:1807.00263, with a line in place of an isotonic function).
+be above the mean's while its ranking is right. A line with the slope of the validation part, held
+between 0 (the training part's mean) and 1 (as predicted), mends that (Platt-style scaling for
+regression, as in Kuleshov et al. 2018, arXiv:1807.00263, with a line in place of an isotonic
+function).
 
 What still misses gives intervals by split conformal prediction (Lei et al. 2018,
 doi:10.1080/01621459.2017.1307116): for new genotypes drawn like those of the validation part, the
@@ -51,13 +52,19 @@ class Calibration:
         return cls(zeros + 1, zeros, (empty,) * phenotypes)
 
     @classmethod
-    def fit(cls, predicted: Tensor, measured: Tensor, *, line: bool = True) -> "Calibration":
+    def fit(
+        cls, predicted: Tensor, measured: Tensor, *, line: bool = True,
+        centre: Tensor | None = None,
+    ) -> "Calibration":  # fmt: skip
         """Least squares on a validation part.
 
         Args:
             predicted: `[n, P]`, in the phenotypes' units.
             measured: `[n, P]`, NaN where not measured.
             line: false keeps predictions as they come and takes their errors only.
+            centre: `[P]` what the mean prediction becomes: the mean of the training part, which a
+                prediction that says nothing is drawn to. That of a small validation part, or of
+                one with genes of its own, is further from what comes. By default it is taken.
         """
         found = cls.none(predicted.shape[1])
         errors = []
@@ -68,7 +75,8 @@ class Calibration:
                 centred = p - p.mean()
                 slope = float((centred * m).sum() / centred.square().sum())
                 found.slope[column] = min(max(slope, 0.0), 1.0)
-                found.intercept[column] = m.mean() - found.slope[column] * p.mean()
+                middle = m.mean() if centre is None else centre[column].double()
+                found.intercept[column] = middle - found.slope[column] * p.mean()
             own = found.intercept[column] + found.slope[column] * p
             errors.append((own - m).abs().sort().values)
         return cls(found.slope, found.intercept, tuple(errors))

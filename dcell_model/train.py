@@ -184,8 +184,8 @@ class _Training:
         seconds = time.perf_counter() - start
         row = {"epoch": epoch, "train_loss": train_loss, "val_loss": None, "val_pearson": None}
         judged, self.calibration = validate(
-            self.fabric, self.plain_model, self.dataset, self.samples["val"],
-            self.targets[self.samples["val"]], self.scale, calibrate=self.config.calibrate,
+            self.fabric, self.plain_model, self.dataset, self.samples, self.targets, self.scale,
+            calibrate=self.config.calibrate,
         )  # fmt: skip
         row |= judged
         row |= {"seconds": seconds, "lr": self.optimizer.param_groups[0]["lr"]}

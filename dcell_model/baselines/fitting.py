@@ -77,22 +77,23 @@ def fit_baselines(
         "fm": lambda: fit_fm(genotypes, targets, train, val, config),
         "mlp": lambda: fit_mlp(genotypes, targets, train, val, config),
     }
-    measured_val = parts == VAL
+    measured_val, mean = parts == VAL, np.nanmean(targets[train], axis=0)
     fitted = {}
     for name in names:
         began = time.perf_counter()
         fit = models[name]()
         if calibrate and measured_val.any():
-            fit = replace(fit, predictions=_calibrated(fit.predictions, targets, measured_val))
+            calibrated = _calibrated(fit.predictions, targets, measured_val, mean)
+            fit = replace(fit, predictions=calibrated)
         seconds = round(time.perf_counter() - began, 2)
         fitted[name] = Baseline(fit.predictions, fit.parameters, seconds, fit.chosen)
     return fitted
 
 
-def _calibrated(predictions: Floats, targets: Floats, val: Bools) -> Floats:
-    """Predictions `[N, P]` drawn to the line that fits those of the validation part."""
+def _calibrated(predictions: Floats, targets: Floats, val: Bools, mean: Floats) -> Floats:
+    """Predictions `[N, P]` drawn to the mean, by the slope of those of the validation part."""
     predicted, measured = torch.from_numpy(predictions), torch.from_numpy(targets)
     inside = torch.from_numpy(val)
-    line = Calibration.fit(predicted[inside], measured[inside])
+    line = Calibration.fit(predicted[inside], measured[inside], centre=torch.from_numpy(mean))
     calibrated: Floats = line.apply(predicted).numpy()
     return calibrated
