@@ -77,6 +77,8 @@ class Calibration:
                 found.slope[column] = min(max(slope, 0.0), 1.0)
                 middle = m.mean() if centre is None else centre[column].double()
                 found.intercept[column] = middle - found.slope[column] * p.mean()
+            elif line and len(p) >= LEAST and centre is not None:  # one prediction for all
+                found.intercept[column] = centre[column].double() - p[0]
             own = found.intercept[column] + found.slope[column] * p
             errors.append((own - m).abs().sort().values)
         return cls(found.slope, found.intercept, tuple(errors))

@@ -66,6 +66,9 @@ def test_few_samples_make_no_line(n: int) -> None:
 def test_one_prediction_for_all_makes_no_line() -> None:
     found = Calibration.fit(torch.ones(50, 1), torch.arange(50.0)[:, None])
     assert found.slope.item() == 1
+    given = Calibration.fit(torch.ones(50, 1), torch.arange(50.0)[:, None],
+                            centre=torch.tensor([7.0]))  # fmt: skip
+    assert given.apply(torch.ones(1, 1)).item() == 7
 
 
 def test_what_was_not_measured_does_not_count() -> None:
