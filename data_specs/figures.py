@@ -1,6 +1,7 @@
 """The one look of all pictures, and how they reach the disk."""
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ LOOK: dict[str, Any] = {
     "xtick.color": "#444444",
     "ytick.color": "#444444",
     "svg.hashsalt": "dcell",  # names of clips and markers
+    "text.parse_math": False,  # names from files may hold $, and mean it
     "figure.constrained_layout.h_pad": 0.12,
     "figure.constrained_layout.w_pad": 0.12,
 }
@@ -47,10 +49,18 @@ def picture(path: Path, width: float = 12.0, height: float = 8.0) -> Iterator["F
     from matplotlib import style
     from matplotlib.figure import Figure
 
-    with style.context(["default", LOOK]), replacing_file(path) as partial:
+    with style.context(["default", LOOK]), replacing_file(path) as partial, _any_letters():
         figure = Figure(figsize=(width, height), dpi=100, layout="compressed")
         yield figure
         if path.suffix == ".svg":
             figure.savefig(partial, format="svg", metadata={"Date": None, "Creator": None})
         else:
             figure.savefig(partial, format="png", metadata={"Software": None})
+
+
+@contextlib.contextmanager
+def _any_letters() -> Iterator[None]:
+    """Letters that the font lacks are boxes, without a word on the terminal."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
+        yield

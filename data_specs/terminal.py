@@ -1,8 +1,9 @@
-"""What the programs print: names from files never steer the terminal, whatever they hold.
+"""What the programs show: names from files never steer the terminal or a page, nor hide in it.
 
 `exit_with_message` of `data_specs.errors` puts `Clean` streams before the standard output and the
 standard error of every program, so that prints, warnings, complaints about options and tracebacks
-are all shown this way. What rich draws goes through `data_specs.console` instead.
+are all shown this way. What rich draws goes through `data_specs.console` instead, and the report
+through `dcell_model.report.page`.
 """
 
 import contextlib
@@ -11,13 +12,21 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO, cast
 
-# Control characters other than line feed and tab, line separators, and what turns the direction of
-# writing.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# By kind: control characters other than line feed and tab; line separators, and what turns the
+# direction of writing; what takes no place (Unicode's Default_Ignorable_Code_Point, such as
+# zero-width spaces, fillers and tags), so that two names look alike; marks of annotations.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"
+    "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff"
+    "\ufff9-\ufffb]"
+)
 
 
 def printable(text: str) -> str:
-    r"""The text with what a terminal would obey written out, as `\x1b` or `\u202e`."""
+    r"""The text with what a terminal obeys or hides written out, as `\x1b` or `\u202e`."""
     return _UNSAFE.sub(_written_out, text)
 
 
@@ -31,6 +40,8 @@ def as_typed(text: str) -> str:
 
 def _written_out(found: re.Match[str]) -> str:
     code = ord(found[0])
+    if code > 0xFFFF:
+        return f"\\U{code:08x}"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 

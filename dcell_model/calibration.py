@@ -1,9 +1,10 @@
 """What a validation part says about predictions: how wide they should be, and how far they miss.
 
 A network that explains a small part of noisy measurements predicts too wide: its squared error may
-be above the mean's while its ranking is right. A line through the validation part, its slope held
-between 0 (the mean) and 1 (as predicted), mends that (Platt-style scaling for regression, as in
-Kuleshov et al. 2018, arXiv:1807.00263, with a line in place of an isotonic function).
+be above the mean's while its ranking is right. A line with the slope of the validation part, held
+between 0 (the training part's mean) and 1 (as predicted), mends that (Platt-style scaling for
+regression, as in Kuleshov et al. 2018, arXiv:1807.00263, with a line in place of an isotonic
+function).
 
 What still misses gives intervals by split conformal prediction (Lei et al. 2018,
 doi:10.1080/01621459.2017.1307116): for new genotypes drawn like those of the validation part, the
@@ -80,6 +81,7 @@ class Calibration:
         measured: Tensor,
         *,
         line: bool = True,
+        centre: Tensor | None = None,
         spread: Tensor | None = None,
     ) -> "Calibration":
         """Least squares on a validation part.
@@ -88,6 +90,9 @@ class Calibration:
             predicted: `[n, P]`, in the phenotypes' units.
             measured: `[n, P]`, NaN where not measured.
             line: false keeps predictions as they come and takes their errors only.
+            centre: `[P]` what the mean prediction becomes: the mean of the training part, which a
+                prediction that says nothing is drawn to. That of a small validation part, or of
+                one with genes of its own, is further from what comes. By default it is taken.
             spread: `[n, P]` of an ensemble's members, before calibration.
         """
         found = cls.none(predicted.shape[1])
@@ -96,10 +101,11 @@ class Calibration:
             known = ~measured[:, column].isnan()
             p, m = (values[known, column].double() for values in (predicted, measured))
             if line and len(p) >= LEAST and bool((p != p[0]).any()):
-                centred = p - p.mean()
-                slope = float((centred * m).sum() / centred.square().sum())
-                found.slope[column] = min(max(slope, 0.0), 1.0)
-                found.intercept[column] = m.mean() - found.slope[column] * p.mean()
+                found.slope[column] = min(max(_shrunk_slope(p, m), 0.0), 1.0)
+                middle = m.mean() if centre is None else centre[column].double()
+                found.intercept[column] = middle - found.slope[column] * p.mean()
+            elif line and len(p) >= LEAST and centre is not None:  # one prediction for all
+                found.intercept[column] = centre[column].double() - p[0]
             own = found.intercept[column] + found.slope[column] * p
             missed = (own - m).abs()
             if spread is not None:
@@ -151,6 +157,19 @@ def spread_of(members: Tensor) -> Tensor:
     if len(members) < 2:
         return torch.zeros_like(members[0])
     return members.std(dim=0)
+
+
+def _shrunk_slope(p: Tensor, m: Tensor) -> float:
+    """Least-squares slope of m on p `[n]`, less what noise alone would give.
+
+    Times the positive part of 1 − 1/F, with F = (slope / its standard error)² (James and Stein
+    1961): a slope that is no larger than its own error is 0, and one of a large part stays.
+    """
+    x, y = p - p.mean(), m - m.mean()
+    slope = float((x * y).sum() / x.square().sum())
+    left = float((y - slope * x).square().sum()) / (len(p) - 2)
+    explained = slope**2 * float(x.square().sum())
+    return slope * max(0.0, 1 - left / explained) if explained else 0.0
 
 
 def _quantile(errors: Tensor, level: float) -> float:

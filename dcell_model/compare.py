@@ -26,6 +26,7 @@ from data_specs.parameter_changes import changed
 from data_specs.parameter_values import unknown
 from data_specs.parameters import Parameters, Split
 from data_specs.tables import PARTS, TEST
+from data_specs.touching import warn_if_few_touch
 from dcell_model import checkpoint, model_kinds, provenance, train
 from dcell_model.baselines import NAMES, fit_baselines, multi_hot, read_samples
 from dcell_model.compared_models import layout_of, require_controls, require_known
@@ -92,6 +93,7 @@ def run(
         _require_splits(data, methods, seeds)
         require_controls(data, methods, seeds, models)
         write_json(out / MARKER, FORMAT)
+        warn_if_few_touch(DataLayout(data))
         return _run(data, out, parameters, splits, models, command, progress)
 
 
@@ -172,8 +174,8 @@ def _one(
 def _made_with(layout: DataLayout, parameters: Parameters, model: str) -> dict[str, Any]:
     """What a result depends on, flat, as JSON gives it back."""
     if model in NAMES:
-        phenotypes = {"phenotypes": parameters.train.phenotypes}
-        sections = {"baselines": asdict(parameters.baselines), "train": phenotypes}
+        shared = {key: getattr(parameters.train, key) for key in ("phenotypes", "calibrate")}
+        sections = {"baselines": asdict(parameters.baselines), "train": shared}
         digests = TRAINED_ON["dcell"]
     else:
         sections, digests = trained_sections(parameters), TRAINED_ON[parameters.train.model]
@@ -219,7 +221,10 @@ def _baseline(layout: DataLayout, _: Path, parameters: Parameters, name: str) ->
     """Fit a baseline, and score it on the test part."""
     dataset, targets, parts = read_samples(layout, parameters)
     genotypes = multi_hot(dataset)
-    fitted = fit_baselines(genotypes, targets, parts, parameters.baselines, [name])[name]
+    calibrate = parameters.train.calibrate
+    fitted = fit_baselines(
+        genotypes, targets, parts, parameters.baselines, [name], calibrate=calibrate
+    )[name]
     test = parts == TEST
     return {
         **_scored(fitted.predictions[test, 0], targets[test, 0], parts),

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data_specs.figures import BLUE, GREY, INK, ORANGE, picture
+from data_specs.terminal import printable
 from dcell_model.scores import MODEL_NAMES, PART_NAMES, SCORE_NAMES
 from dcell_model.scores import scores as score
 
@@ -101,7 +102,7 @@ def prediction_against_measurement(
     """
     from matplotlib.ticker import LogLocator
 
-    known = ~np.isnan(measured)
+    name, known = printable(name), ~np.isnan(measured)
     others = {other: values[known] for other, values in (baselines or {}).items()}
     predicted, measured = predicted[known], measured[known]
     window = _window([measured, predicted, *others.values()])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_specs.measurement_error import best_scores, told_by
+from data_specs.randomised import randomised
 from data_specs.touching import ambiguous_names, few_touch
 from dcell_model.ranking_scores import FEW, FIRST
 from dcell_model.scores import MODEL_NAMES, PART_NAMES, SCORE_NAMES
@@ -70,6 +71,8 @@ def _facts(ledger: Mapping[str, Any], metrics: Mapping[str, Any]) -> "Table":
         add("ontology", f"edges {_dropped(ontology['dropped_edges'])}")
     if tags := ontology.get("unknown_tags"):
         add("ontology", f"lines by tags that OBO does not have: {_counts(tags)}")
+    if warning := randomised(ledger.get("control")):
+        add("warning", warning)
     add("hierarchy", _steps(ledger["steps"]))
     strata, leaves = ledger["strata"], ledger["leaves"]
     add("strata", f"{len(strata)}, the widest of {max(strata):,} terms; {leaves:,} leaves")

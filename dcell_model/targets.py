@@ -77,8 +77,11 @@ def stored_phenotypes(dataset: MutantStateDataset, names: Sequence[str]) -> npt.
     return np.concatenate([np.stack([b.phenotypes[n] for n in names], axis=1) for b in blocks])
 
 
-def scale_of(targets: Tensor, standardize: bool) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation `[P]` of training targets `[n, P]`; 0 and 1 if none is wanted."""
+def scaling(targets: Tensor, standardize: bool) -> tuple[Tensor, Tensor]:
+    """What a network's targets `[n, P]` are scaled by: mean and sample standard deviation, `[P]`.
+
+    0 and 1 if none is wanted; 1 for a deviation of 0. No target is NaN.
+    """
     if not standardize:
         return torch.zeros(targets.shape[1]), torch.ones(targets.shape[1])
     std = targets.double().std(dim=0)

@@ -7,9 +7,10 @@ are the same on every machine, and do not depend on the order of the samples.
 - `query`: samples whose queries hang together go into one part, so that no query strain is on two
   sides. Samples without a query are groups of their own. Whole groups are given to a part as long
   as that brings it closer to its share.
-- `gene`: the test samples are those wholly inside a set of genes, the training samples those
-  wholly outside; the rest is excluded. The validation part is drawn at random from the training
-  samples, and shares genes with them.
+- `gene`: the test samples are those wholly inside a set of genes. Of those wholly outside, the
+  validation samples are those wholly inside a second set, the training samples those wholly outside
+  it. The rest is excluded. So what the validation part says of genes never seen holds for the test
+  part: when to stop, and how far to shrink predictions.
 
 Samples of given test files are the test part, whatever the method; only the validation part is
 then drawn, by the method, and its share is one of the samples that are left.
@@ -74,7 +75,7 @@ def decide(lots: Sequence[Lots], settings: Split) -> Parts:
     if settings.method == "query" and len(free):
         groups = whole_groups([own.groups for own in lots if own.groups], settings.seed)
         parts[free] = by_query(groups[free], settings.val, test)
-    elif settings.method == "gene" and test > 0:
+    elif settings.method == "gene" and len(free):
         lowest, highest = whole_genes([own.genes for own in lots if own.genes])
         parts[free] = by_gene(lowest[free], highest[free], settings.val, test)
     else:
@@ -104,23 +105,35 @@ def by_query(groups: Ranks, val: float, test: float) -> Parts:
 
 
 def by_gene(lowest: Ranks, highest: Ranks, val: float, test: float) -> Parts:
-    """The parts of shuffled samples `[N]`: the test part lies wholly inside a set of genes.
+    """The parts of samples `[N]`: test and validation part lie wholly inside a set of genes each.
 
-    That is the smallest set that yields the test share; genes join it in the order of their ranks.
-    The share is that of the samples not excluded.
+    Each is the smallest set that yields its share; genes join in the order of their ranks, first
+    those of the test part. The share is that of the samples not excluded.
     """
+    parts = np.full(len(lowest), EXCLUDED, dtype=np.uint8)
+    first = tested = 0  # the first gene that is in no set; samples that are
+    for part, share in ((TEST, test), (VAL, val)):
+        left = lowest >= first
+        last = _smallest_set(lowest[left], highest[left], share, tested)
+        parts[left & (highest < last)] = part
+        first, tested = max(first, last), int((parts != EXCLUDED).sum())
+    parts[lowest >= first] = TRAIN
+    return parts
+
+
+def _smallest_set(lowest: Ranks, highest: Ranks, share: float, others: int) -> int:
+    """How many genes, by rank, hold a share of samples, those without these genes, and others.
+
+    0 where no share is wanted or no set is enough.
+    """
+    if not (share > 0 and len(lowest)):
+        return 0
     genes = int(highest.max()) + 1
     # By the last gene to join: samples with all genes in the set, and samples with none.
     inside = np.cumsum(np.bincount(highest, minlength=genes))
     outside = len(lowest) - np.cumsum(np.bincount(lowest, minlength=genes))
-    enough = (inside > 0) & (inside >= test * (inside + outside))
-    last = np.argmax(enough)
-    parts = np.full(len(lowest), EXCLUDED, dtype=np.uint8)
-    parts[highest <= last] = TEST
-    train = np.flatnonzero(lowest > last)
-    parts[train] = TRAIN
-    parts[train[: _size(int((parts != EXCLUDED).sum()), val)]] = VAL
-    return parts
+    enough = (inside > 0) & (inside >= share * (inside + outside + others))
+    return int(np.argmax(enough)) + 1 if enough.any() else 0
 
 
 def _size(samples: int, share: float) -> int:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from data_specs.terminal import printable
 from tests.conftest import CHECKOUT, TINY
 from tests.terminals import shown_in_a_terminal
 
-BAD = "\x1b[5mé\u202e[red]"  # blinks, runs from right to left, and is markup
-SHOWN = "\\x1b[5m?\\u202e[red]"
+BAD = "\x1b[5mé\u202e\u200b[red]"  # blinks, runs from right to left, hides, and is markup
+SHOWN = "\\x1b[5m?\\u202e\\u200b[red]"
 GENE = f"{BAD}3"  # in place of YAL003W
 BUILD = "annotations.gene_id_columns=[11]", "hierarchy.containment=2"
 
@@ -97,6 +98,11 @@ def test_every_command_that_prints_names(build: Path) -> None:
          "--out", str(build / "s")): 1,
         ("dcell", "explain", *model, "--data", built, "--min-samples", "2", "--permutations", "9",
          "--out", str(build / "explained")): 0,
+        ("dcell", "report", "--data", built, "--run", trained): 0,
+        ("dcell", "compare", "--data", built, "--out", str(build / "compared"), "--seeds", "0",
+         "--splits", "random", "--models", "mean", "ridge"): 0,
+        ("dcell", "tune", "--data", built, "--out", str(build / BAD), "--trials", "1",
+         "--set", "train.epochs=1", f"train.phenotypes=[{BAD}]"): 1,
         ("dcell", "export", *model, "--out", str(build / f"{BAD}.npz")): 0,
         ("dcell", "predict", *model, "--genotypes", "A", BAD): 2,
         ("dcell", "--help"): 0,
@@ -107,6 +113,9 @@ def test_every_command_that_prints_names(build: Path) -> None:
     assert printed.count(SHOWN) > 20
     assert f"{SHOWN}3 YAL001C" in printed  # a cell of rich
     assert "\\x1b]0;owned\\x07 [/bold]" in printed
+    page = (build / "run" / "report.html").read_text(encoding="utf-8")
+    assert printable(page) == page
+    assert SHOWN.replace("?", "é") in page
 
 
 def test_names_on_the_command_line_are_utf8_in_any_locale(build: Path) -> None:
@@ -116,7 +125,7 @@ def test_names_on_the_command_line_are_utf8_in_any_locale(build: Path) -> None:
          "--checkpoint", str(build / "run" / "checkpoint.pt")],
         capture_output=True, cwd=CHECKOUT, check=False,
         env=os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0",
-                          "PYTHONPATH": str(CHECKOUT)},
+                          "PYTHONPATH": str(CHECKOUT), "COLUMNS": "200"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(f"{SHOWN}3".encode()) == 2  # as written, and as the model knows it

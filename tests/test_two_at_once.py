@@ -37,7 +37,9 @@ def start(module: str, command: list[str], folder: Path, cwd: Path) -> subproces
     return process
 
 
-@pytest.mark.parametrize("name", ["build", "split", "train", "screen"])
+@pytest.mark.parametrize(
+    "name", ["build", "split", "train", "screen", "tune", "compare", "explain"]
+)
 def test_the_second_is_told(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str], name: str,
@@ -52,14 +54,27 @@ def test_the_second_is_told(
                   ["train", "--data", "data", "--out", out, "--set", *QUICK]),
         "screen": (MODEL, model_cli.main,
                    ["screen", "--checkpoint", str(tiny_checkpoint), "--order", "2", "--out", out]),
+        "tune": (MODEL, model_cli.main,
+                 ["tune", "--data", "data", "--out", out, "--trials", "2", "--repeats", "0",
+                  "--set", "train.epochs=2", "train.batch_size=16"]),
+        "compare": (MODEL, model_cli.main,
+                    ["compare", "--data", "data", "--out", out, "--splits", "random", "--seeds",
+                     "0", "--models", "ridge"]),
+        "explain": (MODEL, model_cli.main,
+                    ["explain", "--checkpoint", "run/checkpoint.pt", "--data", "data", "--out", out,
+                     "--permutations", "9"]),
     }[name]  # fmt: skip
     if name != "build":
         pipeline_cli.main([*BUILD, "--out", "data"])
+    if name == "compare":
+        pipeline_cli.main(["split", "data", "--methods", "random", "--seeds", "0"])
+    if name == "explain":
+        model_cli.main(["train", "--data", "data", "--out", "run", "--set", *QUICK])
     capsys.readouterr()
     first = start(module, command, tmp_path / out, tmp_path)
     try:
         with pytest.raises(SystemExit) as end:
-            main([*command, "--overwrite"])
+            main(command if name == "compare" else [*command, "--overwrite"])
         said = capsys.readouterr().err
         assert end.value.code == 1
         assert re.fullmatch(

@@ -1,19 +1,26 @@
-"""Fit the baselines, each with the settings that do best on the validation part."""
+"""Fit the baselines, each with the settings that do best on the validation part.
+
+Their predictions are drawn to a line through the validation part just as a network's are
+(`dcell_model.calibration`): no table compares a calibrated model with one that is not.
+"""
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from data_specs.parameters import Baselines as BaselinesConfig
+from data_specs.tables import VAL
 from dcell_model.baselines.fm import fit_fm
 from dcell_model.baselines.mean import fit_mean
 from dcell_model.baselines.mlp import fit_mlp
 from dcell_model.baselines.ridge import fit_ridge
-from dcell_model.baselines.samples import Floats, train_and_val
+from dcell_model.baselines.samples import Bools, Floats, train_and_val
+from dcell_model.calibration import Calibration
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -44,6 +51,8 @@ def fit_baselines(
     parts: npt.NDArray[np.uint8],
     config: BaselinesConfig,
     names: Sequence[str] = NAMES,
+    *,
+    calibrate: bool = True,
 ) -> dict[str, Baseline]:
     """Fit the baselines on the training part and predict all samples.
 
@@ -53,8 +62,9 @@ def fit_baselines(
         parts: `[N]` numbers in `data_specs.tables.PARTS`.
         config: how many settings are tried, sizes and lengths, the seed.
         names: which to fit.
+        calibrate: draw predictions to a line through the validation part, if there is one.
 
-    Without a validation part, a tenth of the training part takes its place.
+    Without a validation part, a tenth of the training part takes its place in all but the line.
 
     Raises:
         InputError: a phenotype that no sample of the training or validation part has.
@@ -67,10 +77,23 @@ def fit_baselines(
         "fm": lambda: fit_fm(genotypes, targets, train, val, config),
         "mlp": lambda: fit_mlp(genotypes, targets, train, val, config),
     }
+    measured_val, mean = parts == VAL, np.nanmean(targets[train], axis=0)
     fitted = {}
     for name in names:
         began = time.perf_counter()
         fit = models[name]()
+        if calibrate and measured_val.any():
+            calibrated = _calibrated(fit.predictions, targets, measured_val, mean)
+            fit = replace(fit, predictions=calibrated)
         seconds = round(time.perf_counter() - began, 2)
         fitted[name] = Baseline(fit.predictions, fit.parameters, seconds, fit.chosen)
     return fitted
+
+
+def _calibrated(predictions: Floats, targets: Floats, val: Bools, mean: Floats) -> Floats:
+    """Predictions `[N, P]` drawn to the mean, by the slope of those of the validation part."""
+    predicted, measured = torch.from_numpy(predictions), torch.from_numpy(targets)
+    inside = torch.from_numpy(val)
+    line = Calibration.fit(predicted[inside], measured[inside], centre=torch.from_numpy(mean))
+    calibrated: Floats = line.apply(predicted).numpy()
+    return calibrated

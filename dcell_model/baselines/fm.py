@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data_specs.parameters import Baselines
-from dcell_model.baselines.samples import Bools, Fit, Floats, scale_of
+from dcell_model.baselines.samples import Bools, Fit, Floats, known_mean_and_spread
 from dcell_model.baselines.tuning import Settings, draw, halve, work
 from dcell_model.progress import progress
 
@@ -103,7 +103,7 @@ def fit_fm(
     """
     from threadpoolctl import threadpool_limits
 
-    mean, spread = scale_of(targets[train])
+    mean, spread = known_mean_and_spread(targets[train])
     settings = draw(_CHOICES, _FIRST, config.trials, config.seed)
     rounds = work(len(settings), config.fm_sweeps)
     predictions, best = np.empty_like(targets), []

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from data_specs.parameters import Baselines
-from dcell_model.baselines.samples import Bools, Fit, Floats, scale_of
+from dcell_model.baselines.samples import Bools, Fit, Floats, known_mean_and_spread
 from dcell_model.baselines.tuning import Settings, draw, halve, work
 from dcell_model.progress import progress
 from dcell_model.threads import one_thread
@@ -37,7 +37,7 @@ def fit_mlp(
         The fit; it chose rate, decay and dropout, the width `hidden`, and `epoch`: the one that was
         kept, counted from 1.
     """
-    mean, spread = scale_of(targets[train])
+    mean, spread = known_mean_and_spread(targets[train])
     scaled = torch.from_numpy(((targets - mean) / spread).astype(np.float32))
     fit, choose = np.flatnonzero(train & ~np.isnan(targets).all(axis=1)), np.flatnonzero(val)
     data = (genotypes[fit], scaled[fit], genotypes[choose], scaled[choose])

@@ -37,7 +37,10 @@ def run(data: Path, target: Path, parameters: Parameters) -> dict[str, Any]:
         InputError: a part without samples.
     """
     dataset, targets, parts = read_samples(DataLayout(data), parameters)
-    fitted = fit_baselines(multi_hot(dataset), targets, parts, parameters.baselines)
+    fitted = fit_baselines(
+        multi_hot(dataset), targets, parts, parameters.baselines,
+        calibrate=parameters.train.calibrate,
+    )  # fmt: skip
     used = np.flatnonzero(parts != EXCLUDED)
     columns = {"sample": used}
     for name, baseline in fitted.items():

@@ -89,8 +89,8 @@ def train_and_val(parts: npt.NDArray[np.uint8], targets: Floats, seed: int) -> t
     return train, val
 
 
-def scale_of(targets: Floats) -> tuple[Floats, Floats]:
-    """Mean and standard deviation `[P]` of targets `[n, P]`; 1 for a deviation of 0."""
+def known_mean_and_spread(targets: Floats) -> tuple[Floats, Floats]:
+    """Mean and standard deviation `[P]` of the known among targets `[n, P]`; 1 for one of 0."""
     spread: Floats = np.nanstd(targets, axis=0)
     spread[spread == 0] = 1.0
     return np.nanmean(targets, axis=0), spread

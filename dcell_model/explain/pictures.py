@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from data_specs.figures import BLUE, GREY, INK, ORANGE, picture
+from data_specs.terminal import printable
 from dcell_model.explain.ranking import SIGNIFICANT, strongest
 
 SHOWN, LONGEST = 20, 44  # bars, and characters of a name
@@ -38,8 +39,10 @@ def top_subsystems(table: pa.Table, path: Path, *, phenotype: str, samples: int)
         axes.tick_params(axis="y", length=0, labelsize=11)
         axes.margins(y=0.02)
         axes.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4), useMathText=True)
+        axes.xaxis.get_offset_text().set_parse_math(True)  # the only mathematics
         axes.set_xlabel(
-            f"increase of the mean squared error of {phenotype} where the term is touched"
+            f"increase of the mean squared error of {printable(phenotype)} where "
+            "the term is touched"
         )
         axes.set_title(f"Subsystems held at the wild type, {samples:,} held-out genotypes")
         if rows:
@@ -57,7 +60,7 @@ def top_subsystems(table: pa.Table, path: Path, *, phenotype: str, samples: int)
 
 
 def _label(row: dict[str, Any]) -> str:
-    name = str(row["name"])
+    name = printable(str(row["name"]))
     return name if len(name) <= LONGEST else name[: LONGEST - 1].rstrip() + "…"
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data_specs.randomised import randomised
+
 if TYPE_CHECKING:
     from data_specs.console import Console
 
@@ -34,6 +36,8 @@ def print_report(table: Path, description: Mapping[str, Any], out: Path) -> None
     from data_specs.console import Console
 
     console = Console()
+    if warning := randomised(description["control"]):
+        console.print(f"\nwarning: {warning}")
     console.print(
         f"\n{description['samples']:,} genotypes of the part '{description['part']}', phenotype "
         f"{description['phenotype']}\n{description['judged']:,} of {description['terms']:,} terms "

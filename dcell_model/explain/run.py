@@ -17,6 +17,7 @@ from data_specs.files import replacing_file, replacing_folder
 from data_specs.layout import DataLayout, require_kind, write_json
 from data_specs.output_folders import FolderKind, taken
 from data_specs.parameter_values import no_such
+from data_specs.randomised import control_of
 from dcell_model import checkpoint
 from dcell_model.dataset import MutantStateDataset
 from dcell_model.explain import pictures
@@ -121,6 +122,7 @@ def _run(
         "checkpoint": origin["checkpoint"],
         "phenotype": name,
         "part": part,
+        "control": control_of(layout),  # what randomised the hierarchy
         "samples": len(samples),
         "samples_that_touch_no_term": len(samples) - len(states[0].rows[0]),
         "members": len(members),

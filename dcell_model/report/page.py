@@ -6,6 +6,7 @@ from importlib import resources
 from typing import Any
 
 from data_specs.presets import PROFILES
+from data_specs.terminal import printable
 from dcell_model.summary import words
 
 _GO = re.compile(r"GO:\d{7}")
@@ -13,13 +14,17 @@ _YEAST = re.compile(str(PROFILES["yeast"]["annotations"]["gene_id_pattern"]))
 
 
 def render(**parts: Any) -> str:
-    """HTML of a report; everything in `parts` is text to the template, never markup."""
+    """HTML of a report; everything in `parts` is text to the template, never markup.
+
+    Names are shown as in a terminal (`data_specs.terminal`): none turns or hides what is beside it.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
         loader=PackageLoader("dcell_model.report", "."),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -30,6 +35,13 @@ def render(**parts: Any) -> str:
     }  # fmt: skip
     style = resources.files("dcell_model.report").joinpath("page.css").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(style=style, **parts)
+
+
+def _shown(value: Any) -> Any:
+    """What the template writes; markup is its own, or was shown already."""
+    from markupsafe import Markup
+
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def count(number: int) -> str:

@@ -14,6 +14,7 @@ from data_specs.errors import ArtefactError
 from data_specs.files import write_text
 from data_specs.layout import DataLayout, read_json, require_kind
 from data_specs.outputs import refuse_output_file
+from data_specs.randomised import randomised
 from data_specs.source_manifest import PROFILES
 from dcell_model import checkpoint, plots
 from dcell_model.baselines import column_of
@@ -78,6 +79,7 @@ def run(data: Path, folder: Path, out: Path) -> None:
         phenotype=phenotype,
         part=part,
         metrics=metrics,
+        randomised=randomised(ledger.get("control")),
         verdict=verdict(metrics),
         record=record,
         ledger=ledger,

@@ -40,7 +40,7 @@ from dcell_model.resumption import refuse_changes
 from dcell_model.run_folder import BEST, LAST, RECORD, prepare_folder
 from dcell_model.sample_weights import SampleWeights
 from dcell_model.schedule import batch_size_of, rate_after, weight_decay_of
-from dcell_model.targets import all_targets, read_parts, scale_of, target_names, usable_samples
+from dcell_model.targets import all_targets, read_parts, scaling, target_names, usable_samples
 from dcell_model.threads import threads_for
 from dcell_model.training_state import DivergedError, Row, TrainingState, in_words
 from dcell_model.validation import validate
@@ -64,7 +64,8 @@ def run(
         parameters: sections `train` and `model`, or that of another model, are used.
         resume: continue after the last finished epoch, as if never stopped.
         split: name of another split of the build (`DataLayout.splits`).
-        lines: whether every epoch has a line, where the output is not a terminal.
+        lines: whether every epoch has a line, where the output is not a terminal; without them
+            the caller warns of the build.
         after_epoch: gets the row of every epoch once it is saved; what it raises ends the run.
 
     Returns:
@@ -79,7 +80,8 @@ def run(
     fabric = fabric_of(parameters.train)
     if fabric.is_global_zero:
         prepare_folder(out, resume)
-        warn_if_few_touch(layout)
+        if lines:
+            warn_if_few_touch(layout)
     fabric.barrier()
     training = _Training(
         fabric, layout, dataset, targets, samples, weights, parameters, out, resume
@@ -135,7 +137,7 @@ class _Training:
         self.made_from = {name: digest_of(layout, name) for name in TRAINED_ON[config.model]}
         self.engine_reason, self.threads = "train.engine", torch.get_num_threads()
         self.targets = torch.from_numpy(targets)
-        self.scale = scale_of(self.targets[samples["train"]], config.standardize)
+        self.scale = scaling(self.targets[samples["train"]], config.standardize)
         model = create(layout, dataset, parameters)
         optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, fused=True)
         self.batch_size = batch_size_of(config, len(samples["train"]))
@@ -196,8 +198,8 @@ class _Training:
         seconds = time.perf_counter() - start
         row = {"epoch": epoch, "train_loss": train_loss, "val_loss": None, "val_pearson": None}
         judged, self.calibration = validate(
-            self.fabric, self.plain_model, self.dataset, self.samples["val"],
-            self.targets[self.samples["val"]], self.scale, calibrate=self.config.calibrate,
+            self.fabric, self.plain_model, self.dataset, self.samples, self.targets, self.scale,
+            calibrate=self.config.calibrate,
         )  # fmt: skip
         row |= judged | {"seconds": seconds, "lr": self.optimizer.param_groups[0]["lr"]}
         if not math.isfinite(train_loss):

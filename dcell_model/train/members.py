@@ -172,13 +172,15 @@ def _calibration(
 ) -> Calibration:
     """Of the members' mean, on the validation part."""
     targets = all_targets(dataset)
-    samples = usable_samples(targets, read_parts(layout))["val"]
+    parts = usable_samples(targets, read_parts(layout))
+    samples = parts["val"]
     if not len(samples):
         return Calibration.none(len(state["phenotypes"]))
     members = restore(state, layout, dataset, out / BEST)
     own = predict_members(state, members, dataset, samples)
     return Calibration.fit(
         own.mean(dim=0), torch.from_numpy(targets[samples]), line=parameters.train.calibrate,
+        centre=torch.from_numpy(targets[parts["train"]].mean(axis=0, dtype=np.float64)),
         spread=spread_of(own),
     )  # fmt: skip
 

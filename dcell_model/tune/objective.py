@@ -10,7 +10,7 @@ from data_specs.errors import InputError
 from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters
 from dcell_model.dataset import MutantStateDataset
-from dcell_model.targets import all_targets, read_parts, scale_of, target_names, usable_samples
+from dcell_model.targets import all_targets, read_parts, scaling, target_names, usable_samples
 
 Row = dict[str, Any]
 NOTHING = 0.0  # the score of predictions that have none: constant ones are of no use
@@ -46,7 +46,7 @@ class Objective:
                 f"{layout.root}: {len(samples['val'])} validation samples; a search needs at least "
                 "2 to decide on; build with split.val above 0"
             )
-        _, std = scale_of(targets[samples["train"]], config.standardize)
+        _, std = scaling(targets[samples["train"]], config.standardize)
         scaled = targets[samples["val"]].double() / std.double()
         variance = float(scaled.var(dim=0, correction=0).mean())
         if config.select != "pearson" and variance == 0:

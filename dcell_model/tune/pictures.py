@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data_specs.figures import BLUE, GREY, INK, ORANGE, picture
+from data_specs.terminal import printable
 from dcell_model.tune.space import Range, Space, in_words
 from dcell_model.tune.trial import FINISHED, Trial
 
@@ -125,7 +126,7 @@ def _placed(axes: "Axes", values: Any) -> Any:
             axes.set_xlim(values.low - room, values.high + room)
         return lambda value, _: value
     choices = list(values.values)
-    axes.set_xticks(range(len(choices)), [in_words(value) for value in choices])
+    axes.set_xticks(range(len(choices)), [printable(in_words(value)) for value in choices])
     axes.set_xlim(-0.6, len(choices) - 0.4)
     axes.grid(axis="x", visible=False)
 

@@ -16,6 +16,7 @@ from data_specs.layout import DataLayout, require_kind, write_json
 from data_specs.output_folders import taken
 from data_specs.parameter_changes import changed
 from data_specs.parameters import SECTIONS, Parameters, Values
+from data_specs.touching import warn_if_few_touch
 from dcell_model import provenance
 from dcell_model.progress import duration
 from dcell_model.run_parameters import TRAINING
@@ -100,6 +101,7 @@ def run(
         objective = Objective.of(layout, parameters)
         description = folder.describe(layout, parameters, space, seed)
         folder.prepare(out, description, overwrite=overwrite)
+        warn_if_few_touch(layout)
         before = values_of(parameters, space)
         for key in (key for key in space if before[key] not in space[key]):
             say(f"no trial has the setting from before: {key} is {in_words(before[key])}")

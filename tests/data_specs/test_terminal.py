@@ -15,6 +15,12 @@ from tests.conftest import CHECKOUT
 
 TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
+# Formats that are signs of their own: those that enclose numbers and verses, and join hieroglyphs.
+VISIBLE = {*map(chr, range(0x600, 0x606)), *map(chr, range(0x13430, 0x13440)),
+           *"\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"}  # fmt: skip
+BLANK = {*"\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0",
+         *map(chr, range(0xFE00, 0xFE10)), *map(chr, range(0xE0100, 0xE01F0))}  # fmt: skip
+
 
 @pytest.mark.parametrize(
     ("text", "shown"),
@@ -24,6 +30,8 @@ TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
         ("\x1b[31mred\x07\r\x7f", "\\x1b[31mred\\x07\\x0d\\x7f"),
         ("\x9b31m", "\\x9b31m"),
         ("a\u202eb\u2066c\u2069", "a\\u202eb\\u2066c\\u2069"),
+        ("TP\u200b53\ufeff\u00ad", "TP\\u200b53\\ufeff\\xad"),
+        ("tag\U000e0041", "tag\\U000e0041"),
     ],
 )
 def test_what_is_shown(text: str, shown: str) -> None:
@@ -35,9 +43,15 @@ def test_no_control_is_left_and_nothing_else_is_changed(text: str) -> None:
     shown = printable(text)
     assert not {c for c in shown if unicodedata.category(c) == "Cc"} - {"\n", "\t"}
     assert not {unicodedata.bidirectional(c) for c in shown} & TURNS
+    assert not {c for c in shown if unicodedata.category(c) == "Cf"} - VISIBLE
     assert printable(shown) == shown
-    if text.isprintable():
+    if text.isprintable() and not set(text) & BLANK:
         assert shown == text
+
+
+def test_every_character_of_unicode_that_cannot_be_seen() -> None:
+    formats = {chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) == "Cf"}
+    assert {c for c in formats if printable(c) == c} == VISIBLE & formats
 
 
 @given(st.text())

@@ -40,6 +40,21 @@ def test_slopes_stay_between_mean_and_prediction(explained: float, slope: float)
     torch.testing.assert_close(found.intercept, rest)
 
 
+def test_who_says_nothing_is_drawn_to_the_given_mean() -> None:
+    """Not to that of the validation part, whose genes may be others."""
+    predicted, measured = noisy(500, -0.5)
+    centre = torch.tensor([1.0, 2.0])
+    found = Calibration.fit(predicted, measured, centre=centre)
+    torch.testing.assert_close(found.apply(predicted), centre.double().expand(500, 2))
+    predicted, measured = noisy(500, 0.5)
+    found, free = (
+        Calibration.fit(predicted, measured, centre=centre),
+        Calibration.fit(predicted, measured),
+    )
+    torch.testing.assert_close(found.slope, free.slope)
+    torch.testing.assert_close(found.apply(predicted).mean(0), centre.double())
+
+
 @pytest.mark.parametrize("n", [0, 1, LEAST - 1])
 def test_few_samples_make_no_line(n: int) -> None:
     predicted, measured = noisy(n, 0.3)
@@ -51,6 +66,9 @@ def test_few_samples_make_no_line(n: int) -> None:
 def test_one_prediction_for_all_makes_no_line() -> None:
     found = Calibration.fit(torch.ones(50, 1), torch.arange(50.0)[:, None])
     assert found.slope.item() == 1
+    given = Calibration.fit(torch.ones(50, 1), torch.arange(50.0)[:, None],
+                            centre=torch.tensor([7.0]))  # fmt: skip
+    assert given.apply(torch.ones(1, 1)).item() == 7
 
 
 def test_what_was_not_measured_does_not_count() -> None:

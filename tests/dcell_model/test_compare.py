@@ -47,6 +47,16 @@ def test_one_seed_has_no_spread(data: Path, tmp_path: Path) -> None:
     assert all(row["pearson_sd"] is None for row in record["summary"])
 
 
+def test_a_build_that_few_samples_touch_is_warned_about_once(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    ledger = tmp_path / "data" / "store" / "ledger.json"
+    ledger.write_text(json.dumps(read_json(ledger) | {"touching": 3}))
+    compared(tmp_path / "data", tmp_path / "out", seeds=[0, 1], models=["dango", "ridge"])
+    assert capsys.readouterr().err.count("samples touch a term of the hierarchy") == 1
+
+
 def test_the_command(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["compare", "--data", str(data), "--out", str(tmp_path), "--seeds", "0", "1"]
     cli.main(arguments)

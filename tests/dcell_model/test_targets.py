@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from data_specs.chain import LINK, Link, write_link
 from data_specs.errors import ArtefactError
 from data_specs.layout import DataLayout, write_json
 from data_specs.tables import PARTS
-from dcell_model.targets import read_parts, usable_samples
+from dcell_model.targets import read_parts, scaling, usable_samples
 
 
 def write(folder: Path, parts: list[str | None], row_group_size: int | None = None) -> DataLayout:
@@ -48,3 +49,12 @@ def test_an_unknown_part(tmp_path: Path, part: str | None) -> None:
 def test_no_split(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match=r"no such file\. Is .* the folder of a finished build"):
         read_parts(DataLayout(tmp_path))
+
+
+def test_scaling_of_a_networks_targets() -> None:
+    targets = torch.tensor([[1.0, 5.0], [3.0, 5.0]])
+    mean, std = scaling(targets, standardize=True)
+    assert mean.tolist() == [2.0, 5.0]
+    assert std.tolist() == pytest.approx([2**0.5, 1.0])  # of a sample; 1 for the constant
+    mean, std = scaling(targets, standardize=False)
+    assert (mean.tolist(), std.tolist()) == ([0.0, 0.0], [1.0, 1.0])

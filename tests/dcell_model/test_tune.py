@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,16 @@ def test_the_same_seed_gives_the_same_trials(tiny_build: Path, tmp_path: Path) -
     assert drawn(first)[0] == drawn(other)[0]  # the setting from before
     assert drawn(first)[1]["values"] != drawn(other)[1]["values"]
     assert len({trial["values"]["train.lr"] for trial in first["trials"]}) == 3
+
+
+def test_a_build_that_few_samples_touch_is_warned_about_once(
+    tiny_build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(tiny_build, tmp_path / "data")
+    ledger = tmp_path / "data" / "store" / "ledger.json"
+    ledger.write_text(json.dumps(read_json(ledger) | {"touching": 3}))
+    tuned(tmp_path / "data", tmp_path / "out", trials=2, repeats=2)
+    assert capsys.readouterr().err.count("samples touch a term of the hierarchy") == 1
 
 
 def test_the_search_begins_with_the_setting_from_before(tiny_build: Path, tmp_path: Path) -> None:

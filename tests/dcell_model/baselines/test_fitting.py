@@ -11,6 +11,7 @@ from data_specs.errors import InputError
 from data_specs.parameters import Baselines
 from data_specs.tables import EXCLUDED, PARTS, TEST, TRAIN, VAL
 from dcell_model.baselines import NAMES, fit_baselines
+from dcell_model.calibration import Calibration
 from dcell_model.scores import scores
 
 GENES = 40
@@ -143,6 +144,39 @@ def test_more_trials_never_raise_the_error_that_they_are_chosen_by(name: str) ->
     errors = []
     for trials in (1, 2, 4, 8):
         config = dataclasses.replace(QUICK, trials=trials, mlp_epochs=1, fm_sweeps=1)
-        predicted = fit_baselines(genotypes, targets, parts, config, [name])[name].predictions
+        predicted = fit_baselines(genotypes, targets, parts, config, [name], calibrate=False)[
+            name
+        ].predictions
         errors.append(np.square(predicted[parts == VAL, 0] - targets[parts == VAL]).mean())
     assert errors == sorted(errors, reverse=True)
+
+
+def test_predictions_are_drawn_to_the_mean_as_the_validation_part_says() -> None:
+    """Those of noise to a flat one: no model is worse than the mean by what it imagines."""
+    genotypes, genes, parts, random = draw(800)
+    targets = random.normal(size=len(genes))
+    targets[parts == VAL] = random.normal(size=int((parts == VAL).sum()))
+    weakest = dataclasses.replace(QUICK, ridge_alphas=(0.01,))
+    raw = fit_baselines(genotypes, targets, parts, weakest, calibrate=False)
+    fitted = fit_baselines(genotypes, targets, parts, weakest)
+    val = torch.from_numpy(parts == VAL)
+    measured = torch.from_numpy(targets)[val, None]
+    mean = torch.from_numpy(targets)[torch.from_numpy(parts == TRAIN)].mean().reshape(1)
+    for name, own in raw.items():
+        predicted = torch.from_numpy(own.predictions)
+        line = Calibration.fit(predicted[val], measured, centre=mean)
+        np.testing.assert_allclose(fitted[name].predictions, line.apply(predicted), rtol=1e-12)
+    np.testing.assert_array_equal(fitted["mean"].predictions, raw["mean"].predictions)
+    width = {name: own["ridge"].predictions.std() for name, own in (("raw", raw), ("now", fitted))}
+    assert width["now"] < 0.8 * width["raw"]
+    test = parts == TEST
+    assert scores(fitted["ridge"].predictions[test, 0], targets[test])["r2"] > -0.1  # type: ignore[operator]
+
+
+def test_without_a_validation_part_nothing_is_drawn_to_a_line() -> None:
+    genotypes, genes, parts, random = draw(200)
+    parts[parts == VAL] = TRAIN
+    targets = random.normal(size=len(genes))
+    raw = fit_baselines(genotypes, targets, parts, QUICK, calibrate=False)
+    for name, own in fit_baselines(genotypes, targets, parts, QUICK).items():
+        np.testing.assert_array_equal(own.predictions, raw[name].predictions)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from dcell_model.baselines import multi_hot
-from dcell_model.baselines.samples import scale_of
+from dcell_model.baselines.samples import known_mean_and_spread
 from dcell_model.dataset import MutantStateDataset
 
 
@@ -19,8 +19,8 @@ def test_multi_hot(tiny_build: Path) -> None:
     np.testing.assert_array_equal(genotypes.toarray(), expected)
 
 
-def test_scale_of_targets_with_gaps() -> None:
+def test_mean_and_spread_of_targets_with_gaps() -> None:
     targets = np.array([[1.0, np.nan, 5.0], [3.0, 2.0, 5.0], [np.nan, 4.0, 5.0]])
-    mean, spread = scale_of(targets)
+    mean, spread = known_mean_and_spread(targets)
     assert mean.tolist() == [2.0, 3.0, 5.0]
     assert spread.tolist() == [1.0, 1.0, 1.0]  # of the constant, too
