@@ -155,10 +155,10 @@ class Networks:
 class Model:
     """DCell's equations (Ma et al. 2018) and the variants of them that have been tried."""
 
-    width_genes: Literal["contained", "direct"] = "contained"
+    width_genes: Literal["contained", "direct"] = "direct"
     width_min: Width = 20
     width_ratio: Annotated[float, Ge(0), Le(100)] = 0.3
-    norm_order: Literal["act_norm", "norm_act"] = "norm_act"
+    norm_order: Literal["act_norm", "norm_act"] | None = None  # none: act_norm below 100 terms
     activation: Literal["tanh", "gelu", "relu"] = "tanh"
     norm: Literal["batch", "layer", "none"] = "batch"
     gene_input: Literal["state", "disruption"] = "state"

@@ -309,12 +309,14 @@ class _Training:
 
     def _record(self) -> dict[str, Any]:
         times = [row["seconds"] for row in self.state.history]
+        model = self.plain_model
         return {
             "model": self.config.model,
             "epochs": len(self.state.history),
             "best_epoch": self.state.best["epoch"],
             "seconds_per_epoch": float(np.median(times)),
             "parameters": self.plain_model.num_parameters(),
+            **({"norm_order": model.config.norm_order} if isinstance(model, DCell) else {}),
             "batch_size": self.batch_size,
             "samples": {part: len(numbers) for part, numbers in self.samples.items()},
             "engine": self.plain_model.engine,

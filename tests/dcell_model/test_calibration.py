@@ -19,13 +19,17 @@ def noisy(n: int, explained: float, seed: int = 0) -> tuple[torch.Tensor, torch.
 
 
 def test_least_squares() -> None:
+    """Shrunk by 1 − 1/F, which is next to nothing for a slope that many samples show."""
     predicted, measured = noisy(200, 0.4)
     found = Calibration.fit(predicted, measured)
     for column in range(2):
         design = torch.stack([predicted[:, column], torch.ones(200, dtype=torch.float64)], dim=1)
-        slope, intercept = torch.linalg.lstsq(design, measured[:, column]).solution
+        fitted = torch.linalg.lstsq(design, measured[:, column])
+        variance = fitted.residuals.sum() / 198 * torch.linalg.inv(design.T @ design)[0, 0]
+        slope = fitted.solution[0] * (1 - variance / fitted.solution[0].square())
         torch.testing.assert_close(found.slope[column], slope)
-        torch.testing.assert_close(found.intercept[column], intercept)
+        middle = measured[:, column].mean() - slope * predicted[:, column].mean()
+        torch.testing.assert_close(found.intercept[column], middle)
     assert (found.apply(predicted) - measured).square().mean() < (
         predicted - measured
     ).square().mean()
@@ -53,6 +57,13 @@ def test_who_says_nothing_is_drawn_to_the_given_mean() -> None:
     )
     torch.testing.assert_close(found.slope, free.slope)
     torch.testing.assert_close(found.apply(predicted).mean(0), centre.double())
+
+
+def test_a_slope_within_its_own_error_is_none() -> None:
+    """Of fifty small parts without any relation, most get the mean, and none much else."""
+    slopes = [float(Calibration.fit(*noisy(50, 0.0, seed)).slope[0]) for seed in range(50)]
+    assert sum(slope == 0 for slope in slopes) > 35
+    assert max(slopes) < 0.4
 
 
 @pytest.mark.parametrize("n", [0, 1, LEAST - 1])

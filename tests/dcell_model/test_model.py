@@ -18,6 +18,14 @@ def test_heads_of_all_terms() -> None:
     assert model(BATCH).shape == (GRAPH.num_terms, 3, 2)
 
 
+@pytest.mark.parametrize(("terms", "order"), [(99, "act_norm"), (100, "norm_act")])
+def test_the_order_of_the_norm_where_none_is_given(terms: int, order: str) -> None:
+    graph = random_cell_graph(0, terms=terms)
+    assert DCell(graph).config.norm_order == order
+    other = "norm_act" if order == "act_norm" else "act_norm"
+    assert DCell(graph, Model(norm_order=other)).config.norm_order == other
+
+
 def test_engine_is_switched_on_a_live_model() -> None:
     model = DCell(GRAPH).double().eval()
     first = model(BATCH)

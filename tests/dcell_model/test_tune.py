@@ -374,7 +374,7 @@ def test_a_trial_that_diverges_or_cannot_be_is_no_end_of_the_search(
 def test_a_real_training_that_diverges(
     tiny_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "dcell_loss", lambda *a, **k: a[0].sum() * float("nan"))
+    monkeypatch.setattr(loop, "dcell_loss", lambda *a, **k: a[0].sum() * float("nan"))
     with pytest.raises(InputError, match="none of 2 trials came to its end"):
         tuned(tiny_build, tmp_path, trials=2)
     assert not (tmp_path / RECORD).exists()
@@ -392,7 +392,7 @@ def poisoned(monkeypatch: pytest.MonkeyPatch, data: Path, part: str) -> None:
         targets[there] = np.random.default_rng(1).normal(size=targets[there].shape)
         return targets
 
-    monkeypatch.setattr(train, "all_targets", others)
+    monkeypatch.setattr(loop, "all_targets", others)
     monkeypatch.setattr(objectives, "all_targets", others)
 
 
