@@ -27,8 +27,8 @@ from dcell_model.calibration import Calibration
 from dcell_model.checkpoint_contents import check, check_shapes, parameters_of, same
 from dcell_model.model import DCell
 from dcell_model.run_folder import BEST
-from dcell_model.run_parameters import trained_sections
 from dcell_model.subsystems import tensor_shapes
+from dcell_model.trained_sections import trained_sections
 
 FORMAT, VERSION = "dcell-checkpoint", 7
 Checkpoint = dict[str, Any]

@@ -34,9 +34,9 @@ from dcell_model.paired import against_controls, difference
 from dcell_model.predict import predict_calibrated
 from dcell_model.resumption import refuse_changes
 from dcell_model.run_folder import BEST, lasts_of
-from dcell_model.run_parameters import trained_sections
 from dcell_model.scores import scores
 from dcell_model.targets import target_names
+from dcell_model.trained_sections import trained_sections
 
 MARKER = MARKERS["comparison"]
 FORMAT = {"format": "dcell-comparison", "version": 1}

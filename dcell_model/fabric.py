@@ -3,20 +3,13 @@
 import logging
 import os
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from data_specs.errors import InputError
 from data_specs.parameters import Train as TrainConfig
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.predict import predict
-
-if TYPE_CHECKING:
-    from dcell_model.model_kinds import Network
 
 
 def fabric_of(config: TrainConfig) -> Any:
@@ -49,18 +42,3 @@ def fabric_of(config: TrainConfig) -> Any:
 def sum_over_processes(fabric: Any, value: Tensor) -> float:
     """The sum of a number over all processes."""
     return float(fabric.all_reduce(value.clone(), reduce_op="sum"))  # it works in place
-
-
-def predict_together(
-    fabric: Any,
-    model: "Network",
-    dataset: MutantStateDataset,
-    samples: npt.NDArray[np.int64],
-    scale: tuple[Tensor, Tensor],
-) -> Tensor:
-    """`[n, P]` predictions as of `predict`, of which every process makes a part."""
-    own = np.array_split(np.arange(len(samples)), fabric.world_size)[fabric.global_rank]
-    predicted = torch.zeros(len(samples), len(scale[0]), dtype=torch.float64)
-    predicted[own] = torch.from_numpy(predict(model, dataset, samples[own], scale))
-    total: Tensor = fabric.all_reduce(predicted.to(fabric.device), reduce_op="sum")
-    return total.cpu()

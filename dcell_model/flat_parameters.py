@@ -20,6 +20,14 @@ from dcell_model.wild_type import WildTypeCache
 FEW_TERMS = 100
 
 
+def with_norm_order(config: ModelConfig, terms: int) -> ModelConfig:
+    """The same with the `norm_order` of a hierarchy of so many terms, where none is given."""
+    if config.norm_order is not None:
+        return config
+    order: Literal["act_norm", "norm_act"] = "act_norm" if terms < FEW_TERMS else "norm_act"
+    return dataclasses.replace(config, norm_order=order)
+
+
 class DCellParameters(nn.Module):
     """The parameters of all subsystems in a few flat tensors, without a way to run them.
 
@@ -49,11 +57,8 @@ class DCellParameters(nn.Module):
 
     def __init__(self, graph: CellGraph, config: ModelConfig, *, phenotypes: int) -> None:
         super().__init__()
-        if config.norm_order is None:
-            order: Literal["act_norm", "norm_act"]
-            order = "act_norm" if graph.num_terms < FEW_TERMS else "norm_act"
-            config = dataclasses.replace(config, norm_order=order)
-        self.graph, self.config = graph, config
+        self.graph = graph
+        self.config = config = with_norm_order(config, graph.num_terms)
         self.layout = layout = SubsystemLayout(graph, config)
         self.sync_batchnorm = False
         self.wild_type_cache = WildTypeCache()

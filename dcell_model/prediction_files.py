@@ -19,7 +19,6 @@ from dcell_model.genotype_input import read_genotypes
 from dcell_model.genotype_predictions import predictions, resolve
 from dcell_model.threads import one_thread
 from dcell_model.trained import Trained
-from dcell_model.written_folders import refuse_file
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -53,8 +52,6 @@ def run(
         InputError: genotypes that cannot be read, another suffix, or a level that is no share.
         ArtefactError: the checkpoint is damaged or of another version.
     """
-    for path in [] if out is None else _paths(out, subsystems):
-        refuse_file(path, checkpoint, *_file_of(given))
     if out is not None and out.suffix not in (".parquet", *DELIMITERS):
         raise InputError(f"{out}: suffix '{out.suffix}'; expected .parquet, .csv or .tsv")
     if not 0 < level < 1:
@@ -90,11 +87,12 @@ def subsystems_path(out: Path) -> Path:
     return out.with_name(f"{out.stem}.subsystems{out.suffix}")
 
 
-def _paths(out: Path, subsystems: bool) -> list[Path]:
+def paths_of(out: Path, subsystems: bool) -> list[Path]:
+    """The files that are written."""
     return [out, subsystems_path(out)] if subsystems else [out]
 
 
-def _file_of(given: str) -> list[Path]:
+def file_of(given: str) -> list[Path]:
     """The file that genotypes are read from, if they are not named themselves."""
     try:
         return [Path(given)] if Path(given).is_file() else []
@@ -108,7 +106,7 @@ def _write(
     out: Path,
     subsystems: bool,
 ) -> list[Path]:
-    paths = _paths(out, subsystems)
+    paths = paths_of(out, subsystems)
     metadata = made_from_metadata({"checkpoint": trained.digest})
     with contextlib.ExitStack() as files:
         partial = [files.enter_context(replacing_file(path)) for path in paths]

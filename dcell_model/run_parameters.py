@@ -121,13 +121,6 @@ def print_notes(notes: Sequence[str]) -> None:
         print(f"note: {note}", file=sys.stderr, flush=True)
 
 
-def trained_sections(parameters: Parameters) -> dict[str, dict[str, Any]]:
-    """The sections that a trained model depends on: its own, and that of the training."""
-    own = "dango" if parameters.train.model == "dango" else "model"
-    names = (own, "train")
-    return {name: dataclasses.asdict(getattr(parameters, name)) for name in names}
-
-
 def flat(sections: Mapping[str, Any]) -> dict[str, Any]:
     """Values by `section.key`, tuples as lists; what is no section is left out."""
     pairs = (

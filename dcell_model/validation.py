@@ -9,8 +9,8 @@ from torch import Tensor
 
 from dcell_model.calibration import Calibration
 from dcell_model.dataset import MutantStateDataset
-from dcell_model.fabric import predict_together
 from dcell_model.model_kinds import Network
+from dcell_model.predict import predict_together
 from dcell_model.scores import scores
 
 Row = dict[str, float | None]

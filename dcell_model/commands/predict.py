@@ -38,7 +38,12 @@ def add_to(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from dcell_model import prediction_files
+    from dcell_model.written_folders import refuse_file
 
+    if options.out is not None:
+        read = [options.checkpoint, *prediction_files.file_of(options.genotypes)]
+        for path in prediction_files.paths_of(options.out, options.subsystems):
+            refuse_file(path, *read)
     prediction_files.run(
         options.checkpoint, options.genotypes, options.out, subsystems=options.subsystems,
         level=options.interval,

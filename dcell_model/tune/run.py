@@ -4,12 +4,14 @@ All is decided on the validation part; no test sample is ever predicted. A searc
 or is to have more trials, goes on when it is called again on the same folder.
 """
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
 from data_specs.files import replacing_folder, write_text
 from data_specs.layout import DataLayout, require_kind, write_json
@@ -18,6 +20,7 @@ from data_specs.parameter_changes import changed
 from data_specs.parameters import SECTIONS, Parameters, Values
 from data_specs.touching import warn_if_few_touch
 from dcell_model import provenance
+from dcell_model.flat_parameters import with_norm_order
 from dcell_model.progress import duration
 from dcell_model.run_parameters import TRAINING
 from dcell_model.tune import folder, pictures, repeats
@@ -98,6 +101,10 @@ def run(
     require_kind(data, "build")
     layout = DataLayout(data)
     with taken(out, KIND, overwrite=overwrite, inputs=[data]):
+        if "model.norm_order" in space:  # the setting from before is to be among the trials
+            terms = CellGraph.read(layout.cell_graph).num_terms
+            model = with_norm_order(parameters.model, terms)
+            parameters = dataclasses.replace(parameters, model=model)
         objective = Objective.of(layout, parameters)
         description = folder.describe(layout, parameters, space, seed)
         folder.prepare(out, description, overwrite=overwrite)

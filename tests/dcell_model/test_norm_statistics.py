@@ -17,8 +17,8 @@ from dcell_model.heads import root_of
 from dcell_model.model import DCell
 from dcell_model.norm_statistics import take_statistics
 from dcell_model.resumption import refuse_changes
-from dcell_model.run_parameters import trained_sections
 from dcell_model.targets import read_parts
+from dcell_model.trained_sections import trained_sections
 
 
 def model_and_batch(data: Path, **config: object) -> tuple[DCell, MutantStateBatch]:
