@@ -96,7 +96,7 @@ SIMULATED = {"terms": 80, "genes": 150, "annotations": 900, "queries": 30, "arra
 
 @pytest.mark.slow
 def test_planted_subsystems_come_out_on_top(tmp_path: Path) -> None:
-    """Ablation and gradient × input find them; RLIPP and the heads do not (README says so)."""
+    """Ablation and gradient × input find them; RLIPP and the heads do not (how-to/explain.md)."""
     from pipeline.build import build
 
     published = {"lr": 5e-3, "weight_decay": 1e-2, "aux_reduction": "sum"}
