@@ -15,13 +15,12 @@ from data_specs.parameters import Parameters, Values, resolve
 from dcell_model import checkpoint
 from dcell_model.run_folder import lasts_of
 from dcell_model.run_parameters import (
-    flat,
     refuse_for_training,
     refuse_of_other_model,
     training_parameters,
 )
 from dcell_model.schedule import rate_after
-from dcell_model.trained_sections import trained_sections
+from dcell_model.trained_sections import flat, trained_sections
 from dcell_model.training_state import TrainingState
 
 # What may change between a stop and its resumption without changing what is computed.

@@ -119,13 +119,3 @@ def print_notes(notes: Sequence[str]) -> None:
     """Print what a user should know, beside the output."""
     for note in notes:
         print(f"note: {note}", file=sys.stderr, flush=True)
-
-
-def flat(sections: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by `section.key`, tuples as lists; what is no section is left out."""
-    pairs = (
-        (f"{name}.{key}", value)
-        for name, section in sections.items() if isinstance(section, Mapping)
-        for key, value in section.items()
-    )  # fmt: skip
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in pairs}

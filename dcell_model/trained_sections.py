@@ -1,6 +1,7 @@
-"""The parameters that a trained model depends on: what its checkpoint keeps of them."""
+"""The parameters that a trained model depends on, as its checkpoint keeps them."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from data_specs.parameters import Parameters
@@ -11,3 +12,13 @@ def trained_sections(parameters: Parameters) -> dict[str, dict[str, Any]]:
     own = "dango" if parameters.train.model == "dango" else "model"
     names = (own, "train")
     return {name: dataclasses.asdict(getattr(parameters, name)) for name in names}
+
+
+def flat(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by `section.key`, tuples as lists; what is no section is left out."""
+    pairs = (
+        (f"{name}.{key}", value)
+        for name, section in sections.items() if isinstance(section, Mapping)
+        for key, value in section.items()
+    )  # fmt: skip
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in pairs}

@@ -59,11 +59,7 @@ def _run(options: argparse.Namespace) -> None:
 
     from data_specs.output_folders import taken
     from dcell_model.resumption import interrupted_with
-    from dcell_model.run_parameters import (
-        print_notes,
-        refuse_of_other_model,
-        training_parameters,
-    )
+    from dcell_model.run_parameters import print_notes, refuse_of_other_model, training_parameters
     from dcell_model.tune import run
     from dcell_model.tune.folder import KIND, PARAMETERS, PLOTS, RECORD
     from dcell_model.tune.space import search_space

@@ -22,8 +22,7 @@ from data_specs.parameter_changes import changed
 from data_specs.parameters import Parameters, resolve
 from dcell_model import run_folder
 from dcell_model.resumption import FREE
-from dcell_model.run_parameters import flat
-from dcell_model.trained_sections import trained_sections
+from dcell_model.trained_sections import flat, trained_sections
 from dcell_model.tune.space import Space
 
 MARKER = MARKERS["tuning"]

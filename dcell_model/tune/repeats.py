@@ -14,8 +14,7 @@ import numpy as np
 
 from data_specs.layout import read_json, write_json
 from data_specs.parameters import Parameters
-from dcell_model.run_parameters import flat
-from dcell_model.trained_sections import trained_sections
+from dcell_model.trained_sections import flat, trained_sections
 from dcell_model.training_state import DivergedError, Row
 from dcell_model.tune.folder import RESULT, remove_run
 from dcell_model.tune.objective import NOTHING, Objective
