@@ -10,14 +10,13 @@ from data_specs.errors import ParameterError
 from data_specs.parameter_input import build_parameters, override, read, refuse_without_effect
 from data_specs.parameters import SECTIONS, Parameters, Values, resolve
 from data_specs.presets import PRESETS
+from dcell_model.trained_sections import TRAINING
 
 RESUME = (
     "go on after the last finished epoch, with the run's own parameters; train.epochs may be "
     "raised: a cosine schedule then goes on along the longer cosine, so the learning rate jumps up"
 )
 _ONLY_DCELL = ("train.engine=", "train.weight_decay=")  # the other has `dango.weight_decay`
-# What training reads. All other sections say how a build is made, and are the build's.
-TRAINING = ("model", "dango", "train", "baselines", "evaluate")
 
 
 def training_parameters(

@@ -6,6 +6,9 @@ from typing import Any
 
 from data_specs.parameters import Parameters
 
+# What training reads. All other sections say how a build is made, and are the build's.
+TRAINING = ("model", "dango", "train", "baselines", "evaluate")
+
 
 def trained_sections(parameters: Parameters) -> dict[str, dict[str, Any]]:
     """The sections that a trained model depends on: its own, and that of the training."""

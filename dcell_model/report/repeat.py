@@ -16,8 +16,7 @@ from data_specs.layout import DataLayout
 from data_specs.parameter_changes import changed
 from data_specs.parameter_input import build_parameters
 from data_specs.parameters import Parameters, Values, resolve
-from dcell_model.run_parameters import TRAINING
-from dcell_model.trained_sections import flat
+from dcell_model.trained_sections import TRAINING, flat
 
 _FLAGS = {"ontology": "--ontology", "annotations": "--annotations", "genotypes": "--genotypes",
           "test_genotypes": "--test-genotypes"}  # fmt: skip

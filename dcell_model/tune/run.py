@@ -22,7 +22,7 @@ from data_specs.touching import warn_if_few_touch
 from dcell_model import provenance
 from dcell_model.flat_parameters import with_norm_order
 from dcell_model.progress import duration
-from dcell_model.run_parameters import TRAINING
+from dcell_model.trained_sections import TRAINING
 from dcell_model.tune import folder, pictures, repeats
 from dcell_model.tune.folder import KIND, PARAMETERS, PLOTS, RECORD
 from dcell_model.tune.lines import Lines

@@ -11,7 +11,8 @@ from data_specs.errors import ArtefactError, ParameterError
 from data_specs.parameter_input import build_parameters
 from data_specs.parameters import resolve
 from dcell_model import cli
-from dcell_model.run_parameters import TRAINING, training_parameters
+from dcell_model.run_parameters import training_parameters
+from dcell_model.trained_sections import TRAINING
 from pipeline.cli import main as dcell_data
 
 
