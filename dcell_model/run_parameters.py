@@ -12,10 +12,6 @@ from data_specs.parameters import SECTIONS, Parameters, Values, resolve
 from data_specs.presets import PRESETS
 from dcell_model.trained_sections import TRAINING
 
-RESUME = (
-    "go on after the last finished epoch, with the run's own parameters; train.epochs may be "
-    "raised: a cosine schedule then goes on along the longer cosine, so the learning rate jumps up"
-)
 _ONLY_DCELL = ("train.engine=", "train.weight_decay=")  # the other has `dango.weight_decay`
 
 

@@ -7,9 +7,12 @@ from typing import Any
 from data_specs.outputs import output_path
 from dcell_model.commands.options import add_command, add_overwrite, positive
 from dcell_model.commands.summary import print_finished
-from dcell_model.run_parameters import RESUME
 
 COMMAND = "dcell train"
+RESUME = (
+    "go on after the last finished epoch, with the run's own parameters; train.epochs may be "
+    "raised: a cosine schedule then goes on along the longer cosine, so the learning rate jumps up"
+)
 
 
 def add_to(commands: Any) -> None:
