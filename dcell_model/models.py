@@ -17,11 +17,10 @@ from data_specs.layout import DataLayout
 from data_specs.parameters import Dango as DangoConfig
 from data_specs.parameters import Parameters
 from dcell_model import checkpoint
-from dcell_model.checkpoint_contents import check_shapes, parameters_of
-from dcell_model.dango.model import Dango
-from dcell_model.dango.pretraining import pretrain
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.model import DCell
+from dcell_model.checkpoint import check_shapes, parameters_of
+from dcell_model.dango import Dango, pretrain
+from dcell_model.data import MutantStateDataset
+from dcell_model.dcell import DCell
 
 Network = DCell | Dango
 KINDS = ("dcell", "dango")

@@ -1,6 +1,6 @@
 """Which parameters are not what preset, profile and defaults say."""
 
-from data_specs.parameters import SECTIONS, Parameters, Sources, Values, resolve
+from data_specs.parameters.sections import SECTIONS, Parameters, Sources, Values, resolve
 
 
 def changed(parameters: Parameters) -> Values:

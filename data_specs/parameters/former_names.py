@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from data_specs.errors import ParameterError
-from data_specs.parameter_values import fit
+from data_specs.parameters.values import fit
 
 FORMER = {"hierarchy.relations": "ontology.relations"}
 _HINTS = {"ontology.relations": tuple[str, ...]}

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from data_specs.errors import ArtefactError, ParameterError
-from data_specs.former_names import FORMER, say_former, under_present_names
 from data_specs.layout import DataLayout, read_json
-from data_specs.parameter_values import unknown
-from data_specs.parameters import KEYS, SECTIONS, Parameters, Values, resolve
+from data_specs.parameters.former_names import FORMER, say_former, under_present_names
+from data_specs.parameters.sections import KEYS, SECTIONS, Parameters, Values, resolve
+from data_specs.parameters.values import unknown
 from data_specs.raw_files import read_text
 from data_specs.terminal import as_typed
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Lt, MinLen, Predicate
 
 from data_specs.errors import ParameterError
-from data_specs.presets import SYSTEMATIC_NAME
+from data_specs.parameters.presets import SYSTEMATIC_NAME
 
 MOST = 10**9  # of anything that is counted
 

@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal, get_type_hints
 from annotated_types import Ge, Gt, Le, MinLen
 
 from data_specs.errors import ParameterError
-from data_specs.former_names import under_present_names
-from data_specs.parameter_ranges import (
+from data_specs.parameters.former_names import under_present_names
+from data_specs.parameters.presets import PRESETS, PROFILES
+from data_specs.parameters.ranges import (
     Control,
     Count,
     Crossed,
@@ -38,8 +39,7 @@ from data_specs.parameter_ranges import (
     Workers,
     check_together,
 )
-from data_specs.parameter_values import fit, unknown
-from data_specs.presets import PRESETS, PROFILES
+from data_specs.parameters.values import fit, unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

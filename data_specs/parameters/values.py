@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from data_specs.errors import ParameterError
-from data_specs.parameter_ranges import check_bounds
+from data_specs.parameters.ranges import check_bounds
 
 _TYPES = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 

@@ -32,7 +32,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from data_specs.errors import ArtefactError
-from data_specs.store_manifest import DATA, MANIFEST, BlockEntry, ShardEntry, StoreMeta, shard_name
+from data_specs.store.manifest import DATA, MANIFEST, BlockEntry, ShardEntry, StoreMeta, shard_name
 
 PHENOTYPE = "phenotype:"
 # LMDB gives records of this size pages of their own, where they begin at a multiple of 16 bytes;

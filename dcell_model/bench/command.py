@@ -25,7 +25,7 @@ from data_specs.own_entries import refuse_in_the_way
 from dcell_model.bench import loader, step
 from dcell_model.bench.published import PUBLISHED
 from dcell_model.bench.step import Step
-from dcell_model.provenance import commit, hardware, versions
+from dcell_model.machine import commit, hardware, versions
 from dcell_model.written_folders import refuse_file
 
 # Engines whose step is profiled: term by term, and the fast ones.

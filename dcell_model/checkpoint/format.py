@@ -23,12 +23,11 @@ from data_specs.errors import ArtefactError
 from data_specs.files import replacing_file
 from data_specs.parameters import Parameters
 from data_specs.path_kinds import archive_entries, is_zip, what_is
-from dcell_model.calibration import Calibration
-from dcell_model.checkpoint_contents import check, check_shapes, parameters_of, same
-from dcell_model.model import DCell
-from dcell_model.run_folder import BEST
-from dcell_model.subsystems import tensor_shapes
-from dcell_model.trained_sections import trained_sections
+from dcell_model.checkpoint.calibration import Calibration
+from dcell_model.checkpoint.contents import check, check_shapes, parameters_of, same
+from dcell_model.checkpoint.run_folder import BEST
+from dcell_model.checkpoint.trained_sections import trained_sections
+from dcell_model.dcell import DCell, tensor_shapes
 
 FORMAT, VERSION = "dcell-checkpoint", 7
 Checkpoint = dict[str, Any]

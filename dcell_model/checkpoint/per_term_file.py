@@ -1,7 +1,7 @@
 """A checkpoint as a NumPy archive: each term's parameters under its name, nothing pickled.
 
 `numpy.load(file, allow_pickle=False)` reads it anywhere. Arrays `subsystems.{term}.linear.weight`
-and so on are `dcell_model.per_term`'s; all else that a checkpoint holds is in the text
+and so on are `dcell_model.dcell.per_term`'s; all else that a checkpoint holds is in the text
 `checkpoint.json`, which names the array of every tensor in it: the files of the cell graph, too, as
 bytes, so that no build is needed. The state of training (optimiser, history) stays behind: what is
 imported predicts, but cannot be resumed.
@@ -20,10 +20,10 @@ from torch import Tensor
 
 from data_specs.errors import ArtefactError, InputError
 from data_specs.files import replacing_file
-from dcell_model.checkpoint import Checkpoint, cell_graph_of, of_today, restore
-from dcell_model.checkpoint_contents import check, check_numbers, parameters_of
-from dcell_model.model import DCell
-from dcell_model.per_term import (
+from dcell_model.checkpoint.contents import check, check_numbers, parameters_of
+from dcell_model.checkpoint.format import Checkpoint, cell_graph_of, of_today, restore
+from dcell_model.dcell import (
+    DCell,
     check_term_shapes,
     export_subsystems,
     import_subsystems,

@@ -11,7 +11,7 @@ from data_specs.layout import MARKERS, DataLayout, write_json
 from data_specs.output_folders import FolderKind, taken
 from data_specs.outputs import output_path
 from data_specs.own_entries import remove_own
-from dcell_model.progress import LIVE
+from dcell_model.machine import LIVE
 
 T = TypeVar("T")
 MARKER = MARKERS["run"]

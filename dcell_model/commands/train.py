@@ -48,10 +48,9 @@ def add_to(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> None:
     from data_specs.output_folders import taken
     from dcell_model import baselines, evaluate, train
-    from dcell_model.report import run as report
-    from dcell_model.resumption import parameters_of, saying_how_to_go_on
-    from dcell_model.run_folder import KIND, REPORT, ledger_of
-    from dcell_model.run_parameters import print_notes
+    from dcell_model.checkpoint import KIND, REPORT, ledger_of
+    from dcell_model.report import stage as report
+    from dcell_model.train import parameters_of, print_notes, saying_how_to_go_on
 
     data, out = options.data, options.out
     shortcuts = {

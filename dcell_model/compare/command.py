@@ -22,21 +22,20 @@ from data_specs.files import replacing_file
 from data_specs.layout import MARKERS, DataLayout, read_json, write_json
 from data_specs.measurement_error import ceiling_in_build
 from data_specs.output_folders import FolderKind, taken
-from data_specs.parameter_changes import changed
-from data_specs.parameter_values import unknown
-from data_specs.parameters import Parameters, Split
+from data_specs.parameters import Parameters, Split, changed, unknown
 from data_specs.tables import PARTS, TEST
 from data_specs.touching import warn_if_few_touch
-from dcell_model import checkpoint, model_kinds, provenance, train
+from dcell_model import checkpoint, train
+from dcell_model import models as model_kinds
 from dcell_model.baselines import NAMES, fit_baselines, multi_hot, read_samples
-from dcell_model.compared_models import layout_of, require_controls, require_known
-from dcell_model.paired import against_controls, difference
+from dcell_model.checkpoint import BEST, lasts_of, trained_sections
+from dcell_model.compare.models import layout_of, require_controls, require_known
+from dcell_model.compare.paired import against_controls, difference
+from dcell_model.data import target_names
+from dcell_model.machine import provenance
 from dcell_model.predict import predict_calibrated
-from dcell_model.resumption import refuse_changes
-from dcell_model.run_folder import BEST, lasts_of
 from dcell_model.scores import scores
-from dcell_model.targets import target_names
-from dcell_model.trained_sections import trained_sections
+from dcell_model.train import refuse_changes
 
 MARKER = MARKERS["comparison"]
 FORMAT = {"format": "dcell-comparison", "version": 1}
@@ -67,7 +66,7 @@ def run(
         parameters: of all runs; `train.model`, `train.seed` and `baselines.seed` are set here.
         methods: of the splits.
         seeds: one a split and run.
-        models: names, `dcell_model.compared_models.KNOWN`; the others' differences are to the
+        models: names, `dcell_model.compare.models.KNOWN`; the others' differences are to the
             first.
         command: for the record.
         progress: is told of every run in a line.
@@ -252,7 +251,7 @@ def summarise(runs: Sequence[Result]) -> Iterator[dict[str, Any]]:
 
     A value that is not defined for some seed makes the mean undefined (None); a single seed has no
     standard deviation. Every model but the first has its differences `to` that
-    (`dcell_model.paired.difference`).
+    (`dcell_model.compare.paired.difference`).
     """
     first = runs[0]["model"] if runs else None
     for method in dict.fromkeys(result["split"] for result in runs):

@@ -11,10 +11,9 @@ from data_specs.chain import INPUTS, digest_of
 from data_specs.errors import ArtefactError, InputError
 from data_specs.gene_networks import require_networks
 from data_specs.layout import DataLayout, control_name
-from data_specs.parameter_ranges import CONTROLS
-from data_specs.parameter_values import unknown
+from data_specs.parameters import CONTROLS, unknown
 from dcell_model.baselines import NAMES
-from dcell_model.model_kinds import KINDS
+from dcell_model.models import KINDS
 from dcell_model.scores import MODEL_NAMES
 
 FIRST = "dcell"

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from dcell_model.compared_models import FIRST, OF_CONTROLS
+from dcell_model.compare.models import FIRST, OF_CONTROLS
 
 PAIRED = ("pearson", "r2")
 Result = Mapping[str, Any]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from data_specs.measurement_error import best_scores, told_by
 from dcell_model.baselines import NAMES
-from dcell_model.compared_models import label
-from dcell_model.paired import PAIRED
+from dcell_model.compare.models import label
+from dcell_model.compare.paired import PAIRED
 from dcell_model.scores import SCORE_NAMES
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from data_specs.errors import InputError
-from dcell_model.dataset import MutantStateBatch, MutantStateDataset
+from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset
 
 
 class EpochBatches(Sampler[list[int]]):

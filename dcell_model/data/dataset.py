@@ -16,7 +16,7 @@ from torch.utils.data._utils.collate import default_collate_fn_map
 from data_specs.cell_graph import DELETED, CellGraph
 from data_specs.errors import ArtefactError, InputError
 from data_specs.mutant_state import StateEncoder
-from data_specs.parameter_values import no_such
+from data_specs.parameters import no_such
 from data_specs.store import PHENOTYPE, STATE_COLUMNS, Block, Shard, StoreReader
 
 

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from data_specs.cell_graph import CellGraph, IntArray
 from data_specs.errors import InputError
-from dcell_model.dataset import MutantStateDataset
+from dcell_model.data.dataset import MutantStateDataset
 
 ANNOTATED = ("gene", "has_annotation", "gene_ontology")
 CHILD_OF = ("gene_ontology", "is_child_of", "gene_ontology")
@@ -83,7 +83,7 @@ def from_hetero_data(data: Any) -> CellGraph:
         links = _pairs(data[CHILD_OF].edge_index.t() if has_edges else [])
     except (AttributeError, KeyError) as error:
         raise InputError(
-            f"HeteroData: no field {error}; see dcell_model.pyg.to_hetero_data"
+            f"HeteroData: no field {error}; see dcell_model.data.pyg.to_hetero_data"
         ) from None
     if strata.shape != (len(ids),) or np.count_nonzero(strata == 0) != 1:
         raise InputError(

@@ -6,7 +6,7 @@ uncertain, and most of an error that a model makes is not the measurement's: so 
 more than twice the median one. A sample without a standard deviation counts as one with s = s₀.
 
 With `train.weights=count` it is the number of rows that were merged, at most ten times the median.
-Rows that are copies of one another are counted, too (`pipeline.measurement_noise`).
+Rows that are copies of one another are counted, too (`pipeline.genotypes.measurement_noise`).
 
 Weights are those of the whole training part, with mean 1 for each phenotype. Validation, test and
 baselines have none.
@@ -23,8 +23,8 @@ from torch import Tensor
 
 from data_specs.errors import InputError
 from data_specs.measurement_error import weighing_column
-from dcell_model.dataset import MutantStateBatch, MutantStateDataset
-from dcell_model.targets import stored_phenotypes
+from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset
+from dcell_model.data.targets import stored_phenotypes
 
 Kind = Literal["none", "sd", "count"]
 Values = npt.NDArray[np.float64]

@@ -16,7 +16,7 @@ from data_specs.layout import DataLayout
 from data_specs.parameters import Train as TrainConfig
 from data_specs.store import StoreReader
 from data_specs.tables import PARTS
-from dcell_model.dataset import MutantStateDataset
+from dcell_model.data.dataset import MutantStateDataset
 
 
 def target_names(layout: DataLayout, config: TrainConfig) -> list[str]:

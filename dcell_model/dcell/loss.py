@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from data_specs.errors import InputError
-from dcell_model.heads import Heads, TouchedHeads
+from dcell_model.dcell.heads import Heads, TouchedHeads
 
 
 class Penalised(Protocol):

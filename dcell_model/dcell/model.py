@@ -6,8 +6,8 @@ For term t with children c and direct genes g, in index order,
     O(t) = BatchNorm(tanh(W(t) I + b(t)))
     ŷ(t) = V(t) O(t) + v(t)
 
-The parameters of all subsystems lie in a few flat tensors (`dcell_model.subsystems`); engines only
-differ in the order in which they work through them.
+The parameters of all subsystems lie in a few flat tensors (`dcell_model.dcell.layout`); engines
+only differ in the order in which they work through them.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,10 @@ from torch import Tensor
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError, ParameterError
 from data_specs.parameters import Model as ModelConfig
-from dcell_model.dataset import MutantStateBatch
-from dcell_model.engines import incremental, reference, stratum
-from dcell_model.engines.choice import pick_engine
-from dcell_model.flat_parameters import DCellParameters
-from dcell_model.heads import Heads, TouchedHeads
+from dcell_model.data import MutantStateBatch
+from dcell_model.dcell.engines import incremental, pick_engine, reference, stratum
+from dcell_model.dcell.heads import Heads, TouchedHeads
+from dcell_model.dcell.parameters import DCellParameters
 
 ENGINES: dict[str, Callable[[DCellParameters, MutantStateBatch], Heads]] = {
     "reference": reference.forward,

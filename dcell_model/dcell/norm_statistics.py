@@ -10,9 +10,9 @@ statistics of a term fit what its children give in evaluation. Training does not
 
 import torch
 
-from dcell_model.dataset import MutantStateBatch
-from dcell_model.model import DCell
-from dcell_model.subsystems import NORM_MOMENTUM
+from dcell_model.data import MutantStateBatch
+from dcell_model.dcell.layout import NORM_MOMENTUM
+from dcell_model.dcell.model import DCell
 
 
 @torch.no_grad()

@@ -1,6 +1,6 @@
 """The flat parameters of a DCell, without a way to run them: what engines take.
 
-For which parameter belongs to which term see `dcell_model.subsystems`.
+For which parameter belongs to which term see `dcell_model.dcell.layout`.
 """
 
 import dataclasses
@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from data_specs.cell_graph import CellGraph
 from data_specs.parameters import Model as ModelConfig
-from dcell_model.activations import ACTIVATIONS
-from dcell_model.subsystems import SubsystemLayout, tensor_shapes
-from dcell_model.wild_type import WildTypeCache
+from dcell_model.dcell.activations import ACTIVATIONS
+from dcell_model.dcell.layout import SubsystemLayout, tensor_shapes
+from dcell_model.dcell.wild_type import WildTypeCache
 
 # Of the five data sets in docs/records/recipe.json the one with fewer (22) is predicted better with
 # the activation before the norm, the four with more (182 and up) the other way round.

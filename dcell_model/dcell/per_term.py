@@ -9,8 +9,8 @@ from torch import Tensor
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError
 from data_specs.parameters import Model as ModelConfig
-from dcell_model.flat_parameters import DCellParameters
-from dcell_model.subsystems import exact_widths
+from dcell_model.dcell.layout import exact_widths
+from dcell_model.dcell.parameters import DCellParameters
 
 
 @dataclass(frozen=True, slots=True)

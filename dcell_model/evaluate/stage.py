@@ -11,25 +11,28 @@ import pyarrow.parquet as pq
 from torch import Tensor
 
 from data_specs.chain import made_from_metadata, refuse_other_data
-from data_specs.errors import exit_with_message
 from data_specs.files import replacing_file, replacing_folder
 from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.measurement_error import ceiling_in_build
-from data_specs.parameter_input import load
 from data_specs.parameters import Evaluate as EvaluateConfig
 from data_specs.tables import PARTS, TEST
-from dcell_model import checkpoint, plots
+from dcell_model import checkpoint
 from dcell_model.baselines import column_of, read_predictions
-from dcell_model.calibration import LEVEL, Calibration
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.headline import headline
-from dcell_model.model_kinds import kind_of, restore
+from dcell_model.checkpoint import BEST, LEVEL, PLOTS, RECORD, Calibration
+from dcell_model.data import (
+    MutantStateDataset,
+    all_targets,
+    read_parts,
+    stored_phenotypes,
+    usable_samples,
+)
+from dcell_model.evaluate import plots
+from dcell_model.evaluate.headline import headline
+from dcell_model.evaluate.ranking_scores import below, hits_found, lowest
+from dcell_model.machine import one_thread
+from dcell_model.models import kind_of, restore
 from dcell_model.predict import predict_calibrated
-from dcell_model.ranking_scores import below, hits_found, lowest
-from dcell_model.run_folder import BEST, PLOTS, RECORD
 from dcell_model.scores import MODEL_NAMES, part_scores
-from dcell_model.targets import all_targets, read_parts, stored_phenotypes, usable_samples
-from dcell_model.threads import one_thread
 
 P_VALUE, HAVE_P_VALUES = "p_value", ("interaction", "raw_interaction")
 
@@ -157,13 +160,3 @@ def _hits(
             p_values = stored_phenotypes(dataset, [P_VALUE])[samples, 0]
         rules.append(below(measured, config.hit_below, p_values, config.hit_p_below))
     return [hits_found(predictions, rule) for rule in rules]
-
-
-if __name__ == "__main__":
-    with exit_with_message():
-        results = Path("results")
-        parameters = load(Path("params.yaml"))
-        run(
-            Path("data"), results / "train", results / "baselines.json", results,
-            parameters.evaluate,
-        )  # fmt: skip

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from data_specs.measurement_error import best_scores, told_by
 from data_specs.randomised import randomised
 from data_specs.touching import ambiguous_names, few_touch
-from dcell_model.ranking_scores import FEW, FIRST
+from dcell_model.evaluate.ranking_scores import FEW, FIRST
+from dcell_model.evaluate.verdict import verdict
 from dcell_model.scores import MODEL_NAMES, PART_NAMES, SCORE_NAMES
-from dcell_model.verdict import verdict
 
 if TYPE_CHECKING:
     from rich.table import Table

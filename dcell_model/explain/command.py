@@ -16,17 +16,15 @@ from data_specs.errors import InputError
 from data_specs.files import replacing_file, replacing_folder
 from data_specs.layout import DataLayout, require_kind, write_json
 from data_specs.output_folders import FolderKind, taken
-from data_specs.parameter_values import no_such
+from data_specs.parameters import no_such
 from data_specs.randomised import control_of
 from dcell_model import checkpoint
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.explain import pictures
+from dcell_model.data import MutantStateDataset, all_targets, read_parts, usable_samples
+from dcell_model.dcell import DCell
+from dcell_model.explain import plots as pictures
 from dcell_model.explain.importance import Settings, importances, reasons, scale_of, table_of
 from dcell_model.explain.states import TouchedStates
-from dcell_model.model import DCell
-from dcell_model.progress import progress
-from dcell_model.targets import all_targets, read_parts, usable_samples
-from dcell_model.threads import one_thread
+from dcell_model.machine import one_thread, progress
 
 MARKER, TABLE = "explain.json", "importance.parquet"
 PLOTS = ("top.png", "rlipp.png")

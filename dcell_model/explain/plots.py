@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from data_specs.figures import BLUE, GREY, INK, ORANGE, picture
 from data_specs.terminal import printable
-from dcell_model.explain.ranking import SIGNIFICANT, strongest
+from dcell_model.explain.terminal import SIGNIFICANT, strongest
 
 SHOWN, LONGEST = 20, 44  # bars, and characters of a name
 

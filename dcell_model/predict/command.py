@@ -14,11 +14,11 @@ from data_specs.errors import InputError
 from data_specs.files import replacing_file
 from data_specs.gene_names import GeneNames
 from data_specs.spreadsheets import guarded
-from dcell_model.calibration import LEVEL
-from dcell_model.genotype_input import read_genotypes
-from dcell_model.genotype_predictions import predictions, resolve
-from dcell_model.threads import one_thread
-from dcell_model.trained import Trained
+from dcell_model.checkpoint import LEVEL
+from dcell_model.machine import one_thread
+from dcell_model.predict.genotype_input import read_genotypes
+from dcell_model.predict.tables import predictions, resolve
+from dcell_model.predict.trained import Trained
 
 if TYPE_CHECKING:
     from rich.table import Table

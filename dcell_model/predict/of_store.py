@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
-from dcell_model.calibration import Calibration, Predictions
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.heads import root_of
+from dcell_model.checkpoint import Calibration, Predictions
+from dcell_model.data import MutantStateDataset
+from dcell_model.dcell import root_of
 
 
 @torch.no_grad()

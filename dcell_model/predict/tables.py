@@ -6,7 +6,8 @@
 - `genes`: systematic names of those that the model knows, sorted, joined by `|`; `known`: how many
 - `unknown`: names of those that it does not know, joined by `|`; they are taken as wild type
 - `unseen`: those of `genes` that no genotype of the training part had deleted, joined by `|`
-- `NAME_predicted`, for every phenotype, in its own units, calibrated (`dcell_model.calibration`)
+- `NAME_predicted`, for every phenotype, in its own units, calibrated
+  (`dcell_model.checkpoint.calibration`)
 - `NAME_low`, `NAME_high`: the ends of its interval, unless the model had no validation part; at a
   level of 0.9 nine of ten genotypes like those of training lie between. It does not hold for
   others, such as those with `unseen` genes
@@ -33,11 +34,11 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from dcell_model.calibration import LEVEL, Predictions
-from dcell_model.dataset import MutantStateBatch
-from dcell_model.engines.incremental import forward_with_states
-from dcell_model.heads import root_of
-from dcell_model.trained import IntArray, Trained
+from dcell_model.checkpoint import LEVEL, Predictions
+from dcell_model.data import MutantStateBatch
+from dcell_model.dcell import root_of
+from dcell_model.dcell.engines import forward_with_states
+from dcell_model.predict.trained import IntArray, Trained
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,9 @@ from data_specs.errors import ArtefactError, InputError
 from data_specs.gene_names import GeneNames
 from data_specs.mutant_state import StateEncoder
 from dcell_model import checkpoint
-from dcell_model.calibration import Calibration, Predictions
-from dcell_model.dataset import MutantStateBatch
-from dcell_model.heads import root_of
-from dcell_model.model import DCell
+from dcell_model.checkpoint import Calibration, Predictions
+from dcell_model.data import MutantStateBatch
+from dcell_model.dcell import DCell, root_of
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -16,23 +16,29 @@ from data_specs.layout import DataLayout, read_json, require_kind
 from data_specs.outputs import refuse_output_file
 from data_specs.randomised import randomised
 from data_specs.source_manifest import PROFILES
-from dcell_model import checkpoint, plots
+from dcell_model import checkpoint
 from dcell_model.baselines import column_of
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.explain.importance import Settings, importances, reasons, scale_of, table_of
-from dcell_model.explain.ranking import strongest
-from dcell_model.explain.states import TouchedStates
-from dcell_model.model import DCell
-from dcell_model.model_kinds import restore
+from dcell_model.checkpoint import BEST, RECORD, ledger_of
+from dcell_model.data import MutantStateDataset
+from dcell_model.dcell import DCell
+from dcell_model.evaluate import plots, verdict
+from dcell_model.explain import (
+    Settings,
+    TouchedStates,
+    importances,
+    reasons,
+    scale_of,
+    strongest,
+    table_of,
+)
+from dcell_model.machine import one_thread
+from dcell_model.models import restore
+from dcell_model.predict import FloatArray, IntArray
 from dcell_model.report.account import strata, waterfalls
 from dcell_model.report.examples import examples, pick
 from dcell_model.report.page import render
 from dcell_model.report.repeat import repetition
-from dcell_model.run_folder import BEST, RECORD, ledger_of
 from dcell_model.scores import MODEL_NAMES, PART_NAMES
-from dcell_model.threads import one_thread
-from dcell_model.trained import FloatArray, IntArray
-from dcell_model.verdict import verdict
 
 TERMS, MOST = 20, 2000  # subsystems shown, and samples that they are judged on
 PERMUTATIONS = 1000

@@ -33,18 +33,16 @@ from data_specs.layout import MARKERS, read_json, write_json
 from data_specs.output_folders import FolderKind, taken
 from data_specs.outputs import written
 from data_specs.own_entries import remove_own
-from data_specs.parameter_values import no_such
+from data_specs.parameters import no_such
 from data_specs.tables import part_name, parts_of
-from dcell_model.calibration import LEVEL
-from dcell_model.genotype_space import GenotypeSpace, Part
-from dcell_model.interactions import interactions, score_of
-from dcell_model.memory import keep_freed_memory
-from dcell_model.progress import progress
-from dcell_model.screen_engine import ScreenEngine
-from dcell_model.screen_genes import genes_of, query_of
-from dcell_model.screen_top import strongest_of
-from dcell_model.threads import one_thread
-from dcell_model.trained import FloatArray, IntArray, Trained
+from dcell_model.checkpoint import LEVEL
+from dcell_model.machine import keep_freed_memory, one_thread, progress
+from dcell_model.predict import FloatArray, IntArray, Trained
+from dcell_model.screen.engine import ScreenEngine
+from dcell_model.screen.genes import genes_of, query_of
+from dcell_model.screen.genotype_space import GenotypeSpace, Part
+from dcell_model.screen.interactions import interactions, score_of
+from dcell_model.screen.top import strongest_of
 
 MARKER, TABLE = MARKERS["screen"], "genotypes.parquet"
 TOP, SUMMARY = "top.parquet", "summary.json"

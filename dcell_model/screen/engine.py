@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import torch
 
-from dcell_model.engines.combined import Units, combine
-from dcell_model.trained import IntArray, Trained
+from dcell_model.dcell.engines import Units, combine
+from dcell_model.predict import IntArray, Trained
 
 MOST_UNITS = 4096  # pairs whose differences are kept at a time, in the triples of one call
 

@@ -7,8 +7,7 @@ import numpy.typing as npt
 
 from data_specs.errors import InputError
 from data_specs.genotype_text import split_names
-from dcell_model.genotype_input import read_gene_names
-from dcell_model.trained import IntArray, Trained
+from dcell_model.predict import IntArray, Trained, read_gene_names
 
 
 def query_of(trained: Trained, text: str, order: int) -> tuple[int, ...]:

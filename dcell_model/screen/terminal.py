@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from data_specs.layout import read_json
-from dcell_model.screen import MARKER, TOP
+from dcell_model.screen.command import MARKER, TOP
 
 SHOWN = 10
 MEANINGS = {

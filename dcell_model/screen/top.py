@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dcell_model.trained import Trained
+from dcell_model.predict import Trained
 
 
 def strongest_of(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from data_specs.errors import exit_with_message
 from data_specs.outputs import output_path
-from dcell_model.resumption import parameters_of, saying_how_to_go_on
-from dcell_model.run_parameters import print_notes
 from dcell_model.train import run
+from dcell_model.train.parameters import print_notes
+from dcell_model.train.resumption import parameters_of, saying_how_to_go_on
 
 COMMAND = "python -m dcell_model.train"
 

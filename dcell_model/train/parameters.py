@@ -7,10 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from data_specs.errors import ParameterError
-from data_specs.parameter_input import build_parameters, override, read, refuse_without_effect
-from data_specs.parameters import SECTIONS, Parameters, Values, resolve
-from data_specs.presets import PRESETS
-from dcell_model.trained_sections import TRAINING
+from data_specs.parameters import (
+    PRESETS,
+    SECTIONS,
+    Parameters,
+    Values,
+    build_parameters,
+    override,
+    read,
+    refuse_without_effect,
+    resolve,
+)
+from dcell_model.checkpoint import TRAINING
 
 _ONLY_DCELL = ("train.engine=", "train.weight_decay=")  # the other has `dango.weight_decay`
 

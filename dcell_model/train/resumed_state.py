@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dcell_model.checkpoint import Checkpoint
-from dcell_model.checkpoint_contents import check_numbers, check_shapes, require, same, wrong
-from dcell_model.model_kinds import Network
+from dcell_model.checkpoint import Checkpoint, check_numbers, check_shapes, require, same, wrong
+from dcell_model.models import Network
 
 # An epoch's row; what is optional is None without a validation part.
 ROW = ("train_loss", "seconds", "lr")

@@ -10,18 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from data_specs.errors import InputError
-from data_specs.parameter_input import override, params_of_stages
-from data_specs.parameters import Parameters, Values, resolve
+from data_specs.parameters import Parameters, Values, override, params_of_stages, resolve
 from dcell_model import checkpoint
-from dcell_model.run_folder import lasts_of
-from dcell_model.run_parameters import (
+from dcell_model.checkpoint import flat, lasts_of, trained_sections
+from dcell_model.train.parameters import (
     refuse_for_training,
     refuse_of_other_model,
     training_parameters,
 )
-from dcell_model.schedule import rate_after
-from dcell_model.trained_sections import flat, trained_sections
-from dcell_model.training_state import TrainingState
+from dcell_model.train.schedule import rate_after
+from dcell_model.train.state import TrainingState
 
 # What may change between a stop and its resumption without changing what is computed.
 FREE = {

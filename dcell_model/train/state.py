@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from data_specs.errors import InputError
-from dcell_model.progress import duration
+from dcell_model.machine import duration
 
 Row = dict[str, Any]
 

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from dcell_model.calibration import Calibration
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.model_kinds import Network
+from dcell_model.checkpoint import Calibration
+from dcell_model.data import MutantStateDataset
+from dcell_model.models import Network
 from dcell_model.predict import predict_together
 from dcell_model.scores import scores
 

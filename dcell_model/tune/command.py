@@ -16,14 +16,13 @@ from data_specs.errors import InputError
 from data_specs.files import replacing_folder, write_text
 from data_specs.layout import DataLayout, require_kind, write_json
 from data_specs.output_folders import taken
-from data_specs.parameter_changes import changed
-from data_specs.parameters import SECTIONS, Parameters, Values
+from data_specs.parameters import SECTIONS, Parameters, Values, changed
 from data_specs.touching import warn_if_few_touch
-from dcell_model import provenance
-from dcell_model.flat_parameters import with_norm_order
-from dcell_model.progress import duration
-from dcell_model.trained_sections import TRAINING
-from dcell_model.tune import folder, pictures, repeats
+from dcell_model.checkpoint import TRAINING
+from dcell_model.dcell import with_norm_order
+from dcell_model.machine import duration, provenance
+from dcell_model.tune import folder, repeats
+from dcell_model.tune import plots as pictures
 from dcell_model.tune.folder import KIND, PARAMETERS, PLOTS, RECORD
 from dcell_model.tune.lines import Lines
 from dcell_model.tune.objective import Objective

@@ -39,7 +39,7 @@ def ids_of(genes: pl.DataFrame) -> pl.DataFrame:
 
 
 def mapped(mapping: Mapping[str, str]) -> pl.DataFrame:
-    """A mapping (`pipeline.gene_mapping`) as rows of `data_specs.tables.GENE_NAMES`."""
+    """A mapping (`pipeline.annotations.gene_mapping`) as rows of `data_specs.tables.GENE_NAMES`."""
     rows = [(name, gene, MAPPED) for name, gene in mapping.items()]
     return pl.DataFrame(rows, schema=NO_NAMES.schema, orient="row")
 

@@ -10,9 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from data_specs.errors import InputError, ParameterError
-from data_specs.parameter_values import absent
-from data_specs.parameters import Parameters
-from data_specs.presets import PRESETS
+from data_specs.parameters import PRESETS, Parameters, absent
 
 _HEADER = re.compile(r"\s*!\s*(gpa|gpad|gpi)-version", re.IGNORECASE)
 

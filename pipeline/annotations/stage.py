@@ -17,15 +17,9 @@ from data_specs.parameters import Annotations as AnnotationsConfig
 from data_specs.parameters import Parameters
 from data_specs.raw_files import read_text
 from data_specs.tables import write_table
-from pipeline.annotated_names import (
-    NO_NAMES,
-    gene_names,
-    ids_of,
-    mapped,
-    sorted_names,
-    values_of,
-)
-from pipeline.annotation_requests import (
+from pipeline.annotations.gene_mapping import read_gene_mapping
+from pipeline.annotations.names import NO_NAMES, gene_names, ids_of, mapped, sorted_names, values_of
+from pipeline.annotations.requests import (
     bare_taxon,
     evidence_of_preset,
     filled_columns,
@@ -33,10 +27,8 @@ from pipeline.annotation_requests import (
     require_present,
     taxon_of_line,
 )
-from pipeline.exchange.reading import reader_of
-from pipeline.gene_mapping import read_gene_mapping
+from pipeline.exchange import reader_of
 from pipeline.sources import input_files
-from pipeline.stage import run_stage
 
 GAF_COLUMNS = 17  # GAF 2.0 to 2.2; the last two are optional
 REASONS = (
@@ -314,7 +306,3 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             "remapped": dict(table.remapped),
         }
         write_json(folder / "ledger.json", ledger)
-
-
-if __name__ == "__main__":
-    run_stage(run)

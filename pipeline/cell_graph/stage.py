@@ -8,8 +8,7 @@ from data_specs.chain import write_link
 from data_specs.files import replacing_folder
 from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameters import Parameters
-from pipeline.control import Account, controlled
-from pipeline.stage import run_stage
+from pipeline.cell_graph.control import Account, controlled
 
 
 def number(
@@ -94,7 +93,3 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             ledger = {"control": account.to_json(), "heights": np.bincount(graph.heights).tolist()}
             write_json(folder / "ledger.json", ledger)
         write_link(layout, "cell_graph", folder)
-
-
-if __name__ == "__main__":
-    run_stage(run)

@@ -19,7 +19,7 @@ from data_specs import chain
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import DataLayout, write_json
-from data_specs.parameter_values import no_such
+from data_specs.parameters import no_such
 from data_specs.store import StoreReader
 from data_specs.tables import PARTS
 

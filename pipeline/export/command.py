@@ -15,12 +15,9 @@ from data_specs.output_folders import FolderKind, refuse_not_empty, taken
 from data_specs.outputs import refuse_part_of
 from data_specs.raw_files import read_text
 from data_specs.tables import ROOT
-from pipeline import topology
-from pipeline.exchange import cellmaps_tables, cx2, gennet, graphml, obo_gaf
-from pipeline.exchange.formats import FORMATS
-from pipeline.exchange.reading import reader_of
+from pipeline.exchange import FORMATS, Topology, cx2, gennet, graphml, obo_gaf, reader_of, topology
+from pipeline.export import cellmaps_tables
 from pipeline.ontology import read_ontology
-from pipeline.topology import Topology
 
 WRITERS: dict[str, Callable[[Topology], str]] = {
     "drugcell_ont.txt": topology.to_drugcell,

@@ -10,8 +10,8 @@ import polars as pl
 from data_specs.errors import InputError
 from data_specs.genotype_tables import GenotypeFile, Genotypes
 from data_specs.parameters import Genotypes as GenotypesConfig
-from pipeline.genotype_merging import Given, added
-from pipeline.measurement_noise import Sums
+from pipeline.genotypes.measurement_noise import Sums
+from pipeline.genotypes.merging import Given, added
 
 
 @dataclass(frozen=True, slots=True)

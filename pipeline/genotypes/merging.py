@@ -8,7 +8,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pipeline.measurement_noise import Sums, sums_of
+from pipeline.genotypes.measurement_noise import Sums, sums_of
 
 Given = Literal["train", "test"]
 Floats = npt.NDArray[np.float64]

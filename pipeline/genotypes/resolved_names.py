@@ -11,7 +11,7 @@ from data_specs.errors import InputError
 from data_specs.gene_names import MAPPED, GeneNames, counts
 from data_specs.naming import Naming
 from data_specs.parameters import Genotypes as GenotypesConfig
-from pipeline.genotype_merging import added
+from pipeline.genotypes.merging import added
 
 
 def read_naming(names: Path, settings: GenotypesConfig) -> Naming:

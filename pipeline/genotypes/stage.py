@@ -18,25 +18,17 @@ import polars as pl
 
 from data_specs.errors import InputError
 from data_specs.files import replacing_file, replacing_folder
-from data_specs.genotype_tables import (
-    Form,
-    GenotypeFile,
-    Piece,
-    open_file,
-    read_piece,
-    unknown,
-)
+from data_specs.genotype_tables import Form, GenotypeFile, Piece, open_file, read_piece, unknown
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Genotypes as GenotypesConfig
 from data_specs.parameters import Parameters
 from data_specs.tables import part_name, write_table
-from pipeline import measurement_noise
 from pipeline.dask import Each, workers
-from pipeline.genotype_account import Part, Run, ledger_of, part_of, require_some, words_of
-from pipeline.genotype_merging import Given, added, merge, usable
-from pipeline.resolved_names import account_of, read_naming, require_control, table_of
+from pipeline.genotypes import measurement_noise
+from pipeline.genotypes.account import Part, Run, ledger_of, part_of, require_some, words_of
+from pipeline.genotypes.merging import Given, added, merge, usable
+from pipeline.genotypes.resolved_names import account_of, read_naming, require_control, table_of
 from pipeline.sources import input_files
-from pipeline.stage import run_stage
 
 SAMPLED = 64  # gene sets looked at for every part, to cut the table into parts of like size
 
@@ -235,7 +227,3 @@ def _merge(
         ]
         tasks.append((slices, phenotypes, table / part_name(part)))
     return each(merge_part, tasks)
-
-
-if __name__ == "__main__":
-    run_stage(run)

@@ -22,8 +22,7 @@ from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Hierarchy as HierarchyConfig
 from data_specs.parameters import Parameters
 from data_specs.tables import ROOT, write_table
-from pipeline.stage import run_stage
-from pipeline.unmet_names import unmet
+from pipeline.hierarchy.unmet_names import unmet
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +260,3 @@ def _bits(genes: int) -> Iterable[int]:
         lowest = genes & -genes
         yield lowest.bit_length() - 1
         genes ^= lowest
-
-
-if __name__ == "__main__":
-    run_stage(run)

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from data_specs.errors import exit_with_message
 from data_specs.files import replacing_folder
 from data_specs.layout import ENTRIES, DataLayout, read_json, write_json
-from pipeline import plots
+from pipeline.ledger import plots
 
 
 def assemble(layout: DataLayout) -> dict[str, Any]:
@@ -46,8 +45,3 @@ def run(layout: DataLayout, target: Path, pictures: Path) -> None:
         folder.mkdir()
         plots.ledger_waterfall(ledger, folder / "ledger.png")
         plots.strata_sizes(ledger, folder / "strata.png")
-
-
-if __name__ == "__main__":
-    with exit_with_message():
-        run(DataLayout(Path("data")), Path("results/ledger.json"), Path("results/data_plots"))

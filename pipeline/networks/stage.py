@@ -23,9 +23,8 @@ from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Networks, Parameters
 from data_specs.store import StoreReader
 from data_specs.tables import write_table
-from pipeline.network_formats import read_gene_list, read_networks
+from pipeline.networks.formats import read_gene_list, read_networks
 from pipeline.sources import input_files
-from pipeline.stage import run_stage
 
 
 def clean(
@@ -124,7 +123,3 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         write_json(folder / "ledger.json", {"genes": len(known), "networks": account})
         write_manifest(folder, list(account))
         write_link(layout, "networks", folder)
-
-
-if __name__ == "__main__":
-    run_stage(run)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_specs.errors import InputError
-from pipeline.obo_lines import READ, Clause, Stanza, near_miss, read_stanzas
+from pipeline.ontology.obo_lines import READ, Clause, Stanza, near_miss, read_stanzas
 
 
 class Parent(NamedTuple):

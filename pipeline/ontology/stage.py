@@ -1,6 +1,6 @@
 """Stage `ontology`: read the ontology into terms, edges of the chosen relations, and aliases.
 
-OBO is read by `pipeline.obo`; ready-made hierarchies by `pipeline.exchange`.
+OBO is read by `pipeline.ontology.obo`; ready-made hierarchies by `pipeline.exchange`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,14 +14,12 @@ import polars as pl
 from data_specs.errors import InputError, ParameterError
 from data_specs.files import replacing_folder
 from data_specs.layout import DataLayout, write_json
-from data_specs.parameter_values import absent
-from data_specs.parameters import Parameters
+from data_specs.parameters import Parameters, absent
 from data_specs.raw_files import read_text
 from data_specs.tables import ALIASES, EDGES, ROOT, TERMS, write_table
-from pipeline.exchange.reading import reader_of
-from pipeline.obo import OboFile, Record, read_obo
+from pipeline.exchange import reader_of
+from pipeline.ontology.obo import OboFile, Record, read_obo
 from pipeline.sources import input_files
-from pipeline.stage import run_stage
 
 # Why an edge of a chosen relation is none: its parent is obsolete; it holds under a condition only;
 # its parent is not in the file.
@@ -251,7 +249,3 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             "unknown_tags": dict(ontology.unknown_tags),
         }
         write_json(folder / "ledger.json", ledger)
-
-
-if __name__ == "__main__":
-    run_stage(run)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_specs.errors import ParameterError
-from pipeline.simulated_cell import LEAF_GENES, Bools, Cell, Ints
+from pipeline.simulate.cell import LEAF_GENES, Bools, Cell, Ints
 
 Floats = NDArray[np.float64]
 

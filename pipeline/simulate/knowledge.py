@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.simulated_cell import NAMESPACES, ROOTS, Bools, Cell, Ints
+from pipeline.simulate.cell import NAMESPACES, ROOTS, Bools, Cell, Ints
 
 # Evidence codes and how often they are drawn. Only a few pairs rest on IGI alone.
 EVIDENCE = {

@@ -7,8 +7,8 @@ says in a noisy way what the ontology says exactly, as real ones do.
 import numpy as np
 import polars as pl
 
-from pipeline.hidden_truth import FRACTION, Floats
-from pipeline.simulated_cell import LEAF_GENES, Cell, Ints
+from pipeline.simulate.cell import LEAF_GENES, Cell, Ints
+from pipeline.simulate.hidden_truth import FRACTION, Floats
 
 # By name: least and largest share of the genes in a term that counts, edges a gene and term, and
 # the share of the edges that mean nothing.

@@ -17,8 +17,8 @@ from data_specs.files import replacing_file
 from data_specs.genotype_tables import FORMS
 from data_specs.parameters import Simulate
 from pipeline.dask import Each
-from pipeline.hidden_truth import Truth, scores
-from pipeline.simulated_cell import Cell, Ints
+from pipeline.simulate.cell import Cell, Ints
+from pipeline.simulate.hidden_truth import Truth, scores
 
 COLUMNS = tuple(FORMS["costanzo_2016"])
 PIECE = 2**18  # rows that one task writes

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 
 from data_specs.parameters import Simulate
-from pipeline.hidden_truth import Floats
-from pipeline.simulated_cell import HO, Cell, Ints, unannotated
+from pipeline.simulate.cell import HO, Cell, Ints, unannotated
+from pipeline.simulate.hidden_truth import Floats
 
 # Kuzmin et al. 2018 (doi:10.1126/science.aao1729), Data S1.
 COLUMNS = (

@@ -19,7 +19,8 @@ from data_specs.layout import ENTRIES, DataLayout
 from data_specs.output_folders import FolderKind, refuse_not_empty, taken
 from data_specs.parameters import Parameters, Simulate
 from pipeline.dask import workers
-from pipeline.hidden_truth import (
+from pipeline.simulate.cell import NAMES, Cell, Ints, draw_cell, least_annotations
+from pipeline.simulate.hidden_truth import (
     THRESHOLDS,
     Floats,
     Truth,
@@ -30,12 +31,10 @@ from pipeline.hidden_truth import (
     scores,
     sum_effects,
 )
-from pipeline.simulated_cell import NAMES, Cell, Ints, draw_cell, least_annotations
-from pipeline.simulated_knowledge import draw_aliases, write_gaf, write_obo
-from pipeline.simulated_networks import draw_networks
-from pipeline.simulated_pairs import PIECE, QUERY_SHARE, draw_pairs, write_pairs
-from pipeline.simulated_screen import COLUMNS, Screen, draw_screen, measure
-from pipeline.stage import run_stage
+from pipeline.simulate.knowledge import draw_aliases, write_gaf, write_obo
+from pipeline.simulate.networks import draw_networks
+from pipeline.simulate.pairs import PIECE, QUERY_SHARE, draw_pairs, write_pairs
+from pipeline.simulate.screen import COLUMNS, Screen, draw_screen, measure
 
 PLANTED_SHARE, MOST_PLANTED = 0.08, 120  # of the terms; and how many at most
 
@@ -193,7 +192,3 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         if config.pairs:
             pairs = draw_pairs(config, np.random.default_rng([config.seed, 1]))
             write_pairs(config, inputs.cell, inputs.hidden, pairs, folder / "pairs.tsv", each)
-
-
-if __name__ == "__main__":
-    run_stage(run)

@@ -36,8 +36,7 @@ from data_specs.outputs import written
 from data_specs.parameters import Parameters, Split
 from data_specs.tables import EXCLUDED, PARTS, TEST, TRAIN, VAL, parts_of, write_table
 from pipeline.dask import workers
-from pipeline.split_lots import Lots, Ranks, draw, whole_genes, whole_groups
-from pipeline.stage import run_stage
+from pipeline.split.lots import Lots, Ranks, draw, whole_genes, whole_groups
 
 Parts = npt.NDArray[np.uint8]  # numbers of data_specs.tables.PARTS
 
@@ -238,7 +237,3 @@ def run(parameters: Parameters, layout: DataLayout, *, overwrite: bool = True) -
         write_link(layout, "split", folder)
         if not overwrite:
             _refuse_another(layout.split, folder)
-
-
-if __name__ == "__main__":
-    run_stage(run)

@@ -24,22 +24,23 @@ from data_specs.layout import DataLayout, write_json
 from data_specs.mutant_state import StateEncoder
 from data_specs.parameters import Parameters
 from data_specs.parameters import Store as StoreConfig
-from data_specs.store import ALIGNED_FROM, block_schema, frame_digest
-from data_specs.store_manifest import (
+from data_specs.store import (
+    ALIGNED_FROM,
     DATA,
     MANIFEST,
     BlockEntry,
     ShardEntry,
     StoreMeta,
     block_key,
+    block_schema,
+    frame_digest,
     shard_name,
 )
 from data_specs.tables import part_name, parts_of, write_table
 from data_specs.workplaces import shown
 from pipeline.dask import workers
-from pipeline.samples import Samples, select_samples, touching_of
-from pipeline.stage import run_stage
-from pipeline.unmet_names import unmet
+from pipeline.hierarchy import unmet
+from pipeline.store.samples import Samples, select_samples, touching_of
 
 
 def encode_blocks(
@@ -310,7 +311,3 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         }
         write_json(folder / "ledger.json", ledger)
         write_link(layout, "store", folder)
-
-
-if __name__ == "__main__":
-    run_stage(run)

@@ -13,10 +13,12 @@ from data_specs.chain import chain, write_link
 from data_specs.errors import ArtefactError, InputError
 from data_specs.gene_networks import write_manifest
 from data_specs.layout import DataLayout
-from data_specs.parameters import Parameters, resolve
-from dcell_model import checkpoint, cli, evaluate, train
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.model_kinds import restore
+from data_specs.parameters.sections import Parameters, resolve
+from dcell_model import cli, train
+from dcell_model.checkpoint import format as checkpoint
+from dcell_model.data.dataset import MutantStateDataset
+from dcell_model.evaluate import stage as evaluate
+from dcell_model.models import restore
 from dcell_model.train import loop
 from tests.two_processes import train_on_two
 

@@ -13,19 +13,21 @@ import yaml
 
 from data_specs.errors import InputError, ParameterError
 from data_specs.layout import DataLayout, read_json
-from data_specs.parameters import Parameters, resolve
+from data_specs.parameters.sections import Parameters, resolve
 from data_specs.tables import PARTS
-from dcell_model import checkpoint, cli, model_kinds, train
+from dcell_model import cli, train
+from dcell_model import models as model_kinds
 from dcell_model.baselines import read_samples
-from dcell_model.predict import predict
-from dcell_model.run_folder import BEST, LAST
+from dcell_model.checkpoint import format as checkpoint
+from dcell_model.checkpoint.run_folder import BEST, LAST
+from dcell_model.data.targets import all_targets, read_parts
+from dcell_model.predict.of_store import predict
 from dcell_model.scores import r_squared
-from dcell_model.targets import all_targets, read_parts
 from dcell_model.train import loop
-from dcell_model.training_state import DivergedError
+from dcell_model.train.state import DivergedError
+from dcell_model.tune import command as tune
 from dcell_model.tune import objective as objectives
-from dcell_model.tune import pictures as drawing
-from dcell_model.tune import run as tune
+from dcell_model.tune import plots as drawing
 from dcell_model.tune.folder import JOURNAL, PARAMETERS, RECORD, trial_folder
 from dcell_model.tune.lines import Lines
 from dcell_model.tune.objective import Objective
@@ -285,7 +287,7 @@ def test_a_search_ends_when_its_time_is_over(
         clock[0] += 5
         return clock[0]
 
-    monkeypatch.setattr("dcell_model.tune.run.time.monotonic", monotonic)
+    monkeypatch.setattr("dcell_model.tune.command.time.monotonic", monotonic)
     record, said = tuned(tiny_build, tmp_path, trials=None, minutes=1)
     assert 1 < len(record["trials"]) < 12
     assert 60 <= record["seconds"] < 75

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dcell_model.engines.indices import segment_sum
-from dcell_model.engines.processes import mean_everywhere
-from dcell_model.engines.weights import Weights
-from dcell_model.subsystems import NORM_EPS, Group, SubsystemLayout
+from dcell_model.dcell.engines.indices import segment_sum
+from dcell_model.dcell.engines.processes import mean_everywhere
+from dcell_model.dcell.engines.weights import Weights
+from dcell_model.dcell.layout import NORM_EPS, Group, SubsystemLayout
 
 CHUNK = 1 << 21  # numbers that elementwise work takes at a time; some such tensors fit into a cache
 

@@ -22,14 +22,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from dcell_model.activations import ACTIVATIONS
-from dcell_model.dataset import MutantStateBatch
-from dcell_model.engines import differences, incremental
-from dcell_model.engines.incremental import by_term, edges_of
-from dcell_model.engines.touched import entries_of, touched_entries
-from dcell_model.engines.walk import Entries, Walk
-from dcell_model.engines.weights import Weights
-from dcell_model.flat_parameters import DCellParameters
+from dcell_model.data import MutantStateBatch
+from dcell_model.dcell.activations import ACTIVATIONS
+from dcell_model.dcell.engines import differences, incremental
+from dcell_model.dcell.engines.incremental import by_term, edges_of
+from dcell_model.dcell.engines.touched import entries_of, touched_entries
+from dcell_model.dcell.engines.walk import Entries, Walk
+from dcell_model.dcell.engines.weights import Weights
+from dcell_model.dcell.parameters import DCellParameters
 
 # Called before a group's activation, to add to d in place, and after it, to make of D in place what
 # is carried to the parents.

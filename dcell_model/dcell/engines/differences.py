@@ -10,11 +10,11 @@ Shapes: x_wt, y_wt, g_wt `[n, w]`; d, D, gD `[N, w]`.
 import torch
 from torch import Tensor
 
-from dcell_model.activations import Activation
-from dcell_model.engines.processes import mean_everywhere
-from dcell_model.engines.walk import Entries
-from dcell_model.engines.weights import Weights
-from dcell_model.subsystems import NORM_EPS
+from dcell_model.dcell.activations import Activation
+from dcell_model.dcell.engines.processes import mean_everywhere
+from dcell_model.dcell.engines.walk import Entries
+from dcell_model.dcell.engines.weights import Weights
+from dcell_model.dcell.layout import NORM_EPS
 
 
 def activate(act: Activation, at: Entries, x_wt: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:

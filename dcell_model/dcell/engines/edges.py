@@ -12,8 +12,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from dcell_model.engines.walk import Walk
-from dcell_model.engines.weights import Weights
+from dcell_model.dcell.engines.walk import Walk
+from dcell_model.dcell.engines.weights import Weights
 
 
 class Edges(Protocol):

@@ -24,18 +24,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dcell_model.activations import ACTIVATIONS
-from dcell_model.dataset import MutantStateBatch
-from dcell_model.engines import differences
-from dcell_model.engines.edges import Edges, RunEdges
-from dcell_model.engines.indices import segment_sum
-from dcell_model.engines.processes import samples_everywhere
-from dcell_model.engines.touched import Touched, dynamic, touch
-from dcell_model.engines.walk import Entries, Walk
-from dcell_model.engines.weights import Weights, product_dtype, update_running_statistics
-from dcell_model.flat_parameters import DCellParameters
-from dcell_model.heads import TouchedHeads
-from dcell_model.subsystems import SubsystemLayout
+from dcell_model.data import MutantStateBatch
+from dcell_model.dcell.activations import ACTIVATIONS
+from dcell_model.dcell.engines import differences
+from dcell_model.dcell.engines.edges import Edges, RunEdges
+from dcell_model.dcell.engines.indices import segment_sum
+from dcell_model.dcell.engines.processes import samples_everywhere
+from dcell_model.dcell.engines.touched import Touched, dynamic, touch
+from dcell_model.dcell.engines.walk import Entries, Walk
+from dcell_model.dcell.engines.weights import Weights, product_dtype, update_running_statistics
+from dcell_model.dcell.heads import TouchedHeads
+from dcell_model.dcell.layout import SubsystemLayout
+from dcell_model.dcell.parameters import DCellParameters
 
 
 def forward(model: DCellParameters, batch: MutantStateBatch) -> TouchedHeads:
@@ -86,7 +86,7 @@ def _run(
 def edges_of(walk: Walk, samples: int, dtype: torch.dtype) -> Edges:
     """Triton on CUDA where it is installed, else plain torch."""
     if walk.at.rank.is_cuda and importlib.util.find_spec("triton") is not None:
-        from dcell_model.engines.kernels import KernelEdges
+        from dcell_model.dcell.engines.kernels import KernelEdges
 
         return KernelEdges(walk, samples, dtype)
     return RunEdges(walk, dtype)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data_specs.cell_graph import IntArray
-from dcell_model.subsystems import SubsystemLayout
+from dcell_model.dcell.layout import SubsystemLayout
 
 
 @dataclass(frozen=True, slots=True)

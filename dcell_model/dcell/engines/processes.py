@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from dcell_model.flat_parameters import DCellParameters
+from dcell_model.dcell.parameters import DCellParameters
 
 
 def samples_everywhere(model: DCellParameters, samples: int) -> int:

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dcell_model.dataset import MutantStateBatch
-from dcell_model.engines.processes import samples_everywhere, sum_everywhere
-from dcell_model.flat_parameters import DCellParameters
-from dcell_model.per_term import Subsystem, split_by_term
-from dcell_model.subsystems import NORM_EPS, NORM_MOMENTUM
+from dcell_model.data import MutantStateBatch
+from dcell_model.dcell.engines.processes import samples_everywhere, sum_everywhere
+from dcell_model.dcell.layout import NORM_EPS, NORM_MOMENTUM
+from dcell_model.dcell.parameters import DCellParameters
+from dcell_model.dcell.per_term import Subsystem, split_by_term
 
 
 def forward(model: DCellParameters, batch: MutantStateBatch) -> Tensor:

@@ -18,14 +18,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dcell_model.activations import ACTIVATIONS
-from dcell_model.dataset import MutantStateBatch
-from dcell_model.engines.chunks import Norm, strata_of
-from dcell_model.engines.indices import Indices, segment_sum
-from dcell_model.engines.processes import samples_everywhere
-from dcell_model.engines.weights import Weights, product_dtype, update_running_statistics
-from dcell_model.flat_parameters import DCellParameters
-from dcell_model.subsystems import SubsystemLayout
+from dcell_model.data import MutantStateBatch
+from dcell_model.dcell.activations import ACTIVATIONS
+from dcell_model.dcell.engines.chunks import Norm, strata_of
+from dcell_model.dcell.engines.indices import Indices, segment_sum
+from dcell_model.dcell.engines.processes import samples_everywhere
+from dcell_model.dcell.engines.weights import Weights, product_dtype, update_running_statistics
+from dcell_model.dcell.layout import SubsystemLayout
+from dcell_model.dcell.parameters import DCellParameters
 
 
 def forward(model: DCellParameters, batch: MutantStateBatch) -> Tensor:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from data_specs.cell_graph import IntArray
-from dcell_model.subsystems import SubsystemLayout
+from dcell_model.dcell.layout import SubsystemLayout
 
 # Multiplications by zero that a run may hold: less than what one more run would cost.
 PADDING = 200_000

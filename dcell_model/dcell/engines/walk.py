@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dcell_model.engines.indices import Indices, segment_sum
-from dcell_model.engines.touched import Ranks, Touched
-from dcell_model.subsystems import Group, SubsystemLayout
+from dcell_model.dcell.engines.indices import Indices, segment_sum
+from dcell_model.dcell.engines.touched import Ranks, Touched
+from dcell_model.dcell.layout import Group, SubsystemLayout
 
 
 class Entries:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from dcell_model.flat_parameters import DCellParameters
-from dcell_model.subsystems import NORM_MOMENTUM, Group
+from dcell_model.dcell.layout import NORM_MOMENTUM, Group
+from dcell_model.dcell.parameters import DCellParameters
 
 
 @dataclass(slots=True)

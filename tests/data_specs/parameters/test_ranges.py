@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from data_specs.errors import ParameterError
-from data_specs.parameter_changes import changed
-from data_specs.parameters import KEYS, SECTIONS, Parameters, resolve
+from data_specs.parameters.changes import changed
+from data_specs.parameters.sections import KEYS, SECTIONS, Parameters, resolve
 
 HINTS = {
     f"{section}.{name}": hint

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from data_specs.errors import InputError, ParameterError
-from data_specs.parameter_changes import changed
-from data_specs.parameter_input import load, override
-from data_specs.parameters import Parameters, resolve
+from data_specs.parameters.changes import changed
+from data_specs.parameters.given import load, override
+from data_specs.parameters.sections import Parameters, resolve
 
 
 def test_layers_win_in_order(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from data_specs.errors import ArtefactError
 from data_specs.layout import ENTRIES
-from data_specs.store import StoreReader
-from data_specs.store_manifest import DATA, MANIFEST, block_key
-from dcell_model.dataset import MutantStateDataset
+from data_specs.store.manifest import DATA, MANIFEST, block_key
+from data_specs.store.reader import StoreReader
+from dcell_model.data.dataset import MutantStateDataset
 from tests.hierarchies import random_cell_graph
 from tests.pipeline.test_store import genotypes, write
 from tests.replacement import read_while_replaced

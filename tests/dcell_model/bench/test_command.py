@@ -7,7 +7,7 @@ import pytest
 
 from data_specs.errors import InputError
 from dcell_model import cli
-from dcell_model.bench import run
+from dcell_model.bench import command as run
 
 
 def test_a_tiny_benchmark(

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcell_model.calibration import LEAST, Calibration
+from dcell_model.checkpoint.calibration import LEAST, Calibration
 
 
 def noisy(n: int, explained: float, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

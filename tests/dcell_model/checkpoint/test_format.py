@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from data_specs.errors import ArtefactError
-from data_specs.parameters import resolve
-from dcell_model import checkpoint
-from dcell_model.dataset import encode_genotypes
-from dcell_model.model import DCell
+from data_specs.parameters.sections import resolve
+from dcell_model.checkpoint import format as checkpoint
+from dcell_model.data.dataset import encode_genotypes
+from dcell_model.dcell.model import DCell
 from tests.hierarchies import random_cell_graph
 
 LONG = "DCELL_LONG" in os.environ  # `make test-long`

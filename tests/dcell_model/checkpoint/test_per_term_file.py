@@ -11,11 +11,12 @@ import torch
 
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError
-from data_specs.parameters import resolve
-from dcell_model import checkpoint, cli
-from dcell_model.dataset import encode_genotypes
-from dcell_model.model import DCell
-from dcell_model.per_term_file import DESCRIPTION, export, import_
+from data_specs.parameters.sections import resolve
+from dcell_model import cli
+from dcell_model.checkpoint import format as checkpoint
+from dcell_model.checkpoint.per_term_file import DESCRIPTION, export, import_
+from dcell_model.data.dataset import encode_genotypes
+from dcell_model.dcell.model import DCell
 from tests.hierarchies import random_cell_graph
 
 GRAPH = random_cell_graph(6)

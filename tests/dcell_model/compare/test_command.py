@@ -12,10 +12,11 @@ import pytest
 from data_specs.chain import digest_of
 from data_specs.errors import InputError
 from data_specs.layout import DataLayout, read_json
-from data_specs.parameters import Parameters, resolve
-from dcell_model import cli, compare, train
-from dcell_model.compare import summarise, table_of
-from dcell_model.compared_models import label, usual
+from data_specs.parameters.sections import Parameters, resolve
+from dcell_model import cli, train
+from dcell_model.compare import command as compare
+from dcell_model.compare.command import summarise, table_of
+from dcell_model.compare.models import label, usual
 from dcell_model.train import loop
 from pipeline.build import build
 from pipeline.cli import main as dcell_data

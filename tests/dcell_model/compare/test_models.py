@@ -6,8 +6,8 @@ import pytest
 
 from data_specs.errors import InputError
 from dcell_model.baselines import NAMES
-from dcell_model.compared_models import KNOWN, label, layout_of, require_known, usual
-from dcell_model.model_kinds import KINDS
+from dcell_model.compare.models import KNOWN, label, layout_of, require_known, usual
+from dcell_model.models import KINDS
 
 
 def test_every_model_has_one_name() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dcell_model.paired import against_controls, difference
+from dcell_model.compare.paired import against_controls, difference
 
 
 def runs(model: str, r2: dict[int, float | None], split: str = "random") -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from data_specs.console import Console
-from dcell_model.comparison_table import _short, print_record, verdict
+from dcell_model.compare.terminal import _short, print_record, verdict
 
 
 def row(model: str, pearson: float | None, mse: float = 0.0064, **other: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from data_specs.errors import InputError
-from dcell_model.batches import EpochBatches, ResidentSamples, TrainingBatches
-from dcell_model.dataset import MutantStateDataset
+from dcell_model.data.batches import EpochBatches, ResidentSamples, TrainingBatches
+from dcell_model.data.dataset import MutantStateDataset
 
 
 @given(

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, RandomSampler
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
 from data_specs.layout import DataLayout
-from dcell_model.dataset import MutantStateBatch, MutantStateDataset, encode_genotypes
+from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset, encode_genotypes
 from tests.hierarchies import random_cell_graph
 from tests.pipeline.test_store import genotypes, write
 from tests.replacement import read_while_replaced

@@ -14,7 +14,7 @@ from torch_geometric.loader import DataLoader
 
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
-from dcell_model.pyg import (
+from dcell_model.data.pyg import (
     HeteroMutantStates,
     PyGMutantStates,
     from_hetero_data,

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from data_specs.errors import InputError
-from data_specs.parameters import resolve
-from dcell_model import checkpoint, train
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.sample_weights import SampleWeights, by_count, by_deviation
-from dcell_model.targets import stored_phenotypes
+from data_specs.parameters.sections import resolve
+from dcell_model import train
+from dcell_model.checkpoint import format as checkpoint
+from dcell_model.data.dataset import MutantStateDataset
+from dcell_model.data.sample_weights import SampleWeights, by_count, by_deviation
+from dcell_model.data.targets import stored_phenotypes
 from tests.two_processes import train_on_two
 
 NAN = float("nan")

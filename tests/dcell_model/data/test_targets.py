@@ -11,7 +11,7 @@ from data_specs.chain import LINK, Link, write_link
 from data_specs.errors import ArtefactError
 from data_specs.layout import DataLayout, write_json
 from data_specs.tables import PARTS
-from dcell_model.targets import read_parts, scaling, usable_samples
+from dcell_model.data.targets import read_parts, scaling, usable_samples
 
 
 def write(folder: Path, parts: list[str | None], row_group_size: int | None = None) -> DataLayout:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from dcell_model.dataset import encode_genotypes
-from dcell_model.heads import TouchedHeads, root_of
-from dcell_model.loss import dcell_loss
-from dcell_model.model import DCell
+from dcell_model.data.dataset import encode_genotypes
+from dcell_model.dcell.heads import TouchedHeads, root_of
+from dcell_model.dcell.loss import dcell_loss
+from dcell_model.dcell.model import DCell
 from tests.hierarchies import random_cell_graph
 
 GRAPH = random_cell_graph(4)

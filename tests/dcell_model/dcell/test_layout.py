@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_specs.parameters import Model
-from dcell_model.subsystems import SubsystemLayout, widths
+from data_specs.parameters.sections import Model
+from dcell_model.dcell.layout import SubsystemLayout, widths
 from tests.hierarchies import cell_graph, random_cell_graph
 
 

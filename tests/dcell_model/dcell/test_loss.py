@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from data_specs.errors import InputError
-from data_specs.parameters import Model
-from dcell_model.loss import dcell_loss
-from dcell_model.model import DCell
+from data_specs.parameters.sections import Model
+from dcell_model.dcell.loss import dcell_loss
+from dcell_model.dcell.model import DCell
 from tests.hierarchies import random_cell_graph
 
 MODEL = DCell(random_cell_graph(0), Model(layers=2))

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from data_specs.errors import InputError, ParameterError
-from data_specs.parameters import Model
-from dcell_model.dataset import encode_genotypes
-from dcell_model.model import ENGINES, DCell
+from data_specs.parameters.sections import Model
+from dcell_model.data.dataset import encode_genotypes
+from dcell_model.dcell.model import ENGINES, DCell
 from tests.hierarchies import random_cell_graph
 
 GRAPH = random_cell_graph(0)

@@ -9,16 +9,17 @@ import torch
 
 from data_specs.errors import InputError
 from data_specs.layout import DataLayout
-from data_specs.parameters import Model, resolve
+from data_specs.parameters.sections import Model, resolve
 from data_specs.tables import PARTS
-from dcell_model import checkpoint, train
-from dcell_model.dataset import MutantStateBatch, MutantStateDataset
-from dcell_model.heads import root_of
-from dcell_model.model import DCell
-from dcell_model.norm_statistics import take_statistics
-from dcell_model.resumption import refuse_changes
-from dcell_model.targets import read_parts
-from dcell_model.trained_sections import trained_sections
+from dcell_model import train
+from dcell_model.checkpoint import format as checkpoint
+from dcell_model.checkpoint.trained_sections import trained_sections
+from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset
+from dcell_model.data.targets import read_parts
+from dcell_model.dcell.heads import root_of
+from dcell_model.dcell.model import DCell
+from dcell_model.dcell.norm_statistics import take_statistics
+from dcell_model.train.resumption import refuse_changes
 
 
 def model_and_batch(data: Path, **config: object) -> tuple[DCell, MutantStateBatch]:

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from data_specs.errors import ArtefactError
-from data_specs.parameters import Model
-from dcell_model.model import DCell
-from dcell_model.per_term import export_subsystems, import_subsystems
+from data_specs.parameters.sections import Model
+from dcell_model.dcell.model import DCell
+from dcell_model.dcell.per_term import export_subsystems, import_subsystems
 from tests.hierarchies import random_cell_graph
 
 GRAPH = random_cell_graph(6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_specs.tables import PARTS
-from dcell_model.headline import headline
+from dcell_model.evaluate.headline import headline
 from dcell_model.scores import r_squared, scores
 
 HISTORY = [{"seconds": 1.25}, {"seconds": 2.5}]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from dcell_model.plots import comparison, loss_curves, prediction_against_measurement
+from dcell_model.evaluate.plots import comparison, loss_curves, prediction_against_measurement
 from dcell_model.scores import scores
 
 

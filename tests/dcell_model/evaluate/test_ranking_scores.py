@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from dcell_model.ranking_scores import Hits, below, hits_found, lowest, ranking_scores
+from dcell_model.evaluate.ranking_scores import Hits, below, hits_found, lowest, ranking_scores
 
 NAMES = ["average_precision", "precision_at_20", "precision_at_50", "precision_at_100"]
 

@@ -6,11 +6,12 @@ import numpy as np
 import polars as pl
 
 from data_specs.layout import DataLayout
-from data_specs.parameters import resolve
+from data_specs.parameters.sections import resolve
 from data_specs.tables import PARTS
-from dcell_model import baselines, evaluate, train
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.targets import read_parts, stored_phenotypes
+from dcell_model import baselines, train
+from dcell_model.data.dataset import MutantStateDataset
+from dcell_model.data.targets import read_parts, stored_phenotypes
+from dcell_model.evaluate import stage as evaluate
 
 
 def test_hits_are_low_and_significant(simulated_build: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from data_specs.console import Console
-from dcell_model.summary import print_summary
+from dcell_model.evaluate.summary import print_summary
 
 
 def scored(pearson: float | None, mse: float) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dcell_model.verdict import verdict
+from dcell_model.evaluate.verdict import verdict
 
 
 def row(mse: float | None, r2: float | None = None) -> dict[str, Any]:

@@ -8,12 +8,12 @@ import pytest
 from data_specs.chain import MADE_FROM
 from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import read_json
-from data_specs.parameters import resolve
+from data_specs.parameters.sections import resolve
 from dcell_model import train
 from dcell_model.cli import main
-from dcell_model.explain import run as explain
+from dcell_model.explain import command as explain
 from dcell_model.explain.importance import Settings
-from dcell_model.explain.ranking import strongest
+from dcell_model.explain.terminal import strongest
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from data_specs.parameters import resolve
+from data_specs.parameters.sections import resolve
 from dcell_model import train
 from dcell_model.bench.explain import planted_terms, recovery
-from dcell_model.dataset import encode_genotypes
-from dcell_model.engines import reference
-from dcell_model.explain import run as explain
+from dcell_model.data.dataset import encode_genotypes
+from dcell_model.dcell.engines import reference
+from dcell_model.explain import command as explain
 from dcell_model.explain.importance import Settings, importances, reasons, table_of
 from dcell_model.explain.states import TouchedStates
 from dcell_model.scores import scores

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dcell_model import progress as module
-from dcell_model.progress import duration, progress
+from dcell_model.machine import progress as module
+from dcell_model.machine.progress import duration, progress
 from tests.terminals import shown_in_a_terminal
 
 
@@ -45,7 +45,7 @@ def test_nothing_of_short_work(
 @pytest.mark.parametrize(("term", "bar"), [("xterm", True), ("dumb", False)])
 def test_a_terminal_gets_a_bar(term: str, bar: bool) -> None:
     program = (
-        "from dcell_model.progress import progress\n"
+        "from dcell_model.machine.progress import progress\n"
         "with progress('work', 2) as shown:\n"
         "    shown.advance(); shown.say('line', 'short'); print('\\x1b[5mname'); shown.advance()\n"
     )

@@ -2,7 +2,7 @@
 
 import re
 
-from dcell_model.provenance import commit, hardware, versions
+from dcell_model.machine.provenance import commit, hardware, versions
 
 
 def test_what_a_record_says() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from dcell_model.threads import WORTHWHILE, threads_for
+from dcell_model.machine.threads import WORTHWHILE, threads_for
 from tests.conftest import CHECKOUT
 
 

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from data_specs.cell_graph import CellGraph
-from data_specs.parameters import resolve
-from dcell_model import checkpoint
+from data_specs.parameters.sections import resolve
+from dcell_model.checkpoint import format as checkpoint
 from dcell_model.cli import main
-from dcell_model.dataset import encode_genotypes
-from dcell_model.engines.reference import outputs_and_heads
-from dcell_model.prediction_files import DELIMITERS
+from dcell_model.data.dataset import encode_genotypes
+from dcell_model.dcell.engines.reference import outputs_and_heads
+from dcell_model.predict.command import DELIMITERS
 from tests.trained_models import NAMES, SCALE, expected_of, trained_model
 
 GENOTYPES = ["YAL001C|NYAL002W", "nyal003w", "YAL001C|YAL0O5C"]  # the last with one that is none

@@ -12,7 +12,7 @@ import xlsxwriter
 from data_specs.errors import InputError
 from data_specs.gene_names import GeneNames
 from data_specs.genotype_tables import FORMS
-from dcell_model.genotype_input import read_gene_names, read_genotypes
+from dcell_model.predict.genotype_input import read_gene_names, read_genotypes
 from tests.hierarchies import random_cell_graph
 
 ROWS = (

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from data_specs.errors import ArtefactError
-from dcell_model.calibration import Calibration
-from dcell_model.genotype_predictions import predictions, resolve
-from dcell_model.trained import Trained
+from dcell_model.checkpoint.calibration import Calibration
+from dcell_model.predict.tables import predictions, resolve
+from dcell_model.predict.trained import Trained
 from tests.hierarchies import random_cell_graph
 from tests.trained_models import NAMES, SCALE, expected_of, trained_model
 

@@ -10,9 +10,9 @@ import pytest
 
 from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import read_json, write_json
-from data_specs.parameters import resolve
+from data_specs.parameters.sections import resolve
 from dcell_model.cli import main
-from dcell_model.report.run import run
+from dcell_model.report.stage import run
 from pipeline.build import build
 from tests.conftest import tiny_parameters
 from tests.dcell_model.conftest import seen

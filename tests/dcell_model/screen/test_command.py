@@ -9,10 +9,11 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
-from dcell_model import checkpoint, screen
+from dcell_model.checkpoint import format as checkpoint
 from dcell_model.cli import main
-from dcell_model.screen_engine import ScreenEngine
-from dcell_model.trained import Trained
+from dcell_model.predict.trained import Trained
+from dcell_model.screen import command as screen
+from dcell_model.screen.engine import ScreenEngine
 from tests.hierarchies import random_cell_graph
 from tests.trained_models import NAMES, SCALE, expected_of, trained_model
 

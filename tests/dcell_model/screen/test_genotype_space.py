@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from dcell_model.genotype_space import GenotypeSpace, Part, combinations
+from dcell_model.screen.genotype_space import GenotypeSpace, Part, combinations
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 7])

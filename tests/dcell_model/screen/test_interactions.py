@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_specs.errors import InputError
-from dcell_model.interactions import interactions, score_of
+from dcell_model.screen.interactions import interactions, score_of
 
 RANDOM = np.random.default_rng(0)
 SINGLE, DOUBLE, TRIPLE = (RANDOM.random((5,) * order) for order in (1, 2, 3))

@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from data_specs.errors import ArtefactError, ParameterError
-from data_specs.parameter_input import build_parameters
-from data_specs.parameters import resolve
+from data_specs.parameters.given import build_parameters
+from data_specs.parameters.sections import resolve
 from dcell_model import cli
-from dcell_model.run_parameters import training_parameters
-from dcell_model.trained_sections import TRAINING
+from dcell_model.checkpoint.trained_sections import TRAINING
+from dcell_model.train.parameters import training_parameters
 from pipeline.cli import main as dcell_data
 
 

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from data_specs.errors import InputError
-from data_specs.parameters import resolve
-from dcell_model import checkpoint, cli, compare, train
-from dcell_model.resumption import parameters_of, rate_after
+from data_specs.parameters.sections import resolve
+from dcell_model import cli, train
+from dcell_model.checkpoint import format as checkpoint
+from dcell_model.compare import command as compare
 from dcell_model.train import __main__ as stage
+from dcell_model.train.resumption import parameters_of, rate_after
 from tests.conftest import CHECKOUT
 
 SMALL = ["train.batch_size=16", "train.lr=1e-2", "model.width_min=4", "baselines.mlp_epochs=2"]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_specs.parameters import Train
-from dcell_model.schedule import rate_after, weight_decay_of
+from data_specs.parameters.sections import Train
+from dcell_model.train.schedule import rate_after, weight_decay_of
 
 
 def test_cosine_from_the_rate_down_to_zero() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dcell_model.training_state import TrainingState, in_words
+from dcell_model.train.state import TrainingState, in_words
 
 
 def row(epoch: int, pearson: float | None, loss: float | None = 1.0) -> dict[str, object]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from data_specs.errors import InputError
-from pipeline.gene_mapping import read_gene_mapping
+from pipeline.annotations.gene_mapping import read_gene_mapping
 
 
 def written(tmp_path: Path, text: str) -> Path:

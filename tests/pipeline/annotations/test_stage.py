@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_specs.errors import InputError, ParameterError
-from data_specs.parameters import Annotations, resolve
-from pipeline.annotation_requests import evidence_of_preset
-from pipeline.annotations import AnnotationTable, from_topology, read_annotations
-from pipeline.ontology import read_ontology
+from data_specs.parameters.sections import Annotations, resolve
+from pipeline.annotations.requests import evidence_of_preset
+from pipeline.annotations.stage import AnnotationTable, from_topology, read_annotations
+from pipeline.ontology.stage import read_ontology
 from tests.conftest import TINY
 
 ONTOLOGY = read_ontology(TINY / "tiny.obo")

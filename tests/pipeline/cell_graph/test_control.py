@@ -19,11 +19,11 @@ from data_specs.cell_graph import CellGraph
 from data_specs.cell_graph_checks import fault_of
 from data_specs.errors import ArtefactError
 from data_specs.layout import DataLayout, read_json, write_json
-from data_specs.parameter_ranges import CONTROLS, Control
-from data_specs.parameters import resolve
+from data_specs.parameters.ranges import CONTROLS, Control
+from data_specs.parameters.sections import resolve
 from pipeline.build import build
-from pipeline.cell_graph import control_of
-from pipeline.control import WHAT, Account, controlled, switched
+from pipeline.cell_graph.control import WHAT, Account, controlled, switched
+from pipeline.cell_graph.stage import control_of
 from pipeline.show import show
 from pipeline.verify import verify
 from tests.conftest import CHECKOUT, tiny_parameters
@@ -100,7 +100,8 @@ def test_most_pairs_move(control: str) -> None:
 
 def test_a_control_does_not_depend_on_the_hash_seed() -> None:
     program = (
-        "from pipeline.control import controlled; from tests.hierarchies import random_cell_graph;"
+        "from pipeline.cell_graph.control import controlled;"
+        "from tests.hierarchies import random_cell_graph;"
         "g = random_cell_graph(3, terms=50);"
         "print(*(controlled(g, c, 5)[0].fingerprint for c in ('genes', 'terms')))"
     )

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline.cell_graph import number
+from pipeline.cell_graph.stage import number
 
 
 def test_terms_by_stratum_and_genes_by_name() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data_specs.errors import InputError
-from pipeline.topology import is_topology, parse, to_dcell, to_drugcell, to_gene_indices
+from pipeline.exchange.topology import is_topology, parse, to_dcell, to_drugcell, to_gene_indices
 
 DCELL = (
     "ROOT: T1 3\nGENES: A B A\nTERMS: T2 T3\nROOT: T2 2\nGENES: \nTERMS: T3\nROOT: T3\nGENES: C\n"

@@ -9,10 +9,10 @@ import pytest
 
 from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import DataLayout
-from data_specs.parameters import resolve
+from data_specs.parameters.sections import resolve
 from pipeline.build import build
-from pipeline.exchange import cellmaps_tables
-from pipeline.exchange.export import export
+from pipeline.export import cellmaps_tables
+from pipeline.export.command import export
 from tests.conftest import TINY, tiny_parameters
 from tests.pipeline.exchange.cellmaps import needs_cellmaps, read_by_cellmaps
 

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
 from data_specs.layout import DataLayout
-from data_specs.parameters import Annotations, resolve
+from data_specs.parameters.sections import Annotations, resolve
 from data_specs.raw_files import read_text
 from data_specs.tables import ROOT
-from pipeline.annotations import from_topology, read_annotations
+from pipeline.annotations.stage import from_topology, read_annotations
 from pipeline.build import build
-from pipeline.exchange.export import export, load, of_cell_graph, render
 from pipeline.exchange.formats import FIELDS, FORMATS
 from pipeline.exchange.reading import reader_of
-from pipeline.ontology import read_ontology
-from pipeline.topology import Topology
+from pipeline.exchange.topology import Topology
+from pipeline.export.command import export, load, of_cell_graph, render
+from pipeline.ontology.stage import read_ontology
 from tests.conftest import TINY, tiny_parameters
 from tests.hierarchies import random_cell_graph
 

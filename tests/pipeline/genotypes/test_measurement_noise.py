@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.measurement_noise import FEW, Sums, account_of, exact_sum, sums_of
+from pipeline.genotypes.measurement_noise import FEW, Sums, account_of, exact_sum, sums_of
 
 NUMBERS = st.floats(-1e15, 1e15)
 FEWER = settings(max_examples=60, deadline=None)

@@ -13,12 +13,12 @@ from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
 from data_specs.gene_names import GeneNames
 from data_specs.layout import DataLayout, read_json
-from data_specs.parameters import Annotations, resolve
+from data_specs.parameters.sections import Annotations, resolve
 from pipeline import cli
-from pipeline.annotated_names import mapped
-from pipeline.annotations import read_annotations
+from pipeline.annotations.names import mapped
+from pipeline.annotations.stage import read_annotations
 from pipeline.build import build
-from pipeline.cell_graph import number
+from pipeline.cell_graph.stage import number
 from pipeline.show import show
 from pipeline.verify import verify
 from tests.conftest import TINY, tiny_parameters

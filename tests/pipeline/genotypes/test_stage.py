@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from data_specs.errors import InputError
 from data_specs.genotype_tables import FORMS
 from data_specs.layout import DataLayout, read_json, write_json
-from data_specs.parameters import Genotypes, resolve
+from data_specs.parameters.sections import Genotypes, resolve
 from data_specs.tables import GENOTYPE_KEYS, write_table
-from pipeline.genotypes import run
+from pipeline.genotypes.stage import run
 from pipeline.sources import describe
 from tests.genotype_tables import GenotypeTable, merge, read
 

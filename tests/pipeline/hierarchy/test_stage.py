@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_specs.errors import InputError
-from data_specs.parameters import Hierarchy as HierarchyConfig
+from data_specs.parameters.sections import Hierarchy as HierarchyConfig
 from data_specs.tables import ROOT
-from pipeline.hierarchy import (
+from pipeline.hierarchy.stage import (
     Hierarchy,
     assemble,
     drop_redundant,

@@ -7,7 +7,7 @@ import pytest
 
 from data_specs.errors import InputError
 from data_specs.layout import read_json
-from data_specs.parameters import resolve
+from data_specs.parameters.sections import resolve
 from pipeline import cli
 from pipeline.build import build
 from pipeline.show import show

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from pipeline.plots import ledger_waterfall, line_bars, strata_sizes, term_bars
+from pipeline.ledger.plots import ledger_waterfall, line_bars, strata_sizes, term_bars
 
 
 def step(name: str, terms: int, edges: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from data_specs.errors import InputError
-from pipeline.network_formats import read_gene_list, read_networks
+from pipeline.networks.formats import read_gene_list, read_networks
 
 EDGES = [("A", "B", 0.5), ("C", "A", 0.25)]
 GENES = ["A", "B", "C"]

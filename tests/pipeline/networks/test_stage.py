@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from data_specs.errors import ArtefactError, InputError
 from data_specs.gene_networks import read_networks
 from data_specs.layout import DataLayout
-from data_specs.parameters import Networks, resolve
-from dcell_model.dataset import MutantStateDataset
+from data_specs.parameters.sections import Networks, resolve
+from dcell_model.data.dataset import MutantStateDataset
 from pipeline.build import build
-from pipeline.network_formats import read_networks as read_string
-from pipeline.networks import clean, name_of
+from pipeline.networks.formats import read_networks as read_string
+from pipeline.networks.stage import clean, name_of
 from pipeline.verify import verify
 from tests.conftest import tiny_parameters
 
@@ -164,7 +164,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.real
 def test_string_channels(real_data: Path, real_build: Path, tmp_path: Path) -> None:
     """Indices count from 1: then genes of one complex or pathway are linked."""
-    from pipeline.network_formats import read_gene_list, read_networks
+    from pipeline.networks.formats import read_gene_list, read_networks
 
     folder = real_data / "networks"
     genes = read_gene_list(folder / "string-v9.1_yeast_genes.txt.gz")

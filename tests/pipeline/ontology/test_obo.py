@@ -9,9 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_specs.errors import InputError
-from pipeline.obo import OboFile, read_obo
-from pipeline.obo_lines import READ, near_miss
-from pipeline.ontology import read_ontology
+from pipeline.ontology.obo import OboFile, read_obo
+from pipeline.ontology.obo_lines import READ, near_miss
+from pipeline.ontology.stage import read_ontology
 from tests.conftest import TINY
 
 PATH = Path("onto.obo")

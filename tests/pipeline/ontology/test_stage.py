@@ -9,8 +9,8 @@ from goatools.obo_parser import OBOReader
 
 from data_specs.errors import InputError, ParameterError
 from data_specs.raw_files import read_text
-from pipeline.obo import read_obo
-from pipeline.ontology import read_ontology
+from pipeline.ontology.obo import read_obo
+from pipeline.ontology.stage import read_ontology
 from tests.conftest import TINY
 
 HEADER = "format-version: 1.4\nontology: go\n\n"

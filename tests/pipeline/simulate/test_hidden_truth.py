@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from data_specs.errors import ParameterError
-from pipeline import hidden_truth
-from pipeline.hidden_truth import (
+from pipeline.simulate import hidden_truth
+from pipeline.simulate.cell import Cell
+from pipeline.simulate.hidden_truth import (
     Truth,
     additive_fit,
     below,
@@ -14,7 +15,6 @@ from pipeline.hidden_truth import (
     scores,
     sum_effects,
 )
-from pipeline.simulated_cell import Cell
 
 # Term 0 over 1 over 2, and 3 beside them; genes a, b in term 2, c in 1, d in 3.
 CELL = Cell(

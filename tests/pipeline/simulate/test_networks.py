@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from data_specs.parameters import Simulate
-from pipeline.simulate import RawInputs, simulate
-from pipeline.simulated_networks import KINDS, draw_network
+from data_specs.parameters.sections import Simulate
+from pipeline.simulate.networks import KINDS, draw_network
+from pipeline.simulate.stage import RawInputs, simulate
 
 CONFIG = Simulate(terms=60, genes=150, annotations=800, queries=8, arrays=40, triples=200)
 

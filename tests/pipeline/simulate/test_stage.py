@@ -16,12 +16,12 @@ from sklearn.linear_model import Ridge
 
 from data_specs.errors import ParameterError
 from data_specs.layout import DataLayout
-from data_specs.parameters import Hierarchy as HierarchyConfig
-from data_specs.parameters import Simulate, resolve
-from pipeline import hierarchy
-from pipeline.annotations import AnnotationTable, read_annotations
-from pipeline.ontology import Ontology, read_ontology
-from pipeline.simulate import RawInputs, run, simulate
+from data_specs.parameters.sections import Hierarchy as HierarchyConfig
+from data_specs.parameters.sections import Simulate, resolve
+from pipeline.annotations.stage import AnnotationTable, read_annotations
+from pipeline.hierarchy import stage as hierarchy
+from pipeline.ontology.stage import Ontology, read_ontology
+from pipeline.simulate.stage import RawInputs, run, simulate
 from pipeline.strata import stratify
 
 SMALLEST = Simulate(terms=30, genes=60, annotations=300, queries=5, arrays=40, triples=180)

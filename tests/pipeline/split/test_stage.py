@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from data_specs.chain import LINK, Link
 from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import DataLayout, read_json, write_json
-from data_specs.parameters import Genotypes, Split, resolve
+from data_specs.parameters.sections import Genotypes, Split, resolve
 from data_specs.tables import PARTS, write_table
-from pipeline.split import _nearest, decide, run, split, table_of
-from pipeline.split_lots import draw
+from pipeline.split.lots import draw
+from pipeline.split.stage import _nearest, decide, run, split, table_of
 from tests.genotype_tables import merge, read
 
 FEW = settings(max_examples=60, deadline=None)

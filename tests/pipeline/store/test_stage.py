@@ -13,14 +13,14 @@ import pytest
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError
 from data_specs.files import sha256_of
-from data_specs.parameters import Store, resolve
-from data_specs.store import StoreReader
-from data_specs.store_manifest import DATA, shard_name
-from dcell_model.dataset import MutantStateDataset
-from pipeline import store
+from data_specs.parameters.sections import Store, resolve
+from data_specs.store.manifest import DATA, shard_name
+from data_specs.store.reader import StoreReader
+from dcell_model.data.dataset import MutantStateDataset
 from pipeline.build import build
-from pipeline.samples import select_samples
-from pipeline.store import write_manifest, write_shard
+from pipeline.store import stage as store
+from pipeline.store.samples import select_samples
+from pipeline.store.stage import write_manifest, write_shard
 from tests.conftest import CHECKOUT, tiny_parameters
 from tests.hierarchies import random_cell_graph
 

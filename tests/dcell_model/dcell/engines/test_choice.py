@@ -2,11 +2,11 @@
 
 import pytest
 
-from data_specs.parameters import Model
-from dcell_model.dataset import encode_genotypes
-from dcell_model.engines import choice
-from dcell_model.model import DCell
-from dcell_model.subsystems import SubsystemLayout
+from data_specs.parameters.sections import Model
+from dcell_model.data.dataset import encode_genotypes
+from dcell_model.dcell.engines import choice
+from dcell_model.dcell.layout import SubsystemLayout
+from dcell_model.dcell.model import DCell
 from tests.hierarchies import cell_graph
 
 # Two branches of two terms each; gene 0 in one, gene 1 in the other.

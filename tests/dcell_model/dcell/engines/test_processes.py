@@ -9,10 +9,10 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from data_specs.parameters import Model as ModelConfig
-from dcell_model.dataset import MutantStateBatch, encode_genotypes
-from dcell_model.loss import dcell_loss
-from dcell_model.model import DCell
+from data_specs.parameters.sections import Model as ModelConfig
+from dcell_model.data.dataset import MutantStateBatch, encode_genotypes
+from dcell_model.dcell.loss import dcell_loss
+from dcell_model.dcell.model import DCell
 from tests.hierarchies import random_cell_graph
 
 CHECKOUT = Path(__file__).parents[3]

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_specs.cell_graph import CellGraph
-from data_specs.parameters import Model
-from dcell_model.dataset import encode_genotypes
-from dcell_model.engines.touched import Ranks, Touched, touched_entries
-from dcell_model.subsystems import SubsystemLayout
+from data_specs.parameters.sections import Model
+from dcell_model.data.dataset import encode_genotypes
+from dcell_model.dcell.engines.touched import Ranks, Touched, touched_entries
+from dcell_model.dcell.layout import SubsystemLayout
 from tests.hierarchies import random_cell_graph
 
 

@@ -4,10 +4,10 @@ from unittest import mock
 
 import torch
 
-from data_specs.parameters import Model
-from dcell_model.dataset import encode_genotypes
-from dcell_model.engines import incremental
-from dcell_model.model import DCell
+from data_specs.parameters.sections import Model
+from dcell_model.data.dataset import encode_genotypes
+from dcell_model.dcell.engines import incremental
+from dcell_model.dcell.model import DCell
 from tests.hierarchies import random_cell_graph
 
 GRAPH = random_cell_graph(3)

@@ -8,13 +8,13 @@ import pytest
 import torch
 import torch._dynamo.testing
 
-from data_specs.parameters import Model as ModelConfig
-from dcell_model.dataset import MutantStateBatch, encode_genotypes
-from dcell_model.engines import incremental, stratum
-from dcell_model.engines.touched import touch
-from dcell_model.engines.weights import Weights
-from dcell_model.loss import dcell_loss
-from dcell_model.model import DCell
+from data_specs.parameters.sections import Model as ModelConfig
+from dcell_model.data.dataset import MutantStateBatch, encode_genotypes
+from dcell_model.dcell.engines import incremental, stratum
+from dcell_model.dcell.engines.touched import touch
+from dcell_model.dcell.engines.weights import Weights
+from dcell_model.dcell.loss import dcell_loss
+from dcell_model.dcell.model import DCell
 from tests.hierarchies import random_cell_graph
 
 GRAPH = random_cell_graph(3, terms=7, genes=6)

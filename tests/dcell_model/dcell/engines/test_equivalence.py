@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_specs.cell_graph import CellGraph
-from data_specs.parameters import Model as ModelConfig
-from dcell_model.dataset import MutantStateBatch, encode_genotypes
-from dcell_model.loss import dcell_loss
-from dcell_model.model import ENGINES, DCell
+from data_specs.parameters.sections import Model as ModelConfig
+from dcell_model.data.dataset import MutantStateBatch, encode_genotypes
+from dcell_model.dcell.loss import dcell_loss
+from dcell_model.dcell.model import ENGINES, DCell
 from tests.hierarchies import cell_graph, random_cell_graph
 
 FAST = sorted(set(ENGINES) - {"reference"})
