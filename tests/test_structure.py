@@ -173,3 +173,14 @@ def test_a_house_has_few_rooms(package: str) -> None:
     """More than that nobody finds his way in."""
     entries = [p for p in (CHECKOUT / package).iterdir() if p.name != "__pycache__"]
     assert len(entries) <= 22
+
+
+def test_the_face_of_the_whole_imports_what_is_asked_for() -> None:
+    script = (
+        "import sys, dcell_model; assert 'torch' not in sys.modules;"
+        "given = {name: getattr(dcell_model, name) for name in dcell_model.__all__};"
+        "assert given['DCell'].__module__ == 'dcell_model.dcell.model';"
+        "assert callable(given['open_run']) and given['predict'].Trained;"
+        "print(dcell_model.__version__)"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, check=True, capture_output=True)

@@ -17,16 +17,14 @@ from typing import Any
 import numpy as np
 
 from data_specs.errors import exit_with_message
-from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.layout import read_json, write_json
 from data_specs.parameters import build_parameters, override, resolve
 from data_specs.tables import PARTS
-from dcell_model import checkpoint, train
-from dcell_model import models as model_kinds
+from dcell_model import train
 from dcell_model.baselines import read_samples
 from dcell_model.bench.command import provenance
 from dcell_model.bench.process import measured
-from dcell_model.checkpoint import BEST
-from dcell_model.predict import predict_calibrated
+from dcell_model.predict import open_run
 from dcell_model.scores import scores
 
 Row = dict[str, Any]
@@ -47,14 +45,12 @@ def measure(data: Path, settings: Sequence[str], seed: int, split: str | None) -
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
         record = train.run(data, out, parameters, split=split, lines=False)
-        state = checkpoint.load(out / BEST)
-    layout = DataLayout(data, split)
-    dataset, targets, parts = read_samples(layout, parameters)
-    members = model_kinds.restore(state, layout, dataset, data)
+        run = open_run(out, data, split=split)
+    _, targets, parts = read_samples(run.layout, parameters)
     found: Row = {"settings": list(settings), "seed": seed, "split": split or "split"}
     for part in ("val", "test"):
         inside = np.flatnonzero(parts == PARTS.index(part))
-        predicted = predict_calibrated(state, members, dataset, inside).values.numpy()
+        predicted = run.predict(inside).values.numpy()
         found[part] = scores(predicted[:, 0], targets[inside, 0])
     seconds = sum(row["seconds"] for row in record["history"])
     return found | {

@@ -28,12 +28,12 @@ from data_specs.touching import warn_if_few_touch
 from dcell_model import checkpoint, train
 from dcell_model import models as model_kinds
 from dcell_model.baselines import NAMES, fit_baselines, multi_hot, read_samples
-from dcell_model.checkpoint import BEST, lasts_of, trained_sections
+from dcell_model.checkpoint import lasts_of, trained_sections
 from dcell_model.compare.models import layout_of, require_controls, require_known
 from dcell_model.compare.paired import against_controls, difference
 from dcell_model.data import target_names
 from dcell_model.machine import provenance
-from dcell_model.predict import predict_calibrated
+from dcell_model.predict import open_run
 from dcell_model.scores import scores
 from dcell_model.train import refuse_changes
 
@@ -201,11 +201,10 @@ def _trained(layout: DataLayout, folder: Path, parameters: Parameters, _: str) -
     record = train.run(
         layout.root, folder, parameters, resume=bool(begun), split=layout.other_split, lines=False
     )
-    state = checkpoint.load(folder / BEST)
-    dataset, targets, parts = read_samples(layout, parameters)
-    members = model_kinds.restore(state, layout, dataset, folder / BEST)
+    _dataset, targets, parts = read_samples(layout, parameters)
     test = np.flatnonzero(parts == TEST)
-    predicted = predict_calibrated(state, members, dataset, test).values.numpy()
+    run = open_run(folder, layout.root, split=layout.other_split)
+    predicted = run.predict(test).values.numpy()
     seconds = sum(row["seconds"] for row in record["history"])
     seconds += record.get("pretraining", {}).get("seconds", 0.0)
     return {

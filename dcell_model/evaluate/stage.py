@@ -10,15 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from torch import Tensor
 
-from data_specs.chain import made_from_metadata, refuse_other_data
+from data_specs.chain import made_from_metadata
 from data_specs.files import replacing_file, replacing_folder
-from data_specs.layout import DataLayout, read_json, write_json
+from data_specs.layout import read_json, write_json
 from data_specs.measurement_error import ceiling_in_build
 from data_specs.parameters import Evaluate as EvaluateConfig
 from data_specs.tables import PARTS, TEST
 from dcell_model import checkpoint
 from dcell_model.baselines import column_of, read_predictions
-from dcell_model.checkpoint import BEST, LEVEL, PLOTS, RECORD, Calibration
+from dcell_model.checkpoint import LEVEL, PLOTS, Calibration
 from dcell_model.data import (
     MutantStateDataset,
     all_targets,
@@ -30,8 +30,7 @@ from dcell_model.evaluate import plots
 from dcell_model.evaluate.headline import headline
 from dcell_model.evaluate.ranking_scores import below, hits_found, lowest
 from dcell_model.machine import one_thread
-from dcell_model.models import kind_of, restore
-from dcell_model.predict import predict_calibrated
+from dcell_model.predict import open_run
 from dcell_model.scores import MODEL_NAMES, part_scores
 
 P_VALUE, HAVE_P_VALUES = "p_value", ("interaction", "raw_interaction")
@@ -80,29 +79,25 @@ def run(
         ArtefactError: the checkpoint, the store or the cell graph are of different hierarchies, or
             the baselines of other samples.
     """
-    record = read_json(trained / RECORD)
-    state = checkpoint.load(trained / BEST)
-    layout = DataLayout(data)
-    dataset = MutantStateDataset(layout.store, phenotypes=state["phenotypes"])
-    members = restore(state, layout, dataset, trained / BEST)
-    refuse_other_data(layout, state["made_from"], f"the checkpoint {trained / BEST}")
+    run = open_run(trained, data)
+    record, state, layout, dataset = run.record(), run.state, run.layout, run.dataset
     numbers = read_parts(layout)
     targets = all_targets(dataset)
     used = usable_samples(targets, numbers)
     samples = np.sort(np.concatenate([used["train"], used["val"], used["test"]]))
     parts = numbers[samples]
-    predicted = predict_calibrated(state, members, dataset, samples)
+    predicted = run.predict(samples)
     predictions, spread = predicted.values.numpy(), predicted.spread
     targets = targets[samples]
     names = dataset.phenotypes
     others = read_predictions(baselines, samples, names)
-    kind, test = kind_of(state, trained / BEST), parts == TEST
+    kind, test = run.kind, parts == TEST
     first = {name: own[test, 0] for name, own in {kind: predictions, **others}.items()}
     metrics = {
         "model": kind,
         **part_scores(predictions, targets, parts, names),
         "hits": _hits(dataset, samples[test], targets[test, 0], first, config or EvaluateConfig()),
-        "members": len(members),
+        "members": len(run.members),
         "interval": _interval(
             Calibration.of(state), predictions[test], spread[test], targets[test]
         ),
@@ -118,7 +113,7 @@ def run(
     for column, name in enumerate(names):
         columns[f"{name}_measured"] = targets[:, column]
         columns[f"{name}_predicted"] = predictions[:, column]
-        if len(members) > 1:
+        if len(run.members) > 1:
             columns[f"{name}_spread"] = spread[:, column].numpy()
         for model_name, own in others.items():
             columns[column_of(name, model_name)] = own[:, column]

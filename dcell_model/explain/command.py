@@ -11,10 +11,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from data_specs.chain import made_from_metadata, refuse_other_data
-from data_specs.errors import InputError
+from data_specs.chain import made_from_metadata
+from data_specs.errors import ArtefactError, InputError
 from data_specs.files import replacing_file, replacing_folder
-from data_specs.layout import DataLayout, require_kind, write_json
+from data_specs.layout import write_json
 from data_specs.output_folders import FolderKind, taken
 from data_specs.parameters import no_such
 from data_specs.randomised import control_of
@@ -25,6 +25,7 @@ from dcell_model.explain import plots as pictures
 from dcell_model.explain.importance import Settings, importances, reasons, scale_of, table_of
 from dcell_model.explain.states import TouchedStates
 from dcell_model.machine import one_thread, progress
+from dcell_model.predict import open_run
 
 MARKER, TABLE = "explain.json", "importance.parquet"
 PLOTS = ("top.png", "rlipp.png")
@@ -88,11 +89,14 @@ def _run(
     terms: Sequence[str],
     settings: Settings,
 ) -> dict[str, Any]:
-    state = checkpoint.load(trained)
-    members = checkpoint.restore(state, None, trained)
-    require_kind(data, "build")
-    layout = DataLayout(data)
-    refuse_other_data(layout, state["made_from"], f"the checkpoint {trained}")
+    run = open_run(trained, data)
+    state, layout = run.state, run.layout
+    members = [own for own in run.members if isinstance(own, DCell)]
+    if not members:
+        raise ArtefactError(
+            f"{run.path}: the checkpoint of a {run.kind} model, which has no subsystems; expected "
+            "a DCell"
+        )
     name = phenotype or state["phenotypes"][0]
     if name not in state["phenotypes"]:
         raise InputError(f"{trained}: {no_such('phenotype', name, state['phenotypes'])}")

@@ -16,9 +16,8 @@ from data_specs.layout import DataLayout, read_json, require_kind
 from data_specs.outputs import refuse_output_file
 from data_specs.randomised import randomised
 from data_specs.source_manifest import PROFILES
-from dcell_model import checkpoint
 from dcell_model.baselines import column_of
-from dcell_model.checkpoint import BEST, RECORD, ledger_of
+from dcell_model.checkpoint import ledger_of
 from dcell_model.data import MutantStateDataset
 from dcell_model.dcell import DCell
 from dcell_model.evaluate import plots, verdict
@@ -32,8 +31,7 @@ from dcell_model.explain import (
     table_of,
 )
 from dcell_model.machine import one_thread
-from dcell_model.models import restore
-from dcell_model.predict import FloatArray, IntArray
+from dcell_model.predict import FloatArray, IntArray, open_run
 from dcell_model.report.account import strata, waterfalls
 from dcell_model.report.examples import examples, pick
 from dcell_model.report.page import render
@@ -61,16 +59,12 @@ def run(data: Path, folder: Path, out: Path) -> None:
     refuse_output_file(out, suffix=".html", kind="page")
     require_kind(data, "build")
     require_kind(folder, "run")
-    layout, trained = DataLayout(data), chain.trained_folder(folder)
-    metrics, record = read_json(folder / "metrics.json"), read_json(trained / RECORD)
+    metrics = read_json(folder / "metrics.json")
+    opened = open_run(chain.trained_folder(folder), data)
+    record, state, layout = opened.record(), opened.state, opened.layout
+    members, dataset = opened.members, opened.dataset
     ledger = read_json(ledger_of(data, folder))
-    if "settings" not in record:
-        raise ArtefactError(f"{trained / RECORD}: written by an earlier version. Train again.")
-    state = checkpoint.load(trained / BEST)
-    chain.refuse_other_data(layout, state["made_from"], f"the checkpoint {trained / BEST}")
     links = list(chain.chain(layout, folder))
-    dataset = MutantStateDataset(layout.store, phenotypes=state["phenotypes"])
-    members = restore(state, layout, dataset, trained / BEST)
     phenotype, part = state["phenotypes"][0], next(p for p in PART_NAMES if p in metrics)
     samples, measured, predicted = _predictions(folder, metrics, phenotype, part)
     name = MODEL_NAMES[metrics["model"]]
