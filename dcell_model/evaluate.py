@@ -78,7 +78,7 @@ def run(
             the baselines of other samples.
     """
     record = read_json(trained / RECORD)
-    state = checkpoint.load(trained / BEST)
+    state, digest = checkpoint.load_with_digest(trained / BEST)
     layout = DataLayout(data)
     dataset = MutantStateDataset(layout.store, phenotypes=state["phenotypes"])
     members = restore(state, layout, dataset, trained / BEST)
@@ -120,7 +120,7 @@ def run(
         for model_name, own in others.items():
             columns[column_of(name, model_name)] = own[:, column]
     with replacing_file(out / "predictions.parquet") as partial:
-        origin = {"checkpoint": checkpoint.digest_of(state), "store": state["made_from"]["store"]}
+        origin = {"checkpoint": digest, "store": state["made_from"]["store"]}
         table = pa.table(columns).replace_schema_metadata(made_from_metadata(origin))
         pq.write_table(table, partial)
     with replacing_folder(out / "plots", PLOTS) as folder:

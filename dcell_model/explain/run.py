@@ -90,7 +90,7 @@ def _run(
     terms: Sequence[str],
     settings: Settings,
 ) -> dict[str, Any]:
-    state = checkpoint.load(trained)
+    state, digest = checkpoint.load_with_digest(trained)
     members = checkpoint.restore(state, None, trained)
     require_kind(data, "build")
     layout = DataLayout(data)
@@ -116,7 +116,7 @@ def _run(
             rows.append(row)
             shown.advance()
     table = table_of(rows)
-    origin = {"checkpoint": checkpoint.digest_of(state), "store": state["made_from"]["store"]}
+    origin = {"checkpoint": digest, "store": state["made_from"]["store"]}
     description: dict[str, Any] = {
         **FORMAT,
         "checkpoint": origin["checkpoint"],
