@@ -30,6 +30,9 @@ FREE = {
     "train.members",
 }  # fmt: skip
 
+# Keys that came later, with the value that was the only one before.
+_BEFORE = {"norm_samples": 0, "warmup": 0.0, "calibrate": False, "weights": "none"}
+
 
 def parameters_of(
     data: Path,
@@ -78,10 +81,12 @@ def parameters_of(
     else:
         refuse_for_training(assignments, where)
         # Runs of earlier versions hold only what their model depends on.
-        text = saved.get("settings")
-        own = json.loads(text) if text else _sections(saved["parameters"])
+        own = json.loads(saved.get("settings") or "{}")
         if preset:
             own["preset"] = preset
+        if not preset or not saved.get("settings"):
+            # Settings leave out what was a default then, and need not be one now.
+            own |= _sections(saved["parameters"])
         parameters, notes = resolve(override(own, assignments), where=where), []
     refuse_changes(saved["parameters"], parameters, begun[0])
     return parameters, [*notes, *_notes(out, saved, parameters)]
@@ -126,7 +131,7 @@ def refuse_changes(
 def _sections(trained_with: str) -> Values:
     """`trained_sections` in JSON; keys that came later have the value that was the only one."""
     given: Values = json.loads(trained_with)
-    given["train"] = {"norm_samples": 0} | given["train"]
+    given["train"] = _BEFORE | given["train"]
     return given
 
 
