@@ -59,7 +59,11 @@ def run(data: Path, folder: Path, out: Path) -> None:
     metrics, record = read_json(folder / "metrics.json"), read_json(trained / RECORD)
     ledger = read_json(ledger_of(data, folder))
     if "settings" not in record:
-        raise ArtefactError(f"{trained / RECORD}: written by an earlier version. Train again.")
+        raise ArtefactError(
+            f"{trained / RECORD}: written by an earlier version, which did not note the run's "
+            f"settings. Train again (dcell train --data {data} --out RUN), or print its scores "
+            f"(dcell summary --ledger {ledger_of(data, folder)} --run {folder})."
+        )
     state = checkpoint.load(trained / BEST)
     chain.refuse_other_data(layout, state["made_from"], f"the checkpoint {trained / BEST}")
     links = list(chain.chain(layout, folder))
