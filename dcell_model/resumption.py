@@ -82,11 +82,12 @@ def parameters_of(
         refuse_for_training(assignments, where)
         # Runs of earlier versions hold only what their model depends on.
         own = json.loads(saved.get("settings") or "{}")
-        if preset:
-            own["preset"] = preset
-        if not preset or not saved.get("settings"):
+        typed = (text.removeprefix("preset=") for text in assignments if text.startswith("preset="))
+        if (preset or next(typed, own.get("preset"))) == own.get("preset"):
             # Settings leave out what was a default then, and need not be one now.
             own |= _sections(saved["parameters"])
+        if preset:
+            own["preset"] = preset
         parameters, notes = resolve(override(own, assignments), where=where), []
     refuse_changes(saved["parameters"], parameters, begun[0])
     return parameters, [*notes, *_notes(out, saved, parameters)]
