@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from data_specs.errors import ArtefactError, InputError
 from data_specs.files import sha256_of
 from data_specs.layout import DataLayout, read_json, write_json
-from data_specs.parameter_values import no_such
+from data_specs.parameters import no_such
 from data_specs.tables import NETWORK
 
 MANIFEST = "networks.json"

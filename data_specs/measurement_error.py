@@ -1,9 +1,9 @@
 """Which columns tell how far measurements are off, and what that leaves a model to predict.
 
-The account of the genotypes (`pipeline.measurement_noise`) holds under `noise`, by phenotype, one
-estimate a source: replicates, the genotypes that were measured more than once, if there are enough
-of them; then sd, a column of standard deviations, if there is one. The first is what is shown. A
-build of an earlier version has none.
+The account of the genotypes (`pipeline.genotypes.measurement_noise`) holds under `noise`, by
+phenotype, one estimate a source: replicates, the genotypes that were measured more than once, if
+there are enough of them; then sd, a column of standard deviations, if there is one. The first is
+what is shown. A build of an earlier version has none.
 """
 
 from collections.abc import Iterable, Mapping

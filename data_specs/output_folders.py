@@ -9,12 +9,7 @@ from typing import Any
 from data_specs.errors import InputError
 from data_specs.layout import read_json
 from data_specs.locks import lock_name, writing
-from data_specs.outputs import (
-    refuse_finished,
-    refuse_inputs_within,
-    refuse_no_folder,
-    written,
-)
+from data_specs.outputs import refuse_finished, refuse_inputs_within, refuse_no_folder, written
 from data_specs.own_entries import Patterns, refuse_in_the_way
 from data_specs.workplaces import is_workplace, recover
 

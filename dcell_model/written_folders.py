@@ -5,8 +5,9 @@ from pathlib import Path
 
 from data_specs import layout
 from data_specs.outputs import refuse_output_file, refuse_part_of
-from dcell_model import compare, run_folder, screen
-from dcell_model.explain import run as explain
+from dcell_model import compare, screen
+from dcell_model.checkpoint import run_folder
+from dcell_model.explain import command as explain
 from dcell_model.tune import folder as tune
 
 _KINDS = {

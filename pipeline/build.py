@@ -8,8 +8,7 @@ from pathlib import Path
 from data_specs.files import replacing_folder
 from data_specs.layout import FORMAT, MARKER, DataLayout, write_json
 from data_specs.output_folders import FolderKind, taken
-from data_specs.parameter_changes import changed
-from data_specs.parameters import Parameters
+from data_specs.parameters import Parameters, changed
 from pipeline import (
     annotations,
     cell_graph,

@@ -8,12 +8,17 @@ from pathlib import Path
 
 from data_specs.errors import InputError, exit_with_message
 from data_specs.outputs import output_path
-from data_specs.parameter_input import build_parameters, override, refuse_without_effect
-from data_specs.parameter_ranges import CONTROLS
-from data_specs.parameters import SECTIONS, resolve
+from data_specs.parameters import (
+    CONTROLS,
+    SECTIONS,
+    build_parameters,
+    override,
+    refuse_without_effect,
+    resolve,
+)
 from data_specs.terminal import as_typed
 from data_specs.version import version
-from pipeline.exchange.formats import FORMATS, table
+from pipeline.exchange import FORMATS, table
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -274,7 +279,7 @@ def _show(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     from data_specs.layout import read_json
-    from pipeline.exchange.export import export
+    from pipeline.export import export
 
     for file in export(
         options.source, options.kind, options.out, options.phenotype, overwrite=options.overwrite

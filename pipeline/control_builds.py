@@ -18,8 +18,14 @@ from data_specs.files import replacing_folder
 from data_specs.layout import MARKER, DataLayout, control_name, require_kind
 from data_specs.output_folders import FolderKind, taken
 from data_specs.own_entries import own_files
-from data_specs.parameter_input import build_parameters, load, override, params_of_stages
-from data_specs.parameters import Parameters, resolve
+from data_specs.parameters import (
+    Parameters,
+    build_parameters,
+    load,
+    override,
+    params_of_stages,
+    resolve,
+)
 from data_specs.store import StoreReader
 from pipeline import cell_graph, store
 from pipeline.build import finish, kind_of
@@ -41,7 +47,7 @@ def make(
 
     Args:
         data: folder of a finished build.
-        control: one of `data_specs.parameter_ranges.CONTROLS`.
+        control: one of `data_specs.parameters.ranges.CONTROLS`.
         seed: of the control.
         settings: `dask.key=value`.
         overwrite: replace what is there.

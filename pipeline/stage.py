@@ -5,8 +5,7 @@ from pathlib import Path
 
 from data_specs.errors import exit_with_message
 from data_specs.layout import DataLayout
-from data_specs.parameter_input import load
-from data_specs.parameters import Parameters
+from data_specs.parameters import Parameters, load
 
 
 def run_stage(run: Callable[[Parameters, DataLayout], None]) -> None:

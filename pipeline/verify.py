@@ -11,12 +11,10 @@ from data_specs.chain import chain
 from data_specs.errors import ArtefactError
 from data_specs.gene_names import GeneNames, counts
 from data_specs.layout import DataLayout, read_json
-from data_specs.store import STATE_COLUMNS, StoreReader
-from data_specs.store_manifest import BlockEntry
+from data_specs.store import STATE_COLUMNS, BlockEntry, StoreReader
 from data_specs.tables import PARTS, ROOT, parts_of
 from data_specs.touching import few_touch
-from pipeline.cell_graph import control_of, of_hierarchy
-from pipeline.control import WHAT, moved
+from pipeline.cell_graph import WHAT, control_of, moved, of_hierarchy
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ torch.set_num_threads(1)  # tests run side by side
 @pytest.fixture(scope="session")
 def tiny_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a build of the tiny files; read only."""
-    from data_specs.parameters import resolve
+    from data_specs.parameters.sections import resolve
     from pipeline.build import build
 
     out = tmp_path_factory.mktemp("tiny") / "build"
@@ -24,7 +24,7 @@ def tiny_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def simulated_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a build of simulated inputs, gene networks and all; read only."""
-    from data_specs.parameters import resolve
+    from data_specs.parameters.sections import resolve
     from pipeline.build import build
 
     small = {"terms": 40, "genes": 80, "annotations": 400, "queries": 10, "arrays": 30,
@@ -36,8 +36,8 @@ def simulated_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory, tiny_build: Path) -> Path:
     """Checkpoint of a float32 model on the tiny build; read only."""
     from data_specs.cell_graph import CellGraph
-    from data_specs.parameters import resolve
-    from dcell_model import checkpoint
+    from data_specs.parameters.sections import resolve
+    from dcell_model.checkpoint import format as checkpoint
     from tests.trained_models import NAMES, SCALE, trained_model
 
     model = trained_model(CellGraph.read(tiny_build / "cell_graph"), torch.float32)
@@ -50,7 +50,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory, tiny_build: Path) 
 @pytest.fixture(scope="session")
 def real_build(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a build of the real files with containment 4; read only."""
-    from data_specs.parameters import resolve
+    from data_specs.parameters.sections import resolve
     from pipeline.build import build
 
     given = {"sources": real_sources(real_data)}

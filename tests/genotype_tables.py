@@ -12,10 +12,12 @@ from data_specs.errors import InputError
 from data_specs.gene_names import GeneNames
 from data_specs.genotype_tables import Form, GenotypeFile, Genotypes, open_file, read_piece
 from data_specs.naming import Naming
-from data_specs.parameters import Dask
-from data_specs.parameters import Genotypes as GenotypesConfig
-from pipeline import genotype_account, genotype_merging, genotypes
+from data_specs.parameters.sections import Dask
+from data_specs.parameters.sections import Genotypes as GenotypesConfig
 from pipeline.dask import workers
+from pipeline.genotypes import account as genotype_account
+from pipeline.genotypes import merging as genotype_merging
+from pipeline.genotypes import stage as genotypes
 
 
 @dataclass

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dcell_model import checkpoint
+from dcell_model.checkpoint import format as checkpoint
 from tests.conftest import CHECKOUT
 
 # Seconds are in these; the rest of their content is compared.

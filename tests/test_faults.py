@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from data_specs.layout import DataLayout
-from data_specs.parameters import resolve
+from data_specs.parameters.sections import resolve
 from dcell_model import cli as model_cli
 from dcell_model import train
 from pipeline import cli as pipeline_cli

@@ -17,9 +17,9 @@ from data_specs import workplaces
 from data_specs.layout import DataLayout
 from data_specs.own_entries import Patterns, is_own
 from dcell_model import cli as model_cli
-from dcell_model import screen
-from dcell_model.explain import run as explain
-from dcell_model.run_folder import KIND as RUN
+from dcell_model.checkpoint.run_folder import KIND as RUN
+from dcell_model.explain import command as explain
+from dcell_model.screen import command as screen
 from dcell_model.tune import folder as tune
 from pipeline import cli as pipeline_cli
 from pipeline.exchange.formats import FORMATS

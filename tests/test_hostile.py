@@ -13,15 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_specs.errors import InputError
-from data_specs.parameters import Annotations, resolve
+from data_specs.parameters.sections import Annotations, resolve
 from data_specs.raw_files import read_text
-from dcell_model import checkpoint, per_term_file
-from dcell_model.model import DCell
-from pipeline.annotations import read_annotations
+from dcell_model.checkpoint import format as checkpoint
+from dcell_model.checkpoint import per_term_file
+from dcell_model.dcell.model import DCell
+from pipeline.annotations.stage import read_annotations
 from pipeline.exchange import cx2, gennet, graphml
-from pipeline.network_formats import read_networks
-from pipeline.ontology import read_ontology
-from pipeline.topology import parse
+from pipeline.exchange.topology import parse
+from pipeline.networks.formats import read_networks
+from pipeline.ontology.stage import read_ontology
 from tests.conftest import TINY
 from tests.genotype_tables import read
 from tests.hierarchies import random_cell_graph

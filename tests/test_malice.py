@@ -18,11 +18,11 @@ import pytest
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import DataLayout
-from data_specs.parameters import resolve
-from data_specs.store import StoreReader, frame_digest
-from data_specs.store_manifest import MANIFEST, StoreMeta
+from data_specs.parameters.sections import resolve
+from data_specs.store.manifest import MANIFEST, StoreMeta
+from data_specs.store.reader import StoreReader, frame_digest
 from dcell_model import train
-from dcell_model.dataset import MutantStateDataset
+from dcell_model.data.dataset import MutantStateDataset
 from pipeline.verify import verify
 from tests.conftest import CHECKOUT
 
@@ -73,7 +73,7 @@ def test_pickle_in_place_of_an_artefact(
     trace.unlink()
     (root / name).write_bytes(raw.ljust((root / name).stat().st_size, b"\n"))
     if name == "params.json":  # of which `dcell train` takes its defaults
-        from data_specs.parameter_input import build_parameters
+        from data_specs.parameters.given import build_parameters
 
         with pytest.raises(ArtefactError, match="not readable as JSON"):
             build_parameters(root)

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pytest
 from matplotlib.mathtext import MathTextParser
 
-from dcell_model.explain.pictures import rlipp_by_stratum, top_subsystems
-from dcell_model.plots import comparison, loss_curves, prediction_against_measurement
-from dcell_model.tune import pictures as search
+from dcell_model.evaluate.plots import comparison, loss_curves, prediction_against_measurement
+from dcell_model.explain.plots import rlipp_by_stratum, top_subsystems
+from dcell_model.tune import plots as search
 from dcell_model.tune.space import Choices, Range
 from dcell_model.tune.trial import FINISHED, Trial
-from pipeline.plots import ledger_waterfall, strata_sizes
+from pipeline.ledger.plots import ledger_waterfall, strata_sizes
 from tests.pipeline.test_plots import LEDGER
 
 BAD = r"a$b^_$ \frac{ $\undefined$ --> &< 酵母"

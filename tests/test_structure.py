@@ -1,10 +1,13 @@
 """The shape of the house: who imports whom, and what an import costs."""
 
 import ast
+import functools
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 from tests.conftest import CHECKOUT
@@ -83,3 +86,90 @@ def test_every_program_prints_cleanly() -> None:
                 assert "with exit_with_message()" in text or "run_stage(run)" in text, module
                 assert "    options = parser.parse_args" not in text.split("exit_with_message()")[0]
     assert programs > 20
+
+
+PACKAGES = ("data_specs", "pipeline", "dcell_model")
+
+
+def modules() -> dict[str, Path]:
+    """Every module and package of the project, by its dotted name."""
+    found = {}
+    for package in PACKAGES:
+        for path in (CHECKOUT / package).rglob("*.py"):
+            parts = path.relative_to(CHECKOUT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports_of(path: Path, known: dict[str, Path]) -> Iterator[tuple[str, str]]:
+    """Module and name of everything of the project that a module imports, wherever it does."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module in known:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield (inner, "") if inner in known else (node.module, alias.name)
+
+
+@functools.cache
+def import_graph() -> nx.DiGraph:
+    """Who imports whom, types and imports inside functions included."""
+    known = modules()
+    graph = nx.DiGraph()
+    for name, path in known.items():
+        graph.add_edges_from((name, other) for other, _ in imports_of(path, known) if other != name)
+    return graph
+
+
+def room(name: str) -> str:
+    """The package that a module lies in, or the module itself where it lies in no room."""
+    return ".".join(name.split(".")[:2])
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    circles = [c for c in nx.strongly_connected_components(import_graph()) if len(c) > 1]
+    assert circles == []
+
+
+def test_no_rooms_import_each_other_in_a_circle() -> None:
+    """A room that needs another one is not needed by it, so that each can be read before it."""
+    graph = nx.DiGraph()
+    graph.add_edges_from(
+        (room(a), room(b)) for a, b in import_graph().edges if room(a) != room(b) and "." in b
+    )
+    circles = [c for c in nx.strongly_connected_components(graph) if len(c) > 1]
+    assert circles == []
+
+
+def test_a_room_is_entered_by_its_face() -> None:
+    """From outside, names come from a package's `__init__`, which lists them in `__all__`."""
+    known = modules()
+    for name, path in known.items():
+        for other, what in imports_of(path, known):
+            inside = other.rsplit(".", 1)[0]
+            if not what or room(other) == room(name) or inside in PACKAGES:
+                continue
+            assert known[other].name == "__init__.py", f"{name} imports {what} from {other}"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_face_names_what_it_gives(package: str) -> None:
+    for path in (CHECKOUT / package).rglob("*/__init__.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        given = {
+            alias.name
+            for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+        }  # fmt: skip
+        listed: set[str] = set()
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+                listed = set(ast.literal_eval(node.value))
+        assert given == listed, path
+
+
+@pytest.mark.parametrize("package", ["pipeline", "dcell_model"])
+def test_a_house_has_few_rooms(package: str) -> None:
+    """More than that nobody finds his way in."""
+    entries = [p for p in (CHECKOUT / package).iterdir() if p.name != "__pycache__"]
+    assert len(entries) <= 22

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from data_specs.locks import lock_name
-from dcell_model import checkpoint
 from dcell_model import cli as model_cli
+from dcell_model.checkpoint import format as checkpoint
 from pipeline import cli as pipeline_cli
 from tests.conftest import CHECKOUT
 from tests.test_faults import BUILD, QUICK

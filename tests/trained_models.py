@@ -4,10 +4,10 @@ import numpy as np
 import torch
 
 from data_specs.cell_graph import CellGraph
-from data_specs.parameters import resolve
-from dcell_model.dataset import encode_genotypes
-from dcell_model.engines.reference import outputs_and_heads
-from dcell_model.model import DCell
+from data_specs.parameters.sections import resolve
+from dcell_model.data.dataset import encode_genotypes
+from dcell_model.dcell.engines.reference import outputs_and_heads
+from dcell_model.dcell.model import DCell
 
 NAMES = ("fitness", "size")
 SCALE = (torch.tensor([0.8, -2.0]), torch.tensor([0.3, 1.7]))

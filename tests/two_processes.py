@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from data_specs.parameters import Parameters
+from data_specs.parameters.sections import Parameters
 from tests.conftest import CHECKOUT
 
 

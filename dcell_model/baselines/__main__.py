@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from data_specs.errors import exit_with_message
-from data_specs.parameter_input import load
+from data_specs.parameters import load
 from dcell_model.baselines import run
 
 if __name__ == "__main__":

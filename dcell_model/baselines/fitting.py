@@ -1,7 +1,7 @@
 """Fit the baselines, each with the settings that do best on the validation part.
 
 Their predictions are drawn to a line through the validation part just as a network's are
-(`dcell_model.calibration`): no table compares a calibrated model with one that is not.
+(`dcell_model.checkpoint.calibration`): no table compares a calibrated model with one that is not.
 """
 
 import time
@@ -20,7 +20,7 @@ from dcell_model.baselines.mean import fit_mean
 from dcell_model.baselines.mlp import fit_mlp
 from dcell_model.baselines.ridge import fit_ridge
 from dcell_model.baselines.samples import Bools, Floats, train_and_val
-from dcell_model.calibration import Calibration
+from dcell_model.checkpoint import Calibration
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

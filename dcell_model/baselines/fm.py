@@ -15,7 +15,7 @@ import numpy as np
 from data_specs.parameters import Baselines
 from dcell_model.baselines.samples import Bools, Fit, Floats, known_mean_and_spread
 from dcell_model.baselines.tuning import Settings, draw, halve, work
-from dcell_model.progress import progress
+from dcell_model.machine import progress
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

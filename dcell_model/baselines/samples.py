@@ -10,8 +10,13 @@ from data_specs.errors import InputError
 from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters
 from data_specs.tables import EXCLUDED, PARTS, TRAIN, VAL
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.targets import all_targets, read_parts, target_names, usable_samples
+from dcell_model.data import (
+    MutantStateDataset,
+    all_targets,
+    read_parts,
+    target_names,
+    usable_samples,
+)
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from dcell_model.progress import Progress
+from dcell_model.machine import Progress
 
 Settings = dict[str, Any]
 

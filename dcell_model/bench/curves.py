@@ -13,10 +13,9 @@ from data_specs.figures import BLUE, GREY, ORANGE, picture
 from data_specs.layout import write_json
 from data_specs.output_folders import FolderKind, taken
 from data_specs.outputs import output_path
-from data_specs.parameter_input import build_parameters, override
-from data_specs.parameters import resolve
+from data_specs.parameters import build_parameters, override, resolve
 from dcell_model import train
-from dcell_model.bench.run import provenance
+from dcell_model.bench.command import provenance
 
 ENGINES = ("reference", "stratum", "incremental")
 KIND = FolderKind("benchmark", ("curves.json", "curves.png"), ("curves.json", "curves.png"))

@@ -22,11 +22,9 @@ from data_specs.chain import trained_folder
 from data_specs.errors import InputError, exit_with_message
 from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.outputs import output_path, refuse_part_of
-from dcell_model.bench.run import provenance
-from dcell_model.explain.importance import TESTED, Settings
-from dcell_model.explain.ranking import SIGNIFICANT
-from dcell_model.explain.run import TABLE, run
-from dcell_model.run_folder import BEST, KIND
+from dcell_model.bench.command import provenance
+from dcell_model.checkpoint import BEST, KIND
+from dcell_model.explain import SIGNIFICANT, TABLE, TESTED, Settings, run
 from dcell_model.written_folders import refuse_file
 
 SCORES = ("ablation", "gradient_input", "head_pearson", "rlipp", "rlipp_gain", "samples")

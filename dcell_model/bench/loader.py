@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from data_specs.errors import exit_with_message
-from dcell_model.dataset import MutantStateDataset
+from dcell_model.data import MutantStateDataset
 
 BATCH = 1024
 GATHERED = "gathered, one thread"

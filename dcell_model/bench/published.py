@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dcell_model.subsystems import SubsystemLayout
+from dcell_model.dcell import SubsystemLayout
 
 
 class DrugCellScheme(nn.Module):

@@ -18,15 +18,15 @@ import numpy as np
 
 from data_specs.errors import exit_with_message
 from data_specs.layout import DataLayout, read_json, write_json
-from data_specs.parameter_input import build_parameters, override
-from data_specs.parameters import resolve
+from data_specs.parameters import build_parameters, override, resolve
 from data_specs.tables import PARTS
-from dcell_model import checkpoint, model_kinds, train
+from dcell_model import checkpoint, train
+from dcell_model import models as model_kinds
 from dcell_model.baselines import read_samples
+from dcell_model.bench.command import provenance
 from dcell_model.bench.process import measured
-from dcell_model.bench.run import provenance
+from dcell_model.checkpoint import BEST
 from dcell_model.predict import predict_calibrated
-from dcell_model.run_folder import BEST
 from dcell_model.scores import scores
 
 Row = dict[str, Any]

@@ -21,13 +21,11 @@ from data_specs.errors import exit_with_message
 from data_specs.layout import DataLayout, write_json
 from data_specs.outputs import output_path, refuse_part_of
 from data_specs.parameters import Model as ModelConfig
-from dcell_model.bench.run import provenance
-from dcell_model.genotype_space import GenotypeSpace, Part
-from dcell_model.memory import keep_freed_memory
-from dcell_model.model import DCell
-from dcell_model.screen_engine import ScreenEngine
-from dcell_model.threads import one_thread
-from dcell_model.trained import FloatArray, IntArray, Trained
+from dcell_model.bench.command import provenance
+from dcell_model.dcell import DCell
+from dcell_model.machine import keep_freed_memory, one_thread
+from dcell_model.predict import FloatArray, IntArray, Trained
+from dcell_model.screen import GenotypeSpace, Part, ScreenEngine
 from dcell_model.written_folders import refuse_file
 
 # Pairs a round and batch size of each: the reference takes a second for some hundred pairs.

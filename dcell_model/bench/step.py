@@ -19,11 +19,9 @@ from data_specs.files import write_text
 from data_specs.parameters import Model as ModelConfig
 from dcell_model.bench.process import MeasurementError, measured
 from dcell_model.bench.published import PUBLISHED
-from dcell_model.dataset import MutantStateBatch, MutantStateDataset
-from dcell_model.loss import dcell_loss
-from dcell_model.memory import keep_freed_memory, return_freed_memory
-from dcell_model.model import DCell
-from dcell_model.subsystems import SubsystemLayout
+from dcell_model.data import MutantStateBatch, MutantStateDataset
+from dcell_model.dcell import DCell, SubsystemLayout, dcell_loss
+from dcell_model.machine import keep_freed_memory, return_freed_memory
 
 PHASES = ("forward", "backward", "optimiser")
 

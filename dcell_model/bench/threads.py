@@ -18,7 +18,7 @@ from typing import Any
 from data_specs.errors import exit_with_message
 from data_specs.layout import write_json
 from dcell_model.bench import step
-from dcell_model.bench.run import provenance
+from dcell_model.bench.command import provenance
 from dcell_model.bench.step import Step
 
 LIBRARY = 300_000  # what GNU OpenMP has where nobody says otherwise

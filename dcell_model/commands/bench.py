@@ -35,7 +35,8 @@ def add_to(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> None:
     import sys
 
-    from dcell_model.bench import run, table
+    from dcell_model.bench import command as run
+    from dcell_model.bench import table
 
     record = run.run(
         run.PLANS[options.plan],

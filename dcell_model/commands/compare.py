@@ -38,8 +38,10 @@ def add_to(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> None:
     import sys
 
-    from dcell_model import compare, compared_models, comparison_table
-    from dcell_model.run_parameters import print_notes, training_parameters
+    from dcell_model import compare
+    from dcell_model.compare import models as compared_models
+    from dcell_model.compare import terminal as comparison_table
+    from dcell_model.train import print_notes, training_parameters
 
     own = {"train.seed": "--seeds", "baselines.seed": "--seeds", "train.model": "--models"}
     parameters, notes = training_parameters(

@@ -35,7 +35,8 @@ def add_to(commands: Any) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from dcell_model import checkpoint, per_term_file
+    from dcell_model import checkpoint
+    from dcell_model.checkpoint import per_term_file
     from dcell_model.written_folders import refuse_file
 
     refuse_file(options.out, options.checkpoint, suffix=".npz", kind="export")
@@ -46,7 +47,8 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _import(options: argparse.Namespace) -> None:
-    from dcell_model import checkpoint, per_term_file
+    from dcell_model import checkpoint
+    from dcell_model.checkpoint import per_term_file
     from dcell_model.written_folders import refuse_file
 
     refuse_file(options.out, options.parameters, suffix=".pt", kind="checkpoint")

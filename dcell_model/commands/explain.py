@@ -51,8 +51,9 @@ def add_to(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from dcell_model.explain import ranking, run
-    from dcell_model.explain.importance import Settings
+    from dcell_model.explain import Settings
+    from dcell_model.explain import command as run
+    from dcell_model.explain import terminal as ranking
 
     settings = Settings(
         permutations=options.permutations,

@@ -19,7 +19,7 @@ def add_to(commands: Any) -> None:
         "  dcell predict --checkpoint runs/first/checkpoint.pt --genotypes 'TFC3,YBR002C; RAD51'\n"
         "  dcell predict --checkpoint runs/first/checkpoint.pt --genotypes mutants.csv \\\n"
         "    --subsystems --out predicted.parquet\n\n"
-        "The tables' columns are described in dcell_model/genotype_predictions.py.",
+        "The tables' columns are described in dcell_model/predict/tables.py.",
     )
     add_checkpoint(predict)
     predict.add_argument("--genotypes", metavar="G", required=True,
@@ -37,8 +37,13 @@ def add_to(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from dcell_model import prediction_files
+    from dcell_model.predict import command as prediction_files
+    from dcell_model.written_folders import refuse_file
 
+    if options.out is not None:
+        read = [options.checkpoint, *prediction_files.file_of(options.genotypes)]
+        for path in prediction_files.paths_of(options.out, options.subsystems):
+            refuse_file(path, *read)
     prediction_files.run(
         options.checkpoint, options.genotypes, options.out, subsystems=options.subsystems,
         level=options.interval,

@@ -27,8 +27,8 @@ def add_to(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from dcell_model.report import run
-    from dcell_model.run_folder import REPORT
+    from dcell_model.checkpoint import REPORT
+    from dcell_model.report import stage as run
 
     out = options.out or options.folder / REPORT
     run.run(options.data, options.folder, out)

@@ -65,9 +65,8 @@ def add_to(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from dcell_model import screen
-    from dcell_model.prediction_files import print_unknown
-    from dcell_model.screen_report import print_report
-    from dcell_model.trained import Trained
+    from dcell_model.predict import Trained, print_unknown
+    from dcell_model.screen import print_report
 
     settings = screen.Settings(
         order=options.order,

@@ -28,8 +28,8 @@ def _run(options: argparse.Namespace) -> None:
 def print_finished(ledger: Path, folder: Path) -> None:
     """Print the summary of a run whose build has this ledger."""
     from data_specs.layout import MARKER, read_json
-    from dcell_model.run_folder import REPORT
-    from dcell_model.summary import print_summary
+    from dcell_model.checkpoint import REPORT
+    from dcell_model.evaluate import print_summary
 
     page = folder / REPORT
     # The ledger lies in its build, or beside `data_plots/` among the results of DVC's stages.

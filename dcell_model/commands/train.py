@@ -7,9 +7,12 @@ from typing import Any
 from data_specs.outputs import output_path
 from dcell_model.commands.options import add_command, add_overwrite, positive
 from dcell_model.commands.summary import print_finished
-from dcell_model.run_parameters import RESUME
 
 COMMAND = "dcell train"
+RESUME = (
+    "go on after the last finished epoch, with the run's own parameters; train.epochs may be "
+    "raised: a cosine schedule then goes on along the longer cosine, so the learning rate jumps up"
+)
 
 
 def add_to(commands: Any) -> None:
@@ -45,10 +48,9 @@ def add_to(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> None:
     from data_specs.output_folders import taken
     from dcell_model import baselines, evaluate, train
-    from dcell_model.report import run as report
-    from dcell_model.resumption import parameters_of, saying_how_to_go_on
-    from dcell_model.run_folder import KIND, REPORT, ledger_of
-    from dcell_model.run_parameters import print_notes
+    from dcell_model.checkpoint import KIND, REPORT, ledger_of
+    from dcell_model.report import stage as report
+    from dcell_model.train import parameters_of, print_notes, saying_how_to_go_on
 
     data, out = options.data, options.out
     shortcuts = {

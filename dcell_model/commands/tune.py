@@ -58,15 +58,14 @@ def _run(options: argparse.Namespace) -> None:
     import sys
 
     from data_specs.output_folders import taken
-    from dcell_model.resumption import interrupted_with
-    from dcell_model.run_parameters import (
+    from dcell_model.train import (
+        interrupted_with,
         print_notes,
         refuse_of_other_model,
         training_parameters,
     )
-    from dcell_model.tune import run
-    from dcell_model.tune.folder import KIND, PARAMETERS, PLOTS, RECORD
-    from dcell_model.tune.space import search_space
+    from dcell_model.tune import KIND, PARAMETERS, PLOTS, RECORD, search_space
+    from dcell_model.tune import command as run
 
     data, out = options.data, options.out
     command = ["dcell", *sys.argv[1:]]

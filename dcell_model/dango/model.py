@@ -17,7 +17,7 @@ from data_specs.parameters import Dango as DangoConfig
 from dcell_model.dango.aggregation import CrossAttention, PairwiseInteraction
 from dcell_model.dango.encoder import NetworkEncoder
 from dcell_model.dango.hyper_sagnn import HyperSAGNN
-from dcell_model.dataset import MutantStateBatch
+from dcell_model.data import MutantStateBatch
 
 
 class Dango(nn.Module):

@@ -1,1 +1,27 @@
 """Which subsystems a trained DCell rests on, judged on genotypes that it has not seen."""
+
+from dcell_model.explain.command import TABLE, run
+from dcell_model.explain.importance import (
+    TESTED,
+    Settings,
+    importances,
+    reasons,
+    scale_of,
+    table_of,
+)
+from dcell_model.explain.states import TouchedStates
+from dcell_model.explain.terminal import SIGNIFICANT, strongest
+
+__all__ = [
+    "SIGNIFICANT",
+    "TABLE",
+    "TESTED",
+    "Settings",
+    "TouchedStates",
+    "importances",
+    "reasons",
+    "run",
+    "scale_of",
+    "strongest",
+    "table_of",
+]

@@ -39,11 +39,11 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from dcell_model.calibration import Calibration
+from dcell_model.checkpoint import Calibration
 from dcell_model.explain.permutation import false_discovery_rate, p_value, permutations
 from dcell_model.explain.rlipp import rlipp
 from dcell_model.explain.states import TouchedStates
-from dcell_model.trained import FloatArray, IntArray
+from dcell_model.predict import FloatArray, IntArray
 
 TESTED = ("rlipp", "head_pearson", "ablation", "gradient_input")
 

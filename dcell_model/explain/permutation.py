@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from dcell_model.trained import FloatArray, IntArray
+from dcell_model.predict import FloatArray, IntArray
 
 
 def permutations(count: int, size: int, seed: tuple[int, ...]) -> IntArray:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from dcell_model.explain.permutation import p_value
-from dcell_model.trained import IntArray
+from dcell_model.predict import IntArray
 
 PENALTY = 1.0  # ridge's, in units in which features have mean square 1: as much noise as signal
 ROUNDING = 1e-5  # predictions this close, in standard deviations of the phenotype, are tied

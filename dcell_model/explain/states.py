@@ -15,12 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dcell_model.dataset import MutantStateBatch
-from dcell_model.engines.reference import normalise
-from dcell_model.engines.touched import Ranks
-from dcell_model.model import DCell
-from dcell_model.per_term import Subsystem, split_by_term
-from dcell_model.trained import IntArray
+from dcell_model.data import MutantStateBatch
+from dcell_model.dcell import DCell, Subsystem, split_by_term
+from dcell_model.dcell.engines import Ranks, normalise
+from dcell_model.predict import IntArray
 
 
 @dataclass(slots=True)

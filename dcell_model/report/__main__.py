@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from data_specs.errors import exit_with_message
-from dcell_model.report.run import run
+from dcell_model.report.stage import run
 
 if __name__ == "__main__":
     with exit_with_message():

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from data_specs.gene_names import GeneNames
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.engines.incremental import forward_with_states
-from dcell_model.model import DCell
-from dcell_model.trained import FloatArray, IntArray
+from dcell_model.data import MutantStateDataset
+from dcell_model.dcell import DCell
+from dcell_model.dcell.engines import forward_with_states
+from dcell_model.predict import FloatArray, IntArray
 
 SHOWN, MOVED = 5, 3  # genotypes of a kind, and subsystems of a genotype
 

@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from data_specs.layout import DataLayout
-from data_specs.parameter_changes import changed
-from data_specs.parameter_input import build_parameters
-from data_specs.parameters import Parameters, Values, resolve
-from dcell_model.run_parameters import TRAINING, flat
+from data_specs.parameters import Parameters, Values, build_parameters, changed, resolve
+from dcell_model.checkpoint import TRAINING, flat
 
 _FLAGS = {"ontology": "--ontology", "annotations": "--annotations", "genotypes": "--genotypes",
           "test_genotypes": "--test-genotypes"}  # fmt: skip

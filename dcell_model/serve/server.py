@@ -28,9 +28,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_specs.errors import InputError
+from dcell_model.machine import one_thread
+from dcell_model.predict import Trained
 from dcell_model.serve import view
-from dcell_model.threads import one_thread
-from dcell_model.trained import Trained
 
 if TYPE_CHECKING:
     from tornado.web import Application

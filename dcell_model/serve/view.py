@@ -1,6 +1,6 @@
 """What the page shows, as values that JSON can hold: a model, a genotype, a term.
 
-All numbers are those of `dcell_model.genotype_predictions`, in the same units. A number that is not
+All numbers are those of `dcell_model.predict.tables`, in the same units. A number that is not
 finite is None, since JSON has none such.
 """
 
@@ -13,9 +13,8 @@ import pyarrow as pa
 
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
-from dcell_model.calibration import LEVEL
-from dcell_model.genotype_predictions import predictions, resolve
-from dcell_model.trained import IntArray, Trained
+from dcell_model.checkpoint import LEVEL
+from dcell_model.predict import IntArray, Trained, predictions, resolve
 
 MAX_GENES, MAX_LENGTH = 50, 100
 EXPLAINED = 10  # unknown names that near ones are looked for; each takes some 30 ms

@@ -1,5 +1,27 @@
 """Stage `train`: fit a DCell, or what `train.model` names, to the training part of a store."""
 
 from dcell_model.train.members import run
+from dcell_model.train.parameters import print_notes, refuse_of_other_model, training_parameters
+from dcell_model.train.resumption import (
+    FREE,
+    interrupted_with,
+    parameters_of,
+    refuse_changes,
+    saying_how_to_go_on,
+)
+from dcell_model.train.state import DivergedError, Row, TrainingState
 
-__all__ = ["run"]
+__all__ = [
+    "FREE",
+    "DivergedError",
+    "Row",
+    "TrainingState",
+    "interrupted_with",
+    "parameters_of",
+    "print_notes",
+    "refuse_changes",
+    "refuse_of_other_model",
+    "run",
+    "saying_how_to_go_on",
+    "training_parameters",
+]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from data_specs.errors import exit_with_message
 from data_specs.outputs import output_path
-from dcell_model.resumption import parameters_of, saying_how_to_go_on
-from dcell_model.run_parameters import RESUME, print_notes
 from dcell_model.train import run
+from dcell_model.train.parameters import print_notes
+from dcell_model.train.resumption import parameters_of, saying_how_to_go_on
 
 COMMAND = "python -m dcell_model.train"
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--params", type=Path, metavar="F",
                         help="in place of the parameters that the build was made with")  # fmt: skip
     parser.add_argument("--set", nargs="+", default=[], action="extend", metavar="KEY=VALUE")
-    parser.add_argument("--resume", action="store_true", help=RESUME)
+    parser.add_argument("--resume", action="store_true", help="continue the run in the folder")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
     with exit_with_message():
         given = parser.parse_args(arguments)

@@ -20,30 +20,38 @@ from data_specs.chain import TRAINED_ON, Link, digest_of, refuse_other_data
 from data_specs.errors import InputError
 from data_specs.gene_networks import require_networks
 from data_specs.layout import DataLayout, require_kind, write_json
-from data_specs.parameter_changes import changed
-from data_specs.parameters import Parameters
+from data_specs.parameters import Parameters, changed
 from data_specs.touching import warn_if_few_touch
-from dcell_model import checkpoint, provenance
-from dcell_model.batches import EpochBatches, TrainingBatches
-from dcell_model.calibration import Calibration
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.engines.choice import pick_engine, product_size
-from dcell_model.fabric import fabric_of, sum_over_processes
-from dcell_model.loss import dcell_loss
-from dcell_model.memory import keep_freed_memory
-from dcell_model.model import DCell
-from dcell_model.model_kinds import create, prepare
-from dcell_model.norm_statistics import take_statistics
-from dcell_model.progress import live_metrics, progress
-from dcell_model.resumed_state import take_up
-from dcell_model.resumption import refuse_changes
-from dcell_model.run_folder import BEST, LAST, RECORD, prepare_folder
-from dcell_model.sample_weights import SampleWeights
-from dcell_model.schedule import batch_size_of, rate_after, weight_decay_of
-from dcell_model.targets import all_targets, read_parts, scaling, target_names, usable_samples
-from dcell_model.threads import threads_for
-from dcell_model.training_state import DivergedError, Row, TrainingState, in_words
-from dcell_model.validation import validate
+from dcell_model import checkpoint
+from dcell_model.checkpoint import BEST, LAST, RECORD, Calibration, prepare_folder
+from dcell_model.data import (
+    EpochBatches,
+    MutantStateDataset,
+    SampleWeights,
+    TrainingBatches,
+    all_targets,
+    read_parts,
+    scaling,
+    target_names,
+    usable_samples,
+)
+from dcell_model.dcell import DCell, dcell_loss, take_statistics
+from dcell_model.dcell.engines import pick_engine, product_size
+from dcell_model.machine import (
+    fabric_of,
+    keep_freed_memory,
+    live_metrics,
+    progress,
+    provenance,
+    sum_over_processes,
+    threads_for,
+)
+from dcell_model.models import create, prepare
+from dcell_model.train.resumed_state import take_up
+from dcell_model.train.resumption import refuse_changes
+from dcell_model.train.schedule import batch_size_of, rate_after, weight_decay_of
+from dcell_model.train.state import DivergedError, Row, TrainingState, in_words
+from dcell_model.train.validation import validate
 
 
 def run(

@@ -19,24 +19,23 @@ import torch
 from data_specs.chain import Link
 from data_specs.errors import InputError
 from data_specs.layout import DataLayout, read_json, write_json
-from data_specs.parameter_changes import changed
-from data_specs.parameters import Parameters
+from data_specs.parameters import Parameters, changed
 from dcell_model import checkpoint
-from dcell_model.calibration import Calibration, spread_of
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.model_kinds import restore
-from dcell_model.predict import predict_members
-from dcell_model.run_folder import (
+from dcell_model.checkpoint import (
     BEST,
     LAST,
     RECORD,
+    Calibration,
     holding_out,
     member_folder,
     prepare_folder,
+    spread_of,
 )
-from dcell_model.targets import all_targets, read_parts, usable_samples
+from dcell_model.data import MutantStateDataset, all_targets, read_parts, usable_samples
+from dcell_model.models import restore
+from dcell_model.predict import predict_members
 from dcell_model.train import loop
-from dcell_model.training_state import Row
+from dcell_model.train.state import Row
 
 SEEDS = 2**32
 

@@ -19,11 +19,9 @@ from data_specs.layout import MARKERS, DataLayout, read_json, write_json
 from data_specs.output_folders import FolderKind
 from data_specs.outputs import written
 from data_specs.own_entries import is_own, remove_own
-from data_specs.parameter_changes import changed
-from data_specs.parameters import Parameters
-from dcell_model import run_folder
-from dcell_model.resumption import FREE
-from dcell_model.run_parameters import flat, trained_sections
+from data_specs.parameters import Parameters, changed
+from dcell_model.checkpoint import flat, run_folder, trained_sections
+from dcell_model.train import FREE
 from dcell_model.tune.space import Space
 
 MARKER = MARKERS["tuning"]

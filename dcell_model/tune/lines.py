@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dcell_model.progress import duration
+from dcell_model.machine import duration
 from dcell_model.tune.space import Space, in_words
 from dcell_model.tune.trial import DIVERGED, FINISHED, PRUNED, REFUSED, Trial
 

@@ -9,8 +9,14 @@ import torch
 from data_specs.errors import InputError
 from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.targets import all_targets, read_parts, scaling, target_names, usable_samples
+from dcell_model.data import (
+    MutantStateDataset,
+    all_targets,
+    read_parts,
+    scaling,
+    target_names,
+    usable_samples,
+)
 
 Row = dict[str, Any]
 NOTHING = 0.0  # the score of predictions that have none: constant ones are of no use

@@ -14,8 +14,8 @@ import numpy as np
 
 from data_specs.layout import read_json, write_json
 from data_specs.parameters import Parameters
-from dcell_model.run_parameters import flat, trained_sections
-from dcell_model.training_state import DivergedError, Row
+from dcell_model.checkpoint import flat, trained_sections
+from dcell_model.train import DivergedError, Row
 from dcell_model.tune.folder import RESULT, remove_run
 from dcell_model.tune.objective import NOTHING, Objective
 from dcell_model.tune.space import with_values

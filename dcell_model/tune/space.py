@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from data_specs.errors import ParameterError
-from data_specs.parameter_values import fit, unknown
-from data_specs.parameters import KEYS, SECTIONS, Parameters, resolve
+from data_specs.parameters import KEYS, SECTIONS, Parameters, fit, resolve, unknown
 from data_specs.terminal import as_typed
 
 # What is searched where nobody says otherwise, by `train.model`: parameter and values, written as

@@ -8,9 +8,8 @@ from typing import Any
 from data_specs.errors import InputError, ParameterError
 from data_specs.parameters import Parameters
 from dcell_model import checkpoint, train
-from dcell_model.resumption import refuse_changes
-from dcell_model.run_folder import LAST
-from dcell_model.training_state import DivergedError, Row, TrainingState
+from dcell_model.checkpoint import LAST
+from dcell_model.train import DivergedError, Row, TrainingState, refuse_changes
 from dcell_model.tune.objective import Objective
 from dcell_model.tune.space import with_values
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from data_specs.errors import InputError
-from pipeline.topology import Topology
+from pipeline.exchange.topology import Topology
 
 MEMBERS, OWN, NAME, NAMESPACE = "CD_MemberList", "dcell_genes", "CD_CommunityName", "namespace"
 GENE_NAMES, KINDS = "dcell_gene_names", ("symbol", "synonym")

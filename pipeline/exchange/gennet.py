@@ -19,7 +19,7 @@ from pathlib import Path
 import networkx as nx
 
 from data_specs.errors import InputError
-from pipeline.topology import Topology
+from pipeline.exchange.topology import Topology
 
 _COLUMN = re.compile(r"layer(0|[1-9][0-9]{0,5})_(node|name)")
 FIRST = "layer0_node"

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import ParseError
 import networkx as nx
 
 from data_specs.errors import InputError
-from pipeline.topology import Topology
+from pipeline.exchange.topology import Topology
 
 CHILD_OF, ANNOTATED = "is_child_of", "has_annotation"
 GENE_NAMES = {"symbol": "symbol", "synonyms": "synonym"}  # attributes, and kinds of names

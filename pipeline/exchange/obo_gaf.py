@@ -5,7 +5,7 @@ They are read by the stages `ontology` and `annotations`, like any other OBO and
 
 import re
 
-from pipeline.topology import Topology
+from pipeline.exchange.topology import Topology
 
 ASPECTS = {"biological_process": "P", "cellular_component": "C", "molecular_function": "F"}
 

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline import topology
-from pipeline.exchange import cx2, gennet, graphml
-from pipeline.topology import Topology
+from pipeline.exchange import cx2, gennet, graphml, topology
+from pipeline.exchange.topology import Topology
 
 Reader = Callable[[str, Path], Topology]
 

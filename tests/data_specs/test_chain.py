@@ -10,8 +10,9 @@ import pytest
 from data_specs import chain
 from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import DataLayout
-from data_specs.parameters import resolve
-from dcell_model import evaluate, train
+from data_specs.parameters.sections import resolve
+from dcell_model import train
+from dcell_model.evaluate import stage as evaluate
 from pipeline.build import build
 from pipeline.cli import main
 from tests.conftest import tiny_parameters

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data_specs.layout import DataLayout
-from data_specs.parameters import resolve
+from data_specs.parameters.sections import resolve
 from data_specs.randomised import control_of, randomised
 from dcell_model.cli import main
 from pipeline.build import build

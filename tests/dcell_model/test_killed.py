@@ -13,9 +13,10 @@ from pathlib import Path
 import torch
 import yaml
 
-from data_specs.parameter_input import load
-from dcell_model import checkpoint, train
-from dcell_model.run_folder import MARKER, prepare_folder
+from data_specs.parameters.given import load
+from dcell_model import train
+from dcell_model.checkpoint import format as checkpoint
+from dcell_model.checkpoint.run_folder import MARKER, prepare_folder
 from tests.conftest import CHECKOUT
 
 KILLS = 20 if "DCELL_LONG" in os.environ else 3  # `make test-long`

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_specs.layout import DataLayout
-from data_specs.parameters import resolve
+from data_specs.parameters.sections import resolve
 from data_specs.tables import TRAIN, VAL
 from dcell_model.baselines import read_samples
 from dcell_model.bench.recipe import measure

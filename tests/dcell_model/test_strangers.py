@@ -20,13 +20,17 @@ from hypothesis import strategies as st
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import DataLayout
-from data_specs.parameters import resolve
-from dcell_model import checkpoint, model_kinds, per_term_file, resumed_state, train
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.model import DCell
-from dcell_model.screen import Settings, run
-from dcell_model.subsystems import tensor_shapes
-from dcell_model.trained import Trained
+from data_specs.parameters.sections import resolve
+from dcell_model import models as model_kinds
+from dcell_model import train
+from dcell_model.checkpoint import format as checkpoint
+from dcell_model.checkpoint import per_term_file
+from dcell_model.data.dataset import MutantStateDataset
+from dcell_model.dcell.layout import tensor_shapes
+from dcell_model.dcell.model import DCell
+from dcell_model.predict.trained import Trained
+from dcell_model.screen.command import Settings, run
+from dcell_model.train import resumed_state
 from tests.conftest import CHECKOUT
 from tests.hierarchies import random_cell_graph
 
@@ -341,7 +345,7 @@ def test_a_run_goes_on_or_says_why_not(begun: Path, tiny_build: Path, data: st.D
 
 
 def test_what_the_checkpoint_does_not_say(begun: Path, tiny_build: Path, tmp_path: Path) -> None:
-    from dcell_model.explain import run as explain
+    from dcell_model.explain import command as explain
 
     state = checkpoint.load(begun / "checkpoint.pt")
     path = tmp_path / "checkpoint.pt"

@@ -13,19 +13,21 @@ import yaml
 
 from data_specs.errors import InputError, ParameterError
 from data_specs.layout import DataLayout, read_json
-from data_specs.parameters import Parameters, resolve
+from data_specs.parameters.sections import Parameters, resolve
 from data_specs.tables import PARTS
-from dcell_model import checkpoint, cli, model_kinds, train
+from dcell_model import cli, train
+from dcell_model import models as model_kinds
 from dcell_model.baselines import read_samples
-from dcell_model.predict import predict
-from dcell_model.run_folder import BEST, LAST
+from dcell_model.checkpoint import format as checkpoint
+from dcell_model.checkpoint.run_folder import BEST, LAST
+from dcell_model.data.targets import all_targets, read_parts
+from dcell_model.predict.of_store import predict
 from dcell_model.scores import r_squared
-from dcell_model.targets import all_targets, read_parts
 from dcell_model.train import loop
-from dcell_model.training_state import DivergedError
+from dcell_model.train.state import DivergedError
+from dcell_model.tune import command as tune
 from dcell_model.tune import objective as objectives
-from dcell_model.tune import pictures as drawing
-from dcell_model.tune import run as tune
+from dcell_model.tune import plots as drawing
 from dcell_model.tune.folder import JOURNAL, PARAMETERS, RECORD, trial_folder
 from dcell_model.tune.lines import Lines
 from dcell_model.tune.objective import Objective
@@ -34,7 +36,9 @@ from dcell_model.tune.space import DEFAULT, Choices, Range, search_space, values
 from dcell_model.tune.study import Search
 from dcell_model.tune.trial import DIVERGED, FINISHED, PRUNED, REFUSED, PrunedError, Trial
 
-QUICK = {"train": {"epochs": 2, "batch_size": 16}, "model": {"width_min": 3}}
+QUICK = {
+    "train": {"epochs": 2, "batch_size": 16}, "model": {"width_min": 3, "norm_order": "norm_act"},
+}  # fmt: skip
 SEARCHED = ["train.lr=0.001:0.1:log", "model.norm_order=act_norm,norm_act"]
 Row = dict[str, Any]
 
@@ -100,7 +104,7 @@ def imitated(
 
 @pytest.mark.parametrize("model", DEFAULT)
 def test_the_default_space_is_one_that_can_be_trained(model: str) -> None:
-    parameters = resolve({"train": {"model": model}})
+    parameters = resolve({"train": {"model": model}, "model": {"norm_order": "norm_act"}})
     space = search_space(parameters, [], [])
     assert list(space) == list(DEFAULT[model])
     for key, values in space.items():
@@ -215,6 +219,15 @@ def test_the_search_begins_with_the_setting_from_before(tiny_build: Path, tmp_pa
     assert said[0] == "no trial has the setting from before: train.lr is 0.01"
 
 
+def test_the_order_of_the_norm_from_before_is_that_of_the_build(
+    tiny_build: Path, tmp_path: Path
+) -> None:
+    given = {"model": {"width_min": 3}}
+    record, said = tuned(tiny_build, tmp_path, given, trials=1)
+    assert record["default"]["model.norm_order"] == "act_norm"  # its hierarchy has few terms
+    assert not said[0].startswith("no trial has the setting from before")
+
+
 def test_a_search_goes_on_as_if_it_had_not_been_stopped(tiny_build: Path, tmp_path: Path) -> None:
     whole, _ = tuned(tiny_build, tmp_path / "whole")
     tuned(tiny_build, tmp_path / "parts", trials=1)
@@ -274,7 +287,7 @@ def test_a_search_ends_when_its_time_is_over(
         clock[0] += 5
         return clock[0]
 
-    monkeypatch.setattr("dcell_model.tune.run.time.monotonic", monotonic)
+    monkeypatch.setattr("dcell_model.tune.command.time.monotonic", monotonic)
     record, said = tuned(tiny_build, tmp_path, trials=None, minutes=1)
     assert 1 < len(record["trials"]) < 12
     assert 60 <= record["seconds"] < 75
@@ -302,7 +315,7 @@ def test_poor_trials_are_given_up_and_told(
         return 0.5 - abs(np.log10(parameters.train.lr) + 2) / 5 + epoch / 100
 
     imitated(monkeypatch, pearson)
-    given = {"train": {"epochs": 8}}
+    given = QUICK | {"train": {"epochs": 8}}
     record, said = tuned(tiny_build, tmp_path, given, trials=40)
     ends = [trial["ended"] for trial in record["trials"]]
     assert ends[:5] == [FINISHED] * 5

@@ -11,8 +11,8 @@ import pytest
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
 from data_specs.layout import DataLayout
-from data_specs.parameters import resolve
-from dcell_model.dataset import MutantStateDataset
+from data_specs.parameters.sections import resolve
+from dcell_model.data.dataset import MutantStateDataset
 from pipeline.build import build
 from pipeline.verify import verify
 from tests.conftest import TINY, tiny_parameters

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from data_specs.store import StoreReader
+from data_specs.store.reader import StoreReader
 from pipeline import cli
 from tests.conftest import TINY
 

@@ -8,10 +8,10 @@ import pytest
 from data_specs.cell_graph import CellGraph
 from data_specs.chain import digest_of
 from data_specs.layout import DataLayout, read_json, write_json
-from data_specs.parameters import resolve
+from data_specs.parameters.sections import resolve
 from data_specs.tables import parts_of
-from pipeline import split
 from pipeline.build import build
+from pipeline.split import stage as split
 from tests.pipeline.test_cli import BUILD, fail, run
 
 

@@ -15,11 +15,13 @@ import pytest
 from data_specs.errors import InputError
 from data_specs.files import sha256_of
 from data_specs.layout import DataLayout
-from data_specs.parameters import Dask, resolve
+from data_specs.parameters.sections import Dask, resolve
 from pipeline import dask as pipeline_dask
-from pipeline import genotypes, split, store
 from pipeline.build import build
 from pipeline.dask import workers
+from pipeline.genotypes import stage as genotypes
+from pipeline.split import stage as split
+from pipeline.store import stage as store
 from tests.conftest import CHECKOUT, TINY
 
 pytestmark = [

@@ -17,7 +17,7 @@ import pytest
 
 from data_specs.errors import InputError
 from data_specs.layout import DataLayout
-from data_specs.parameters import Sources
+from data_specs.parameters.sections import Sources
 from data_specs.source_manifest import YEAST, Source
 from pipeline.sources import describe, fetch, located, settle
 from tests.conftest import TINY

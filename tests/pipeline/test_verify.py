@@ -10,12 +10,14 @@ import pytest
 
 from data_specs.cell_graph import CellGraph
 from data_specs.layout import DataLayout, read_json, write_json
-from data_specs.parameters import resolve
-from data_specs.store import STATE_COLUMNS, Block, StoreReader
+from data_specs.parameters.sections import resolve
+from data_specs.store.reader import STATE_COLUMNS, Block, StoreReader
 from data_specs.tables import PARTS, parts_of
 from pipeline import build as pipeline_build
-from pipeline import genotypes, split, store
 from pipeline.dask import workers
+from pipeline.genotypes import stage as genotypes
+from pipeline.split import stage as split
+from pipeline.store import stage as store
 from pipeline.verify import verify
 from tests.conftest import tiny_parameters
 

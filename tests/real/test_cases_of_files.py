@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from data_specs.parameters import Annotations
-from pipeline.annotations import read_annotations
-from pipeline.ontology import Ontology, read_ontology
+from data_specs.parameters.sections import Annotations
+from pipeline.annotations.stage import read_annotations
+from pipeline.ontology.stage import Ontology, read_ontology
 
 
 def of(folder: Path, name: str) -> Ontology:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data_specs.layout import read_json
-from data_specs.parameters import resolve
+from data_specs.parameters.sections import resolve
 from dcell_model import train
 from pipeline.build import build
 from tests.conftest import real_sources

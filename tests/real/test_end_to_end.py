@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from data_specs.parameters import Model
+from data_specs.parameters.sections import Model
 from dcell_model import cli
-from dcell_model.dataset import MutantStateDataset
+from dcell_model.data.dataset import MutantStateDataset
 from pipeline import cli as data_cli
 from tests.dcell_model.engines.test_equivalence import FAST, assert_equivalent, batch_of
 

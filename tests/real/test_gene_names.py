@@ -11,7 +11,7 @@ from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
 from data_specs.gene_names import GeneNames
 from data_specs.layout import DataLayout, read_json
-from data_specs.parameters import resolve
+from data_specs.parameters.sections import resolve
 from pipeline.build import build
 from pipeline.verify import verify
 from tests.conftest import real_sources

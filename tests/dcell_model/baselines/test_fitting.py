@@ -8,10 +8,10 @@ import torch
 from scipy.sparse import csr_array
 
 from data_specs.errors import InputError
-from data_specs.parameters import Baselines
+from data_specs.parameters.sections import Baselines
 from data_specs.tables import EXCLUDED, PARTS, TEST, TRAIN, VAL
 from dcell_model.baselines import NAMES, fit_baselines
-from dcell_model.calibration import Calibration
+from dcell_model.checkpoint.calibration import Calibration
 from dcell_model.scores import scores
 
 GENES = 40

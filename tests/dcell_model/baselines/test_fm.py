@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from data_specs.parameters import Baselines
+from data_specs.parameters.sections import Baselines
 from data_specs.tables import TEST, TRAIN, VAL
 from dcell_model.baselines import fit_baselines
 from dcell_model.baselines.fm import FactorizationMachine

@@ -8,7 +8,7 @@ import pytest
 
 from data_specs.errors import ArtefactError
 from data_specs.layout import DataLayout
-from data_specs.parameters import resolve
+from data_specs.parameters.sections import resolve
 from data_specs.tables import EXCLUDED
 from dcell_model.baselines import read_predictions, read_samples, run
 from dcell_model.scores import part_scores

@@ -6,7 +6,7 @@ import numpy as np
 
 from dcell_model.baselines import multi_hot
 from dcell_model.baselines.samples import known_mean_and_spread
-from dcell_model.dataset import MutantStateDataset
+from dcell_model.data.dataset import MutantStateDataset
 
 
 def test_multi_hot(tiny_build: Path) -> None:

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from data_specs.parameters import Model
+from data_specs.parameters.sections import Model
 from dcell_model.bench.published import CellmapsVNN, DrugCellScheme
-from dcell_model.dataset import encode_genotypes
-from dcell_model.model import DCell
-from dcell_model.per_term import split_by_term
-from dcell_model.subsystems import SubsystemLayout
+from dcell_model.data.dataset import encode_genotypes
+from dcell_model.dcell.layout import SubsystemLayout
+from dcell_model.dcell.model import DCell
+from dcell_model.dcell.per_term import split_by_term
 from tests.hierarchies import random_cell_graph
 
 GRAPH = random_cell_graph(3)

@@ -1,4 +1,4 @@
-"""The tables of the committed record, and the README's, which comes from it."""
+"""The tables of the committed record, and that of docs/performance.md, which comes from it."""
 
 import json
 
@@ -10,9 +10,9 @@ from tests.conftest import CHECKOUT
 RECORDS = CHECKOUT / "docs" / "records"
 
 
-def test_readme_shows_the_record() -> None:
+def test_page_shows_the_record() -> None:
     record = json.loads((RECORDS / "bench.json").read_text())
-    assert markdown(record) in (CHECKOUT / "README.md").read_text()
+    assert markdown(record) in (CHECKOUT / "docs" / "performance.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["bench.json", "bench-tau-sga.json"])

@@ -4,7 +4,7 @@ import numpy as np
 
 from data_specs.cell_graph import CellGraph
 from data_specs.gene_networks import GeneNetworks
-from data_specs.parameters import Dango as DangoConfig
+from data_specs.parameters.sections import Dango as DangoConfig
 from dcell_model.dango.model import Dango
 from tests.hierarchies import random_cell_graph
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from data_specs.parameters import Dango as DangoConfig
+from data_specs.parameters.sections import Dango as DangoConfig
 from dcell_model.dango.hyper_sagnn import HyperSAGNN
 
 WIDTH = 8

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dcell_model.dango.model import Dango, pad
-from dcell_model.dataset import MutantStateBatch, encode_genotypes
+from dcell_model.data.dataset import MutantStateBatch, encode_genotypes
 from tests.dcell_model.dango.networks import GENES, GRAPH, SMALL, small_model
 
 KINDS = list(product(["sage", "gin"], ["cross_attention", "pairwise"]))

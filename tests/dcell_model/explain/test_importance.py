@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from data_specs.parameters import resolve
+from data_specs.parameters.sections import resolve
 from dcell_model import train
 from dcell_model.bench.explain import planted_terms, recovery
-from dcell_model.dataset import encode_genotypes
-from dcell_model.engines import reference
-from dcell_model.explain import run as explain
+from dcell_model.data.dataset import encode_genotypes
+from dcell_model.dcell.engines import reference
+from dcell_model.explain import command as explain
 from dcell_model.explain.importance import Settings, importances, reasons, table_of
 from dcell_model.explain.states import TouchedStates
 from dcell_model.scores import scores
@@ -96,7 +96,7 @@ SIMULATED = {"terms": 80, "genes": 150, "annotations": 900, "queries": 30, "arra
 
 @pytest.mark.slow
 def test_planted_subsystems_come_out_on_top(tmp_path: Path) -> None:
-    """Ablation and gradient × input find them; RLIPP and the heads do not (README says so)."""
+    """Ablation and gradient × input find them; RLIPP and the heads do not (how-to/explain.md)."""
     from pipeline.build import build
 
     published = {"lr": 5e-3, "weight_decay": 1e-2, "aux_reduction": "sum"}

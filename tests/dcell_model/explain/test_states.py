@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from data_specs.cell_graph import CellGraph
-from data_specs.parameters import resolve
-from dcell_model.dataset import MutantStateBatch, encode_genotypes
-from dcell_model.engines import reference
+from data_specs.parameters.sections import resolve
+from dcell_model.data.dataset import MutantStateBatch, encode_genotypes
+from dcell_model.dcell.engines import reference
+from dcell_model.dcell.model import DCell
 from dcell_model.explain.states import TouchedStates
-from dcell_model.model import DCell
 from tests.hierarchies import random_cell_graph
 
 VARIANTS = [

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_specs.layout import DataLayout
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.model import DCell
+from dcell_model.data.dataset import MutantStateDataset
+from dcell_model.dcell.model import DCell
 from dcell_model.report.examples import MOVED, SHOWN, examples, pick
 
 values = st.floats(-1, 1, width=32) | st.just(float("nan"))
@@ -37,8 +37,8 @@ def test_pick(rows: list[tuple[float, float]]) -> None:
 
 def test_what_moved(tiny_build: Path) -> None:
     """It is what `dcell predict --subsystems` calls `state_change`."""
-    from dcell_model.genotype_predictions import predictions, resolve
-    from dcell_model.trained import Trained
+    from dcell_model.predict.tables import predictions, resolve
+    from dcell_model.predict.trained import Trained
 
     layout = DataLayout(tiny_build)
     dataset = MutantStateDataset(layout.store)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from data_specs.layout import DataLayout, read_json
-from dcell_model import checkpoint
+from dcell_model.checkpoint import format as checkpoint
 from dcell_model.cli import main as dcell
 from dcell_model.report.repeat import repetition
 from pipeline.cli import main as dcell_data

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from data_specs.cell_graph import CellGraph
-from data_specs.parameters import resolve
-from dcell_model.model import DCell
+from data_specs.parameters.sections import resolve
+from dcell_model.dcell.model import DCell
+from dcell_model.predict.trained import Trained
 from dcell_model.serve import server
-from dcell_model.trained import Trained
 from tests.hierarchies import random_cell_graph
 
 HOSTILE_GENE = "<img src=x onerror=alert(1)>"

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dcell_model.predict.trained import Trained
 from dcell_model.serve.view import genotype_view, primary_parents
-from dcell_model.trained import Trained
 from tests.dcell_model.conftest import NO_PLAYWRIGHT, seen
 from tests.dcell_model.serve.conftest import HOSTILE_GENE, HOSTILE_TERM
 

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 import torch
 
-from data_specs.parameters import resolve
-from dcell_model import checkpoint
+from data_specs.parameters.sections import resolve
+from dcell_model.checkpoint import format as checkpoint
 from dcell_model.cli import main
-from dcell_model.model import DCell
+from dcell_model.dcell.model import DCell
+from dcell_model.predict.trained import Trained
 from dcell_model.serve import server
 from dcell_model.serve.view import genotype_view, model_view, suggestions, term_view
-from dcell_model.trained import Trained
 from tests.conftest import CHECKOUT
 from tests.dcell_model.serve.conftest import HOSTILE_GENE
 

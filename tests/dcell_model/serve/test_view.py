@@ -10,7 +10,8 @@ import torch
 
 from data_specs.errors import InputError
 from data_specs.gene_names import GeneNames
-from dcell_model.genotype_predictions import predictions, resolve
+from dcell_model.predict.tables import predictions, resolve
+from dcell_model.predict.trained import Trained
 from dcell_model.serve.view import (
     MAX_GENES,
     genotype_view,
@@ -19,7 +20,6 @@ from dcell_model.serve.view import (
     suggestions,
     term_view,
 )
-from dcell_model.trained import Trained
 from tests.dcell_model.serve.conftest import HOSTILE_GENE, HOSTILE_TERM
 from tests.hierarchies import cell_graph, random_cell_graph
 

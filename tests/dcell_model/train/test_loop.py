@@ -14,9 +14,10 @@ import torch
 from data_specs.chain import write_link
 from data_specs.errors import InputError
 from data_specs.layout import DataLayout
-from data_specs.parameters import Parameters, resolve
-from dcell_model import checkpoint, cli, train
-from dcell_model.dataset import MutantStateBatch, MutantStateDataset
+from data_specs.parameters.sections import Parameters, resolve
+from dcell_model import cli, train
+from dcell_model.checkpoint import format as checkpoint
+from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset
 from dcell_model.train import loop
 from tests.two_processes import train_on_two
 
@@ -253,7 +254,7 @@ def test_the_command_ends_with_a_table(
 
 
 def test_checkpoint_of_another_hierarchy_is_not_evaluated(tiny_build: Path, tmp_path: Path) -> None:
-    from dcell_model import evaluate
+    from dcell_model.evaluate import stage as evaluate
     from pipeline.build import build
     from tests.conftest import tiny_parameters
 

@@ -13,16 +13,19 @@ import torch
 
 from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import DataLayout
-from data_specs.parameters import Parameters, resolve
-from dcell_model import baselines, checkpoint, cli, evaluate, model_kinds, train
+from data_specs.parameters.sections import Parameters, resolve
+from dcell_model import baselines, cli, train
+from dcell_model import models as model_kinds
 from dcell_model.baselines import read_samples
-from dcell_model.calibration import Calibration
-from dcell_model.dataset import MutantStateDataset
-from dcell_model.predict import predict
-from dcell_model.report import run as report
-from dcell_model.run_folder import member_folder
+from dcell_model.checkpoint import format as checkpoint
+from dcell_model.checkpoint.calibration import Calibration
+from dcell_model.checkpoint.run_folder import member_folder
+from dcell_model.data.dataset import MutantStateDataset
+from dcell_model.evaluate import stage as evaluate
+from dcell_model.predict.of_store import predict
+from dcell_model.predict.trained import Trained
+from dcell_model.report import stage as report
 from dcell_model.train import loop
-from dcell_model.trained import Trained
 
 GIVEN = {"epochs": 3, "batch_size": 16, "seed": 5, "members": 3}
 SMALL = {"width_min": 4}

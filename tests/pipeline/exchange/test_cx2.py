@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from data_specs.errors import InputError
 from data_specs.tables import ROOT
 from pipeline.exchange.cx2 import MEMBERS, is_cx2, read, write, write_parent
-from pipeline.exchange.export import export, load, of_cell_graph
-from pipeline.topology import Topology
+from pipeline.exchange.topology import Topology
+from pipeline.export.command import export, load, of_cell_graph
 from tests.hierarchies import random_cell_graph
 from tests.pipeline.exchange.cellmaps import needs_cellmaps, read_by_cellmaps
 

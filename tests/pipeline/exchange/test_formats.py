@@ -3,8 +3,8 @@
 import pytest
 
 from pipeline import cli
-from pipeline.exchange.export import WRITERS
 from pipeline.exchange.formats import FIELDS, FORMATS
+from pipeline.export.command import WRITERS
 from tests.conftest import CHECKOUT
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_specs.errors import InputError
-from pipeline.exchange.export import of_cell_graph
 from pipeline.exchange.gennet import is_gennet, read, write
-from pipeline.topology import Topology
+from pipeline.exchange.topology import Topology
+from pipeline.export.command import of_cell_graph
 from tests.hierarchies import random_cell_graph
 
 PATH = Path("topology.csv")

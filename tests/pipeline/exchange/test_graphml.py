@@ -7,7 +7,7 @@ import pytest
 
 from data_specs.errors import InputError
 from pipeline.exchange.graphml import is_graphml, read, write
-from pipeline.topology import Topology
+from pipeline.exchange.topology import Topology
 
 PATH = Path("hierarchy.graphml")
 SMALL = Topology.of(

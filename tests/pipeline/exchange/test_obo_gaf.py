@@ -7,7 +7,7 @@ from pathlib import Path
 from goatools.anno.gaf_reader import GafReader
 from goatools.obo_parser import GODag
 
-from pipeline.exchange.export import export, load
+from pipeline.export.command import export, load
 
 
 def test_goatools_reads_both(tiny_build: Path, tmp_path: Path) -> None:

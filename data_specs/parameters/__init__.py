@@ -1,0 +1,71 @@
+"""Every parameter: its type, bounds and default, and how a set of them is resolved."""
+
+from data_specs.parameters.changes import changed
+from data_specs.parameters.given import (
+    build_parameters,
+    load,
+    override,
+    params_of_stages,
+    read,
+    refuse_without_effect,
+)
+from data_specs.parameters.presets import PRESETS, PROFILES
+from data_specs.parameters.ranges import CONTROLS
+from data_specs.parameters.sections import (
+    KEYS,
+    SECTIONS,
+    Annotations,
+    Baselines,
+    Dango,
+    Dask,
+    Evaluate,
+    Genotypes,
+    Hierarchy,
+    Model,
+    Networks,
+    Parameters,
+    Simulate,
+    Sources,
+    Split,
+    Store,
+    Train,
+    Values,
+    resolve,
+)
+from data_specs.parameters.values import absent, fit, no_such, unknown
+
+__all__ = [
+    "CONTROLS",
+    "KEYS",
+    "PRESETS",
+    "PROFILES",
+    "SECTIONS",
+    "Annotations",
+    "Baselines",
+    "Dango",
+    "Dask",
+    "Evaluate",
+    "Genotypes",
+    "Hierarchy",
+    "Model",
+    "Networks",
+    "Parameters",
+    "Simulate",
+    "Sources",
+    "Split",
+    "Store",
+    "Train",
+    "Values",
+    "absent",
+    "build_parameters",
+    "changed",
+    "fit",
+    "load",
+    "no_such",
+    "override",
+    "params_of_stages",
+    "read",
+    "refuse_without_effect",
+    "resolve",
+    "unknown",
+]

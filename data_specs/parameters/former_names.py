@@ -1,0 +1,45 @@
+"""Parameters that had another name in earlier versions: they are still understood by it."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from data_specs.errors import ParameterError
+from data_specs.parameters.values import fit
+
+FORMER = {"hierarchy.relations": "ontology.relations"}
+_HINTS = {"ontology.relations": tuple[str, ...]}
+
+
+def under_present_names(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Values by section and key, those under a former name moved to the present one.
+
+    Raises:
+        ParameterError: both names are given, with different values.
+    """
+    result = {name: dict(v) if isinstance(v, Mapping) else v for name, v in given.items()}
+    for former, present in FORMER.items():
+        section, key = former.split(".")
+        own = result.get(section)
+        if not isinstance(own, dict) or key not in own:
+            continue
+        value = own.pop(key)
+        now, name = present.split(".")
+        others = result[now] = result.get(now) or {}
+        if isinstance(others, dict):
+            other = others.setdefault(name, value)
+            if fit(other, _HINTS[present], where) != fit(value, _HINTS[present], where):
+                raise ParameterError(
+                    f"{where}: {present} is {other} and {former}, its former name, is {value}; "
+                    f"expected one of them. Leave out {former}."
+                )
+    return result
+
+
+def say_former(typed: Mapping[str, Any], where: str) -> None:
+    """Tell a user who typed a former name what it is called now."""
+    for former, present in FORMER.items():
+        section, key = former.split(".")
+        own = typed.get(section)
+        if isinstance(own, Mapping) and key in own:
+            print(f"note: {where}: {former} is called {present} now", file=sys.stderr)

@@ -1,0 +1,39 @@
+"""The store of mutant states: its files, their manifest, and the mapped blocks of it."""
+
+from data_specs.store.manifest import (
+    DATA,
+    MANIFEST,
+    BlockEntry,
+    ShardEntry,
+    StoreMeta,
+    block_key,
+    shard_name,
+)
+from data_specs.store.reader import (
+    ALIGNED_FROM,
+    PHENOTYPE,
+    STATE_COLUMNS,
+    Block,
+    Shard,
+    StoreReader,
+    block_schema,
+    frame_digest,
+)
+
+__all__ = [
+    "ALIGNED_FROM",
+    "DATA",
+    "MANIFEST",
+    "PHENOTYPE",
+    "STATE_COLUMNS",
+    "Block",
+    "BlockEntry",
+    "Shard",
+    "ShardEntry",
+    "StoreMeta",
+    "StoreReader",
+    "block_key",
+    "block_schema",
+    "frame_digest",
+    "shard_name",
+]

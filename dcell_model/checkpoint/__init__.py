@@ -1,0 +1,72 @@
+"""Checkpoints and the folders of runs: what is in them, how they are read, checked and restored."""
+
+from dcell_model.checkpoint.calibration import LEVEL, Calibration, Predictions, spread_of
+from dcell_model.checkpoint.contents import (
+    check_numbers,
+    check_shapes,
+    parameters_of,
+    require,
+    same,
+    wrong,
+)
+from dcell_model.checkpoint.format import (
+    Checkpoint,
+    cell_graph_of,
+    describe,
+    digest_of,
+    load,
+    load_with_digest,
+    restore,
+    save,
+    weights_of,
+)
+from dcell_model.checkpoint.run_folder import (
+    BEST,
+    KIND,
+    LAST,
+    PLOTS,
+    RECORD,
+    REPORT,
+    holding_out,
+    lasts_of,
+    ledger_of,
+    member_folder,
+    prepare_folder,
+)
+from dcell_model.checkpoint.trained_sections import TRAINING, flat, trained_sections
+
+__all__ = [
+    "BEST",
+    "KIND",
+    "LAST",
+    "LEVEL",
+    "PLOTS",
+    "RECORD",
+    "REPORT",
+    "TRAINING",
+    "Calibration",
+    "Checkpoint",
+    "Predictions",
+    "cell_graph_of",
+    "check_numbers",
+    "check_shapes",
+    "describe",
+    "digest_of",
+    "flat",
+    "holding_out",
+    "lasts_of",
+    "ledger_of",
+    "load",
+    "load_with_digest",
+    "member_folder",
+    "parameters_of",
+    "prepare_folder",
+    "require",
+    "restore",
+    "same",
+    "save",
+    "spread_of",
+    "trained_sections",
+    "weights_of",
+    "wrong",
+]

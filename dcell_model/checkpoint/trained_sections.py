@@ -1,0 +1,27 @@
+"""The parameters that a trained model depends on, as its checkpoint keeps them."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from data_specs.parameters import Parameters
+
+# What training reads. All other sections say how a build is made, and are the build's.
+TRAINING = ("model", "dango", "train", "baselines", "evaluate")
+
+
+def trained_sections(parameters: Parameters) -> dict[str, dict[str, Any]]:
+    """The sections that a trained model depends on: its own, and that of the training."""
+    own = "dango" if parameters.train.model == "dango" else "model"
+    names = (own, "train")
+    return {name: dataclasses.asdict(getattr(parameters, name)) for name in names}
+
+
+def flat(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by `section.key`, tuples as lists; what is no section is left out."""
+    pairs = (
+        (f"{name}.{key}", value)
+        for name, section in sections.items() if isinstance(section, Mapping)
+        for key, value in section.items()
+    )  # fmt: skip
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in pairs}

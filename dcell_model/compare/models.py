@@ -1,0 +1,100 @@
+"""The models of `dcell compare` by name: `dcell`, `dango`, baselines, and DCell on controls.
+
+`dcell:genes` is a DCell trained on `controls/genes-SEED` of the build (`dcell-data control`): the
+samples and splits are the build's, the hierarchy has its sizes and none of its meaning.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from data_specs.chain import INPUTS, digest_of
+from data_specs.errors import ArtefactError, InputError
+from data_specs.gene_networks import require_networks
+from data_specs.layout import DataLayout, control_name
+from data_specs.parameters import CONTROLS, unknown
+from dcell_model.baselines import NAMES
+from dcell_model.models import KINDS
+from dcell_model.scores import MODEL_NAMES
+
+FIRST = "dcell"
+OF_CONTROLS = {f"{FIRST}:{control}": control for control in CONTROLS}
+KNOWN = (*KINDS, *NAMES, *OF_CONTROLS)
+_USUAL = (FIRST, "fm", "mlp", "ridge")
+
+
+def usual(data: Path) -> list[str]:
+    """The models that are compared where none are named: DANGO where the build has networks."""
+    try:
+        require_networks(DataLayout(data))
+    except InputError:
+        return list(_USUAL)
+    return [FIRST, "dango", *_USUAL[1:]]
+
+
+def require_known(models: Sequence[str]) -> None:
+    """Refuse a name of no model.
+
+    Raises:
+        InputError: says the nearest one.
+    """
+    for model in models:
+        if model not in KNOWN:
+            raise InputError(unknown(model, KNOWN, "--models"))
+
+
+def label(model: str) -> str:
+    """The name for people: DCell:genes."""
+    kind, colon, control = model.partition(":")
+    return f"{MODEL_NAMES.get(kind, kind)}{colon}{control}"
+
+
+def layout_of(data: Path, model: str, method: str, seed: int) -> DataLayout:
+    """What a model is trained on: the build, or its control of this seed, with the split."""
+    control = OF_CONTROLS.get(model)
+    root = DataLayout(data).controls / control_name(control, seed) if control else data
+    return DataLayout(root, f"{method}-{seed}")
+
+
+def require_controls(
+    data: Path, methods: Sequence[str], seeds: Sequence[int], models: Sequence[str]
+) -> None:
+    """Refuse to begin without all controls that are asked for, on the build's own splits.
+
+    Raises:
+        InputError: says what is missing, or belongs to another build, and how to make it.
+    """
+    asked = [model for model in models if model in OF_CONTROLS]
+    missing, other = [], []
+    for model in asked:
+        for seed in seeds:
+            own = [layout_of(data, model, method, seed) for method in methods]
+            if not all((layout.split / "split.parquet").is_file() for layout in own):
+                missing.append(control_name(OF_CONTROLS[model], seed))
+            elif not all(_fits(layout, data) for layout in own):
+                other.append(control_name(OF_CONTROLS[model], seed))
+    command = (
+        f"dcell-data control {data} --controls {' '.join(OF_CONTROLS[model] for model in asked)} "
+        f"--seeds {' '.join(map(str, seeds))}"
+    )
+    folder = DataLayout(data).controls
+    if missing:
+        raise InputError(
+            f"{folder}: no {', '.join(missing)} with all of these splits; make them with: {command}"
+        )
+    if other:
+        raise InputError(
+            f"{folder}: {', '.join(other)} are of another build, or of other splits; make them "
+            f"again with: {command} --overwrite"
+        )
+
+
+def _fits(layout: DataLayout, data: Path) -> bool:
+    """Whether a control has the build's inputs, hierarchy before any control, and split."""
+    real = DataLayout(data, layout.other_split)
+    try:
+        return all(
+            digest_of(layout, name) == digest_of(real, name)
+            for name in (INPUTS, "hierarchy", "split")
+        )
+    except ArtefactError:
+        return False

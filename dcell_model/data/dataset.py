@@ -1,0 +1,315 @@
+"""The samples of a store: read in place, one at a time or gathered in batches."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from torch.utils.data._utils.collate import default_collate_fn_map
+
+from data_specs.cell_graph import DELETED, CellGraph
+from data_specs.errors import ArtefactError, InputError
+from data_specs.mutant_state import StateEncoder
+from data_specs.parameters import no_such
+from data_specs.store import PHENOTYPE, STATE_COLUMNS, Block, Shard, StoreReader
+
+
+@dataclass(frozen=True, slots=True)
+class MutantState:
+    """One genotype: read-only NumPy views on the mapped store (writing to one raises).
+
+    Attributes:
+        index: the sample's number in the store.
+        genes: indices of the deleted genes, unsigned.
+        rows: the stored state columns by name: `term`, `gene`, `stratum`, `state`.
+        phenotypes: value by name, NaN where not measured.
+    """
+
+    index: int
+    genes: npt.NDArray[Any]
+    rows: dict[str, npt.NDArray[Any]]
+    phenotypes: dict[str, float]
+    graph: CellGraph
+
+    @property
+    def delta(self) -> npt.NDArray[np.int64]:
+        """`[n, 4]` int64 copy: the rows (term, gene, stratum, state) unlike the wild type's."""
+        table: npt.NDArray[np.int64] = np.stack(
+            [self.rows[name].astype(np.int64) for name in STATE_COLUMNS], axis=1
+        )
+        changed: npt.NDArray[np.int64] = table[table[:, 3] == DELETED]
+        return changed
+
+    @property
+    def mutant_state(self) -> npt.NDArray[np.int64]:
+        """`[M, 4]` int64 copy: the dense state, rows in the cell graph's order."""
+        state = self.graph.wild_type.copy()
+        state[self.graph.rows_of(*self.delta[:, :2].T), 3] = DELETED
+        return state
+
+
+@dataclass(slots=True)
+class MutantStateBatch:
+    """Many genotypes in owned tensors; ragged parts are flat, with the sample of each entry.
+
+    Attributes:
+        index: `[B]` int64 sample numbers in the store.
+        sample: `[N]` int64, which of the B samples a changed row belongs to.
+        term, gene: `[N]` int64, the changed row's term and deleted gene.
+        deleted_sample, deleted_gene: `[D]` int64, the deleted genes themselves, those without
+            annotation included (indices from G on).
+        phenotypes: `[B, P]` float32, columns as `names`.
+        names: the P phenotypes.
+    """
+
+    index: Tensor
+    sample: Tensor
+    term: Tensor
+    gene: Tensor
+    deleted_sample: Tensor
+    deleted_gene: Tensor
+    phenotypes: Tensor
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def _map(self, function: Any) -> "MutantStateBatch":
+        values = (getattr(self, field.name) for field in fields(self))
+        return MutantStateBatch(*(function(v) if isinstance(v, Tensor) else v for v in values))
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "MutantStateBatch":
+        """The batch on another device."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> "MutantStateBatch":
+        """The batch in page-locked memory; `DataLoader(pin_memory=True)` calls it."""
+        return self._map(lambda tensor: tensor.pin_memory())
+
+
+def encode_genotypes(
+    graph: CellGraph,
+    genotypes: Sequence[Sequence[int]],
+    phenotypes: npt.NDArray[np.float32] | None = None,
+) -> MutantStateBatch:
+    """Encode genotypes that are in no store, for prediction: gene indices, none for the wild type.
+
+    Args:
+        graph: the cell graph.
+        genotypes: B lists of indices of deleted genes.
+        phenotypes: `[B, P]` float32, if there are any.
+    """
+    offsets = np.cumsum([0, *(len(genes) for genes in genotypes)])
+    deleted = np.array([gene for genes in genotypes for gene in genes], dtype=np.int64)
+    encoder = StateEncoder(graph, max([graph.num_genes, *(deleted + 1)]))
+    sample, row = encoder.delta(offsets, deleted)
+    owner = np.repeat(np.arange(len(genotypes)), np.diff(offsets))
+    term, gene = graph.annotations[row].T
+    if phenotypes is None:
+        phenotypes = np.empty((len(genotypes), 0), dtype=np.float32)
+    columns = [[sample], [term], [gene], [owner], [deleted]]
+    names = tuple(f"phenotype_{number}" for number in range(phenotypes.shape[1]))
+    return _to_batch(np.arange(len(genotypes)), columns, phenotypes, names)
+
+
+def _to_batch(
+    index: npt.NDArray[np.int64],
+    ragged: Iterable[Sequence[npt.NDArray[Any]]],
+    phenotypes: npt.NDArray[np.float32],
+    names: tuple[str, ...],
+) -> MutantStateBatch:
+    """Join the parts of every ragged column and hand all over to torch."""
+    columns = [torch.from_numpy(np.concatenate(parts).astype(np.int64)) for parts in ragged]
+    sample, term, gene, deleted_sample, deleted_gene = columns
+    return MutantStateBatch(
+        index=torch.from_numpy(index),
+        sample=sample,
+        term=term,
+        gene=gene,
+        deleted_sample=deleted_sample,
+        deleted_gene=deleted_gene,
+        phenotypes=torch.from_numpy(phenotypes),
+        names=names,
+    )
+
+
+def open_together(store: Path, cell_graph: CellGraph | Path | str) -> tuple[CellGraph, StoreReader]:
+    """Open a store and its cell graph; while a build replaces both, the old ones or the new ones.
+
+    Raises:
+        ArtefactError: one of them is damaged, or they belong to different builds.
+    """
+    for attempt in range(_ATTEMPTS):
+        before = _which(store.parent)
+        try:
+            if isinstance(cell_graph, CellGraph):
+                graph = cell_graph
+            else:
+                graph = CellGraph.read(Path(cell_graph))
+            reader = StoreReader(store)
+            graph.require(reader.meta.fingerprint, f"the store {store}")
+            break
+        except ArtefactError:
+            # In a build that stayed where it was, something is damaged or mixed.
+            if (before and before == _which(store.parent)) or attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(0.01)
+    return graph, reader
+
+
+_ATTEMPTS = 20
+
+
+def _which(folder: Path) -> tuple[int, int] | None:
+    """Tells a folder from one that takes its place."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_ctime_ns  # a copy may have the number and the mtime of one before
+
+
+class MutantStateDataset(Dataset[MutantState]):
+    """The genotypes of a store as a map-style dataset.
+
+    `dataset[i]` is a `MutantState` of views; a `DataLoader` gets `MutantStateBatch`es, gathered
+    in vectorised form. Workers may fork or spawn: each opens the store when it first reads.
+
+    Args:
+        store: folder of the store.
+        cell_graph: the cell graph or its folder; by default the one beside the store.
+        phenotypes: names of the phenotypes of a batch, in order; by default all of the store's.
+
+    Raises:
+        ArtefactError: the store is damaged, or is not this cell graph's.
+        InputError: the store has no such phenotype.
+    """
+
+    def __init__(
+        self,
+        store: Path | str,
+        cell_graph: CellGraph | Path | str | None = None,
+        phenotypes: Sequence[str] | None = None,
+    ) -> None:
+        store = Path(store)
+        if cell_graph is None:
+            cell_graph = store.parent / "cell_graph"
+        self.graph, self.reader = open_together(store, cell_graph)
+        self.meta = self.reader.meta
+        self.phenotypes = tuple(self.meta.phenotypes if phenotypes is None else phenotypes)
+        for name in self.phenotypes:
+            if name not in self.meta.phenotypes:
+                raise InputError(f"{store}: {no_such('phenotype', name, self.meta.phenotypes)}")
+
+    @property
+    def gene_ids(self) -> list[str]:
+        """Names of all gene indices: the cell graph's genes, then the unannotated ones."""
+        return [*self.graph.gene_ids, *self.meta.other_genes]
+
+    def __len__(self) -> int:
+        return self.meta.samples
+
+    def __getitem__(self, index: int) -> MutantState:
+        (position,) = self._positions([index])
+        block = self._block_of(position)
+        at = position - block.first
+        rows = slice(*block.state_offsets[at : at + 2])
+        return MutantState(
+            index=int(position),
+            genes=block.genes[slice(*block.gene_offsets[at : at + 2])],
+            rows={name: column[rows] for name, column in block.state.items()},
+            phenotypes={name: float(values[at]) for name, values in block.phenotypes.items()},
+            graph=self.graph,
+        )
+
+    def __getitems__(self, indices: Sequence[int]) -> list[MutantStateBatch]:
+        """What a DataLoader calls for a batch: one gathered batch, which `collate` unwraps."""
+        return [self.batch(indices)]
+
+    def batch(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> MutantStateBatch:
+        """Gather the samples of any indices, repeats allowed, with one pass a touched shard."""
+        positions = self._positions(indices)
+        reader = self.reader
+        blocks = np.searchsorted(reader.firsts, positions, side="right") - 1
+        shards = reader.shard_of[blocks]
+        phenotypes = np.empty((len(positions), len(self.phenotypes)), dtype=np.float32)
+        parts: list[tuple[npt.NDArray[Any], ...]] = []
+        for number in np.unique(shards):
+            places = np.flatnonzero(shards == number)
+            at = positions[places] - reader.firsts[blocks[places]]
+            own = blocks[places] - reader.first_blocks[number]  # counted in the shard
+            shard = reader.shard(number, np.unique(own))
+
+            def column(
+                name: str, entries: npt.NDArray[np.int64], of: npt.NDArray[np.int64],
+                shard: Shard = shard,
+            ) -> npt.NDArray[Any]:  # fmt: skip
+                values: npt.NDArray[Any] = shard.flat[name][shard.places[name][of] + entries]
+                return values
+
+            owner, row = _ragged(column, "state_offsets", at, own)
+            if self.meta.layout == "dense":
+                changed = column("state", row, own[owner]) == DELETED
+                owner, row = owner[changed], row[changed]
+            term, gene = column("term", row, own[owner]), column("gene", row, own[owner])
+            gene_owner, entry = _ragged(column, "gene_offsets", at, own)
+            genes = column("genes", entry, own[gene_owner])
+            parts.append((places[owner], term, gene, places[gene_owner], genes))
+            for to, name in enumerate(self.phenotypes):
+                phenotypes[places, to] = column(PHENOTYPE + name, at, own)
+        gathered = zip(*parts, strict=True) if parts else [[np.empty(0)]] * 5
+        return _to_batch(positions, gathered, phenotypes, self.phenotypes)
+
+    def deleted_genes(
+        self, indices: Sequence[int] | npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.bool_]:
+        """`[G]` whether any of these samples has a gene of the cell graph deleted."""
+        chosen = np.zeros(len(self), dtype=np.bool_)
+        chosen[np.asarray(indices)] = True
+        found = np.zeros(len(self.gene_ids), dtype=np.bool_)
+        for number, entry in enumerate(self.meta.blocks):
+            block = self.reader.block(number)
+            own = chosen[entry.first : entry.first + entry.samples]
+            found[block.genes[np.repeat(own, np.diff(block.gene_offsets))]] = True
+        return found[: self.graph.num_genes]
+
+    def _positions(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        positions = np.array(indices, dtype=np.int64)
+        positions[positions < 0] += len(self)
+        if len(positions) and (positions.min() < 0 or positions.max() >= len(self)):
+            raise IndexError(f"sample out of range: the store holds {len(self)} samples")
+        return positions
+
+    def _block_of(self, position: int) -> Block:
+        number = int(np.searchsorted(self.reader.firsts, position, side="right")) - 1
+        return self.reader.block(number)
+
+
+def _ragged(
+    column: Callable[..., npt.NDArray[Any]],
+    offsets: str,
+    at: npt.NDArray[np.int64],
+    blocks: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Which of the samples `at` each of their entries belongs to, and its number in the block."""
+    starts = column(offsets, at, blocks).astype(np.int64)
+    lengths = column(offsets, at + 1, blocks) - starts
+    ends = np.cumsum(lengths)
+    owner = np.repeat(np.arange(len(at)), lengths)
+    return owner, np.arange(len(owner)) - np.repeat(ends - lengths - starts, lengths)
+
+
+def collate(batch: Sequence[MutantStateBatch], **_: Any) -> MutantStateBatch:
+    """Unwrap what `MutantStateDataset.__getitems__` gathered."""
+    (only,) = batch
+    return only
+
+
+# The documented way to teach `default_collate` a type: a stock DataLoader then works as it is.
+default_collate_fn_map[MutantStateBatch] = collate

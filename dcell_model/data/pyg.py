@@ -1,0 +1,203 @@
+"""The cell graph and the samples in PyTorch Geometric's own types, named as torchcell names them.
+
+torchcell (github.com/Mjvolk3/torchcell) keeps a cell graph as `HeteroData` and gives every sample a
+dense table of gene states; its DCell reads both. What is called otherwise here is added to it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from data_specs.cell_graph import CellGraph, IntArray
+from data_specs.errors import InputError
+from dcell_model.data.dataset import MutantStateDataset
+
+ANNOTATED = ("gene", "has_annotation", "gene_ontology")
+CHILD_OF = ("gene_ontology", "is_child_of", "gene_ontology")
+
+
+def to_hetero_data(graph: CellGraph) -> Any:
+    """The cell graph as a `torch_geometric.data.HeteroData`.
+
+    Fields of torchcell: `gene` (num_nodes, node_ids, x `[G, 0]`); `gene_ontology` (num_nodes,
+    node_ids, term_ids, x `[T, 1]` float32 counts of direct genes, strata `[T]`, stratum_to_terms,
+    term_gene_mapping `[M, 2]`, term_gene_counts `[T]`, term_to_gene_dict, max_genes_per_term,
+    go_gene_strata_state `[M, 4]` float32 of the wild type); edge types `(gene, has_annotation,
+    gene_ontology)` and `(gene_ontology, is_child_of, gene_ontology)` (edge_index, num_edges).
+    Added: term_names, contained_gene_counts `[T]`, and mutant_state `[M, 4]`, the same table in
+    int64. Other numbers are int64.
+    """
+    from torch_geometric.data import HeteroData
+
+    annotations = torch.from_numpy(graph.annotations.copy())
+    strata = torch.from_numpy(graph.strata.copy())
+    counts = torch.from_numpy(graph.genes_direct.copy())
+    data = HeteroData()
+    data["gene"].num_nodes = graph.num_genes
+    data["gene"].node_ids = list(graph.gene_ids)
+    data["gene"].x = torch.zeros(graph.num_genes, 0)
+    terms = data["gene_ontology"]
+    terms.num_nodes = graph.num_terms
+    terms.node_ids = terms.term_ids = list(graph.term_ids)
+    terms.term_names = list(graph.term_names)
+    terms.x = counts.float()[:, None]
+    terms.strata = strata
+    terms.stratum_to_terms = {
+        stratum: torch.nonzero(strata == stratum).flatten() for stratum in range(graph.num_strata)
+    }
+    terms.term_gene_mapping = annotations
+    terms.term_gene_counts = counts
+    terms.term_to_gene_dict = {
+        term: genes.tolist() for term, genes in enumerate(annotations[:, 1].split(counts.tolist()))
+    }
+    terms.contained_gene_counts = torch.from_numpy(graph.genes_contained.copy())
+    terms.max_genes_per_term = int(counts.max())
+    terms.mutant_state = torch.from_numpy(graph.wild_type.copy())
+    terms.go_gene_strata_state = terms.mutant_state.float()
+    edges = torch.from_numpy(graph.edges.copy())
+    for kind, index in ((ANNOTATED, annotations.flip(1)), (CHILD_OF, edges)):
+        data[kind].edge_index = index.t().contiguous()
+        data[kind].num_edges = len(index)
+    return data
+
+
+def from_hetero_data(data: Any) -> CellGraph:
+    """The cell graph of a `HeteroData`, of `to_hetero_data` or of torchcell.
+
+    Terms and genes are numbered anew: by (stratum, id) and by name. Names fall back to ids, and
+    contained genes are counted where the data do not say.
+
+    Raises:
+        InputError: a field is missing, a number is out of range, there is not one root in stratum
+            0, or a child is not deeper than its parent.
+    """
+    try:
+        terms, genes = data["gene_ontology"], list(data["gene"].node_ids)
+        ids = list(terms.term_ids)
+        strata = np.asarray(terms.strata, dtype=np.int64)
+        pairs = _pairs(terms.term_gene_mapping) if "term_gene_mapping" in terms else _pairs([])
+        has_edges = CHILD_OF in data.edge_types  # torchcell leaves out what is empty
+        links = _pairs(data[CHILD_OF].edge_index.t() if has_edges else [])
+    except (AttributeError, KeyError) as error:
+        raise InputError(
+            f"HeteroData: no field {error}; see dcell_model.data.pyg.to_hetero_data"
+        ) from None
+    if strata.shape != (len(ids),) or np.count_nonzero(strata == 0) != 1:
+        raise InputError(
+            f"HeteroData: strata of shape {strata.shape} with {np.count_nonzero(strata == 0)} "
+            f"zeros for {len(ids)} terms; expected one stratum a term, and 0 for the root alone"
+        )
+    for what, found, limits in (
+        ("term_gene_mapping", pairs, (len(ids), len(genes))),
+        ("is_child_of", links, (len(ids), len(ids))),
+    ):
+        if len(found) and ((found < 0).any() or (found.max(axis=0) >= limits).any()):
+            raise InputError(f"HeteroData: {what} numbers a node that there is not")
+    for child, parent in links[strata[links[:, 0]] <= strata[links[:, 1]]].tolist():
+        raise InputError(
+            f"HeteroData: {ids[child]} is in stratum {strata[child]} and its parent {ids[parent]} "
+            f"in {strata[parent]}; expected every child deeper than its parents"
+        )
+    order = sorted(range(len(ids)), key=lambda term: (strata[term], ids[term]))
+    gene_order = sorted(range(len(genes)), key=genes.__getitem__)
+    term_at, gene_at = np.argsort(order), np.argsort(gene_order)
+    strata = strata[order]
+    links = _sorted(np.stack([term_at[links[:, 0]], term_at[links[:, 1]]], axis=1))
+    pairs = _sorted(np.stack([term_at[pairs[:, 0]], gene_at[pairs[:, 1]]], axis=1))
+    heights, contained = _from_below(strata, links, pairs)
+    if "contained_gene_counts" in terms:
+        contained = np.asarray(terms.contained_gene_counts, dtype=np.int64)[order]
+    names = list(terms.term_names) if "term_names" in terms else ids
+    return CellGraph(
+        term_ids=[ids[term] for term in order],
+        term_names=[names[term] for term in order],
+        gene_ids=[genes[gene] for gene in gene_order],
+        strata=strata,
+        heights=heights,
+        genes_contained=contained,
+        annotations=pairs,
+        edges=links,
+    )
+
+
+def _pairs(rows: Any) -> IntArray:
+    return np.asarray(rows, dtype=np.int64).reshape(-1, 2)
+
+
+def _sorted(pairs: IntArray) -> IntArray:
+    return np.unique(pairs, axis=0).reshape(-1, 2)
+
+
+def _from_below(strata: IntArray, links: IntArray, pairs: IntArray) -> tuple[IntArray, IntArray]:
+    """Height of every term and number of genes that it contains, both `[T]`."""
+    heights = np.zeros(len(strata), dtype=np.int64)
+    genes: list[set[int]] = [set() for _ in strata]
+    for term, gene in pairs.tolist():
+        genes[term].add(gene)
+    for child, parent in links[np.argsort(-strata[links[:, 0]], kind="stable")].tolist():
+        heights[parent] = max(heights[parent], heights[child] + 1)
+        genes[parent] |= genes[child]
+    return heights, np.array([len(own) for own in genes], dtype=np.int64)
+
+
+class PyGMutantStates(Dataset[Any]):
+    """The samples of a store as `torch_geometric.data.Data`, for PyG's own loaders.
+
+    Each has `genes` `[k]`, `delta` `[n, 4]` and `y` `[1, P]`; a `torch_geometric.loader.DataLoader`
+    concatenates them (`follow_batch=["genes", "delta"]` tells the sample of each row).
+    """
+
+    def __init__(self, store: Path | str, **options: Any) -> None:
+        self.samples = MutantStateDataset(store, **options)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Any:
+        from torch_geometric.data import Data
+
+        sample = self.samples[index]
+        y = torch.tensor([[sample.phenotypes[name] for name in self.samples.phenotypes]])
+        genes = torch.from_numpy(sample.genes.astype("int64"))
+        return Data(genes=genes, delta=torch.from_numpy(sample.delta), y=y, num_nodes=len(genes))
+
+
+class HeteroMutantStates(Dataset[Any]):
+    """The samples of a store as torchcell's samples: one `HeteroData` each.
+
+    `gene`: num_nodes, x `[G, 0]`, perturbation_indices `[k]` and pert_mask `[G]` of the deleted
+    genes that the hierarchy has, phenotype_values `[P]` float32 and phenotype_types, their names.
+    `gene_ontology`: num_nodes and go_gene_strata_state `[M, 4]` float32. Load them with a
+    `torch_geometric.loader.DataLoader(…, follow_batch=["go_gene_strata_state"])`. The table is
+    dense: M rows a sample, which is what `MutantStateDataset` avoids.
+    """
+
+    def __init__(self, store: Path | str, **options: Any) -> None:
+        self.samples = MutantStateDataset(store, **options)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Any:
+        from torch_geometric.data import HeteroData
+
+        sample, graph = self.samples[index], self.samples.graph
+        deleted = torch.from_numpy(sample.genes.astype("int64"))
+        deleted = deleted[deleted < graph.num_genes]
+        names = list(self.samples.phenotypes)
+        data = HeteroData()
+        gene = data["gene"]
+        gene.num_nodes = graph.num_genes
+        gene.x = torch.zeros(graph.num_genes, 0)
+        gene.perturbation_indices = deleted
+        gene.pert_mask = torch.zeros(graph.num_genes, dtype=torch.bool)
+        gene.pert_mask[deleted] = True
+        gene.phenotype_values = torch.tensor([sample.phenotypes[name] for name in names])
+        gene.phenotype_types = names
+        data["gene_ontology"].num_nodes = graph.num_terms
+        states = torch.from_numpy(np.asarray(sample.mutant_state, dtype=np.float32))
+        data["gene_ontology"].go_gene_strata_state = states
+        return data

@@ -1,0 +1,32 @@
+"""The network: flat parameters, engines that run them, heads and their loss."""
+
+from dcell_model.dcell.heads import root_of
+from dcell_model.dcell.layout import SubsystemLayout, tensor_shapes
+from dcell_model.dcell.loss import dcell_loss
+from dcell_model.dcell.model import DCell
+from dcell_model.dcell.norm_statistics import take_statistics
+from dcell_model.dcell.parameters import with_norm_order
+from dcell_model.dcell.per_term import (
+    Subsystem,
+    check_term_shapes,
+    export_subsystems,
+    import_subsystems,
+    split_by_term,
+    term_shapes,
+)
+
+__all__ = [
+    "DCell",
+    "Subsystem",
+    "SubsystemLayout",
+    "check_term_shapes",
+    "dcell_loss",
+    "export_subsystems",
+    "import_subsystems",
+    "root_of",
+    "split_by_term",
+    "take_statistics",
+    "tensor_shapes",
+    "term_shapes",
+    "with_norm_order",
+]

@@ -1,0 +1,322 @@
+"""What a batch touches: where samples can differ from the wild type, and through which edges.
+
+A sample touches the terms that its deleted genes are annotated to, and all their ancestors. A
+touched (term, sample) is an entry. Entries are sorted by the terms' rank, then by sample; terms are
+ranked by width, then in row order, so that the entries of all terms of one width are one table
+`[N, width]`, and those of a group are a slice of it.
+
+An edge carries the entries of its child to those of its parent, all of which exist. Edges between
+equal widths run together as one batched matrix product; edges with nearly as many entries share a
+run, and shorter ones are padded with a row of zeros.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data_specs.cell_graph import IntArray
+from dcell_model.dcell.layout import SubsystemLayout
+
+# Multiplications by zero that a run may hold: less than what one more run would cost.
+PADDING = 200_000
+
+
+class Ranks:
+    """The terms of a layout by width, and the edges between them; the same for all batches.
+
+    Attributes:
+        terms: `[T]` term of every rank.
+        rank: `[T]` rank of every term.
+        widths: the distinct widths W, ascending; `classes` are the slices of their ranks.
+        groups: slice of the ranks of every group.
+        edge_child, edge_parent: `[E]` ranks.
+        edge_input: `[E]` row of the group's child weights where the edge's weights begin.
+        edge_set: `[E]` number of the set, sorted; edges of a set have equal group and child width.
+        sets: group and width class of the children, by set.
+        set_area: `[sets]` weights of an edge, child width times width.
+        pair_input: `[M]` row of the group's gene weights of each row m of the mutant state.
+        pair_key: `[M]` term · G + gene, sorted.
+        touched_starts, touched_ranks: ranks that each gene touches, one gene after the other.
+    """
+
+    @classmethod
+    def of(cls, layout: SubsystemLayout) -> "Ranks":
+        """The ranks of a layout, made once."""
+        if cls not in layout.derived:
+            layout.derived[cls] = cls(layout)
+        ranks: Ranks = layout.derived[cls]
+        return ranks
+
+    def __init__(self, layout: SubsystemLayout) -> None:
+        self._on_device: dict[tuple[str, torch.device], Tensor] = {}
+        graph, widths = layout.graph, layout.widths
+        self.terms = np.lexsort((layout.place, widths))
+        self.rank = np.argsort(self.terms)
+        self.widths, first = np.unique(widths[self.terms], return_index=True)
+        ends = [*first[1:], graph.num_terms]
+        self.classes = [slice(int(a), int(b)) for a, b in zip(first, ends, strict=True)]
+        starts = [int(self.rank[group.terms[0]]) for group in layout.groups]
+        self.groups = [
+            slice(start, start + len(group.terms))
+            for start, group in zip(starts, layout.groups, strict=True)
+        ]
+        group_of_rank = np.empty(graph.num_terms, dtype=np.int64)
+        for number, ranks in enumerate(self.groups):
+            group_of_rank[ranks] = number
+        self.class_of_rank = np.searchsorted(self.widths, widths[self.terms])
+        self.group_of_rank = group_of_rank
+        self._edges(layout)
+        term = graph.annotations[:, 0]
+        group_first = np.array([group.gene_weights.start for group in layout.groups])
+        offset = layout.first_gene_weight - group_first[group_of_rank[self.rank[term]]]
+        self.pair_input = offset // widths[term]
+        self.pair_key = graph.row_keys
+        self._closure(layout)
+
+    def on(self, device: torch.device, name: str) -> Tensor:
+        """An attribute as a tensor on a device, copied there once."""
+        if (name, device) not in self._on_device:
+            self._on_device[name, device] = torch.tensor(getattr(self, name), device=device)
+        return self._on_device[name, device]
+
+    def _edges(self, layout: SubsystemLayout) -> None:
+        parts: list[tuple[int, int, int]] = []
+        for term, children in enumerate(layout.children):
+            before = 0
+            for own in children:
+                parts.append((own, term, before))
+                before += int(layout.widths[own])
+        child, parent, before_child = np.array(parts, dtype=np.int64).reshape(-1, 3).T
+        group = self.group_of_rank[self.rank[parent]]
+        group_first = np.array([group.child_weights.start for group in layout.groups])
+        first_input = (layout.first_weight[parent] - group_first[group]) // layout.widths[parent]
+        child_class = self.class_of_rank[self.rank[child]]
+        order = np.lexsort((child, parent, child_class, group))
+        keys = np.stack([group, child_class], axis=1)[order]
+        new = np.any(np.diff(keys, axis=0) != 0, axis=1)
+        self.edge_child, self.edge_parent = self.rank[child[order]], self.rank[parent[order]]
+        self.edge_input = (first_input + before_child)[order]
+        self.edge_set = np.concatenate([[0], np.cumsum(new)])[: len(order)]
+        first = np.flatnonzero(np.concatenate([[True], new]))[: len(order)]
+        self.sets = [(int(g), int(c)) for g, c in keys[first]]
+        widths = np.array([group.width for group in layout.groups])
+        self.set_area = widths[keys[first, 0]] * self.widths[keys[first, 1]]
+
+    def _closure(self, layout: SubsystemLayout) -> None:
+        graph = layout.graph
+        touched = np.zeros((graph.num_terms, graph.num_genes), dtype=bool)
+        touched[graph.annotations[:, 0], graph.annotations[:, 1]] = True
+        for parent in reversed(range(graph.num_terms)):  # children have larger indices
+            for child in layout.children[parent]:
+                touched[parent] |= touched[child]
+        gene, rank = np.nonzero(touched[self.terms].T)
+        self.touched_ranks = rank
+        self.touched_starts = np.searchsorted(gene, np.arange(graph.num_genes + 1))
+
+
+@dataclass(slots=True)
+class Touched:
+    """The entries of one batch, and its runs of edges. N entries, Q places in runs, C changes.
+
+    Attributes:
+        term, rank, sample: `[N]` of every entry.
+        starts: `[T + 1]` where the entries of each rank begin.
+        child, parent: `[Q]` by run, edge and place: the child's and the parent's entry, each in
+            the table of its width; beyond the last where the place is padding.
+        runs: `[runs, 5]` on the CPU: set, entries an edge, edges, and where the run begins among
+            edges and places.
+        edge_input: by run and edge, the row of the group's child weights.
+        change_entry, change_input: `[C]` sorted by rank: the entry in its group that a deleted
+            gene changes directly, and the row of the group's gene weights.
+        change_bounds: `[2, groups]` on the CPU: where the changes of each group begin and end.
+    """
+
+    term: Tensor
+    rank: Tensor
+    sample: Tensor
+    starts: Tensor
+    child: Tensor
+    parent: Tensor
+    runs: Tensor
+    edge_input: Tensor
+    change_entry: Tensor
+    change_input: Tensor
+    change_bounds: Tensor
+
+    def to_list(self) -> list[Tensor]:
+        """All tensors in the order of the fields."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+
+def touched_entries(
+    layout: SubsystemLayout,
+    term: Tensor,
+    gene: Tensor,
+    sample: Tensor,
+    deleted_sample: Tensor,
+    deleted_gene: Tensor,
+    samples: int,
+) -> Touched:
+    """Find the entries and runs of a batch (arguments as in `MutantStateBatch`)."""
+    ranks = Ranks.of(layout)
+    device = sample.device
+    known = deleted_gene < layout.graph.num_genes  # genes without annotation touch nothing
+    deleted_gene, deleted_sample = deleted_gene[known], deleted_sample[known]
+    gene_starts = ranks.on(device, "touched_starts")
+    lengths = gene_starts.diff()[deleted_gene]
+    owner = torch.arange(len(lengths), device=device).repeat_interleave(lengths)
+    first = gene_starts[deleted_gene] - (lengths.cumsum(0) - lengths)
+    place = torch.arange(len(owner), device=device) + first[owner]
+    keys = ranks.on(device, "touched_ranks")[place] * samples + deleted_sample[owner]
+    return entries_of(layout, torch.unique(keys), term, gene, sample, samples)
+
+
+def entries_of(
+    layout: SubsystemLayout, keys: Tensor, term: Tensor, gene: Tensor, sample: Tensor, samples: int
+) -> Touched:
+    """The runs of given entries.
+
+    Args:
+        layout: the subsystems.
+        keys: `[N]` rank · samples + sample of every entry, sorted; with an entry come those of all
+            the term's ancestors.
+        term: `[C]` of every changed row; each has an entry.
+        gene: `[C]` deleted gene of the row.
+        sample: `[C]` sample of the row.
+        samples: how many.
+    """
+    ranks = Ranks.of(layout)
+    device = sample.device
+
+    def tensor(values: IntArray) -> Tensor:
+        return torch.as_tensor(np.ascontiguousarray(values), device=device)
+
+    rank, of_sample = keys // samples, keys % samples
+    every_rank = torch.arange(layout.graph.num_terms + 1, device=device)
+    starts = torch.searchsorted(keys, every_rank * samples)
+    entry_of = torch.empty(layout.graph.num_terms * samples, dtype=torch.int64, device=device)
+    entry_of[keys] = torch.arange(len(keys), device=device)
+
+    begin = starts.cpu().numpy()
+    class_begin = np.array([begin[ranks.classes[c].start] for c in ranks.class_of_rank])
+    class_end = np.array([begin[ranks.classes[c].stop] for c in ranks.class_of_rank])
+    group_begin = np.array([begin[ranks.groups[g].start] for g in ranks.group_of_rank])
+    edges, padded, runs = _runs(ranks, np.diff(begin))
+    child_rank, parent_rank = ranks.edge_child[edges], ranks.edge_parent[edges]
+    columns = np.stack(
+        [
+            np.diff(begin)[child_rank],
+            begin[child_rank],
+            np.cumsum(padded) - padded,
+            parent_rank * samples,
+            class_begin[child_rank],
+            (class_end - class_begin)[child_rank],
+            class_begin[parent_rank],
+            (class_end - class_begin)[parent_rank],
+        ]
+    )
+    edge = torch.arange(len(edges), device=device).repeat_interleave(tensor(padded))
+    used, child_first, before, row, child_from, child_beyond, parent_from, parent_beyond = tensor(
+        columns
+    )
+    within = torch.arange(len(edge), device=device) - before[edge]
+    real = within < used[edge]
+    child = torch.where(real, child_first[edge] + within, 0)
+    parent = entry_of[torch.where(real, row[edge] + of_sample[child], keys[0] if len(keys) else 0)]
+
+    change_rank = ranks.on(device, "rank")[term]
+    change_rank, order = change_rank.sort(stable=True)
+    pair = torch.searchsorted(
+        ranks.on(device, "pair_key"), (term * layout.graph.num_genes + gene)[order]
+    )
+    change_entry = entry_of[change_rank * samples + sample[order]]
+    change_entry -= tensor(group_begin)[change_rank]
+    bounds = tensor(np.array([s.start for s in ranks.groups] + [s.stop for s in ranks.groups]))
+    return Touched(
+        term=ranks.on(device, "terms")[rank],
+        rank=rank,
+        sample=of_sample,
+        starts=starts,
+        child=torch.where(real, child - child_from[edge], child_beyond[edge]),
+        parent=torch.where(real, parent - parent_from[edge], parent_beyond[edge]),
+        runs=torch.from_numpy(runs),
+        edge_input=tensor(ranks.edge_input[edges]),
+        change_entry=change_entry,
+        change_input=ranks.on(device, "pair_input")[pair],
+        change_bounds=torch.searchsorted(change_rank, bounds).view(2, -1).cpu(),
+    )
+
+
+def _runs(ranks: Ranks, entries: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Cut the edges with entries into runs.
+
+    Returns:
+        The edges in the order of the runs, the entries that each is padded to, and
+        `[runs, 5]` as in `Touched.runs`.
+    """
+    edges = np.flatnonzero(entries[ranks.edge_child] > 0)
+    own = entries[ranks.edge_child[edges]]
+    order = np.lexsort((-own, ranks.edge_set[edges]))
+    edges, own = edges[order], own[order]
+    number = ranks.edge_set[edges]
+    # Equal sizes, longest first, with how many edges have them.
+    new = np.flatnonzero((np.diff(number, prepend=-1) != 0) | (np.diff(own, prepend=-1) != 0))
+    count = np.diff(np.append(new, len(edges)))
+    levels = np.stack([number[new], own[new], count, ranks.set_area[number[new]]], axis=1)
+    runs: list[list[int]] = []
+    before, waste = -1, 0
+    for of_set, size, n, area in levels.tolist():
+        added = (runs[-1][1] - size) * n * area if of_set == before else 0
+        if of_set == before and waste + added <= PADDING:
+            runs[-1][2] += n
+            waste += added
+        else:
+            runs.append([of_set, size, n])
+            before, waste = of_set, 0
+    table = np.array(runs, dtype=np.int64).reshape(-1, 3)
+    first = np.cumsum(table[:, 2]) - table[:, 2]
+    places = table[:, 1] * table[:, 2]
+    padded = np.repeat(table[:, 1], table[:, 2])
+    return edges, padded, np.column_stack([table, first, np.cumsum(places) - places])
+
+
+@torch.library.custom_op("dcell::touched", mutates_args=())
+def touch(
+    term: Tensor, gene: Tensor, sample: Tensor, deleted_sample: Tensor, deleted_gene: Tensor,
+    samples: int, handle: int,
+) -> list[Tensor]:  # fmt: skip
+    """The fields of `Touched`."""
+    layout = SubsystemLayout.find(handle)
+    return touched_entries(
+        layout, term, gene, sample, deleted_sample, deleted_gene, samples
+    ).to_list()
+
+
+def dynamic(like: Tensor, *width: int) -> Tensor:
+    """A fake tensor whose length depends on the data."""
+    return like.new_empty((torch.library.get_ctx().new_dynamic_size(), *width))
+
+
+@touch.register_fake
+def _(
+    term: Tensor, gene: Tensor, sample: Tensor, deleted_sample: Tensor, deleted_gene: Tensor,
+    samples: int, handle: int,
+) -> list[Tensor]:  # fmt: skip
+    layout = SubsystemLayout.find(handle)
+    entries, places = dynamic(term), dynamic(term)
+    cpu = torch.device("cpu")
+    return Touched(
+        term=entries,
+        rank=torch.empty_like(entries),
+        sample=torch.empty_like(entries),
+        starts=term.new_empty(layout.graph.num_terms + 1),
+        child=places,
+        parent=torch.empty_like(places),
+        runs=dynamic(term, 5).to(cpu),
+        edge_input=dynamic(term),
+        change_entry=torch.empty_like(term),
+        change_input=torch.empty_like(term),
+        change_bounds=term.new_empty((2, len(layout.groups)), device=cpu),
+    ).to_list()

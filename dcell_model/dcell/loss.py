@@ -1,0 +1,72 @@
+"""DCell's loss: the root's error, that of every other head, and the size of the weights."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from data_specs.errors import InputError
+from dcell_model.dcell.heads import Heads, TouchedHeads
+
+
+class Penalised(Protocol):
+    """A model whose weights can be penalised."""
+
+    def weight_penalty(self) -> Tensor:
+        """`Σ‖W‖²`."""
+        ...
+
+
+def dcell_loss(
+    heads: Heads,
+    targets: Tensor,
+    model: Penalised,
+    *,
+    aux_weight: float = 0.3,
+    aux_reduction: str = "sum",
+    l2: float = 0.0,
+    weights: Tensor | None = None,
+) -> Tensor:
+    """`MSE(root) + α · reduce over t ≠ root of MSE(t) + λ · Σ‖W(t)‖²` (Ma et al. 2018, eq. 3).
+
+    Args:
+        heads: `[T, B, P]` predictions, of which `[0]` are the root's, or `TouchedHeads`.
+        targets: `[B, P]`.
+        model: whose weights are penalised.
+        aux_weight: α.
+        aux_reduction: `sum` (the paper) or `mean` over the heads.
+        l2: λ.
+        weights: `[B, P]`, above 0: the squared errors of all heads are multiplied by them before
+            the mean over samples and phenotypes is taken.
+
+    Raises:
+        InputError: targets or weights of another shape, which broadcasting would turn into B × B
+            errors.
+    """
+    if isinstance(heads, TouchedHeads):
+        terms, phenotypes = heads.wild_type.shape
+        shape = torch.Size([terms, heads.samples, phenotypes])
+    else:
+        shape = heads.shape
+    if len(shape) != 3 or shape[1:] != targets.shape:
+        raise InputError(
+            f"heads have shape {list(shape)} [T, B, P] and targets {list(targets.shape)}; "
+            "expected targets [B, P] with the same B and P"
+        )
+    if weights is not None and weights.shape != targets.shape:
+        raise InputError(
+            f"weights have shape {list(weights.shape)} and targets {list(targets.shape)}; expected "
+            "a weight for each target [B, P]"
+        )
+    if isinstance(heads, TouchedHeads):
+        errors = heads.squared_errors(targets, weights)
+    else:
+        squares = (heads - targets).square()
+        errors = (squares if weights is None else squares * weights).mean(dim=(1, 2))  # [T]
+    loss = errors[0]
+    if aux_weight and len(errors) > 1:
+        auxiliary = errors[1:].sum() if aux_reduction == "sum" else errors[1:].mean()
+        loss = loss + aux_weight * auxiliary
+    if l2:
+        loss = loss + l2 * model.weight_penalty()
+    return torch.as_tensor(loss)

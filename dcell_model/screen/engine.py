@@ -1,0 +1,72 @@
+"""Predictions of the genotypes of a screen, from parts that many of them share."""
+
+import itertools
+
+import numpy as np
+import torch
+
+from dcell_model.dcell.engines import Units, combine
+from dcell_model.predict import IntArray, Trained
+
+MOST_UNITS = 4096  # pairs whose differences are kept at a time, in the triples of one call
+
+
+class ScreenEngine:
+    """Predicts pairs as a gene and a gene, and triples as a pair that recurs and a gene.
+
+    All single deletions are evaluated when the first genotype is asked for.
+
+    Args:
+        trained: its members' parameters must not change.
+        batch_size: genotypes at a time.
+    """
+
+    def __init__(self, trained: Trained, batch_size: int) -> None:
+        self.trained, self.batch_size = trained, batch_size
+        self._single: list[Units] | None = None
+
+    def single(self) -> list[Units]:
+        """The single deletions, by gene index, of each member."""
+        if self._single is None:
+            self._single = self._units(np.arange(self.trained.graph.num_genes)[:, None])
+        return self._single
+
+    def predict(self, genotypes: IntArray) -> torch.Tensor:
+        """`[K, B, P]` predictions of `[B, k]` genotypes, as `Trained.roots` gives them."""
+        order = genotypes.shape[1]
+        if order not in (1, 2, 3) or not len(genotypes):
+            return self.trained.roots(genotypes, batch_size=self.batch_size)
+        if order == 1:
+            genes = torch.tensor(genotypes[:, 0], device=self.trained.device)
+            return torch.stack([own.wild_type + own.root[genes] for own in self.single()]).cpu()
+        if order == 2:
+            return self._combine(self.single(), *genotypes.T)
+        choices = (self._pairs(genotypes, own) for own in itertools.combinations(range(3), 2))
+        pairs, number, gene = min(choices, key=lambda choice: len(choice[0]))
+        if len(pairs) > min(MOST_UNITS, len(genotypes) / 4):
+            return self.trained.roots(genotypes, batch_size=self.batch_size)
+        return self._combine(self._units(pairs), number, gene)
+
+    def _pairs(
+        self, genotypes: IntArray, columns: tuple[int, int]
+    ) -> tuple[IntArray, IntArray, IntArray]:
+        """The distinct pairs in two columns; each genotype's pair, and its other gene."""
+        (third,) = {0, 1, 2} - set(columns)
+        genes = self.trained.graph.num_genes
+        keys = genotypes[:, columns[0]] * genes + genotypes[:, columns[1]]
+        unique, number = np.unique(keys, return_inverse=True)
+        return np.stack(np.divmod(unique, genes), axis=1), number, genotypes[:, third]
+
+    def _units(self, genotypes: IntArray) -> list[Units]:
+        offsets = np.arange(len(genotypes) + 1) * genotypes.shape[1]
+        batch = self.trained.encode(offsets, genotypes.reshape(-1))
+        return [Units(model, batch) for model in self.trained.members]
+
+    def _combine(self, left: list[Units], unit: IntArray, gene: IntArray) -> torch.Tensor:
+        numbers = (torch.tensor(own, device=self.trained.device) for own in (unit, gene))
+        parts = list(zip(*(own.split(self.batch_size) for own in numbers), strict=True))
+        of_members = zip(self.trained.members, left, self.single(), strict=True)
+        return torch.stack([
+            torch.cat([combine(model, a, own, b, right).cpu() for own, right in parts])
+            for model, a, b in of_members
+        ])  # fmt: skip

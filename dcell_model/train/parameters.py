@@ -1,0 +1,124 @@
+"""The parameters of a run: its build's, and what a command line puts over them."""
+
+import dataclasses
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from data_specs.errors import ParameterError
+from data_specs.parameters import (
+    PRESETS,
+    SECTIONS,
+    Parameters,
+    Values,
+    build_parameters,
+    override,
+    read,
+    refuse_without_effect,
+    resolve,
+)
+from dcell_model.checkpoint import TRAINING
+
+_ONLY_DCELL = ("train.engine=", "train.weight_decay=")  # the other has `dango.weight_decay`
+
+
+def training_parameters(
+    data: Path,
+    assignments: Sequence[str] = (),
+    *,
+    preset: str | None = None,
+    params: Path | None = None,
+    where: str = "dcell train",
+    options: Mapping[str, str] | None = None,
+) -> tuple[Parameters, list[str]]:
+    """What a run on a build is trained with.
+
+    Args:
+        data: folder of the build.
+        assignments: `section.key=value`, over all else.
+        preset: in place of the build's own.
+        params: a file in place of what the build was made with.
+        where: what messages call the command.
+        options: parameters that the command takes from an option of its own.
+
+    Returns:
+        The parameters, those of the build as it was made; and in words what of preset or file did
+        not take effect, since the build was made otherwise.
+
+    Raises:
+        ParameterError: an unknown parameter or value, or one that belongs to the build.
+    """
+    refuse_for_training(assignments, where, options)
+    of_build = build_parameters(data)
+    given = dict(read(params) if params else of_build)
+    if preset:
+        given["preset"] = preset
+    given = override(given, assignments)
+    parameters = resolve(given, where=str(params or where))
+    if not of_build:
+        return parameters, []
+    made = resolve(of_build, where=str(data))
+    own = {name: getattr(made, name) for name in SECTIONS if name not in TRAINING}
+    asked: list[tuple[str, Values]] = [(str(params), given)] if params else []
+    if parameters.preset and parameters.preset != of_build.get("preset"):
+        asked.append((f"preset {parameters.preset}", PRESETS[parameters.preset]))
+    notes = [
+        f"{source}: {key} is {_shown(value)}, but the build {data} was made with {_shown(stays)}, "
+        "which stays; only another build changes that"
+        for source, values in asked
+        for key, value, stays in _other_than_built(values, own)
+    ]
+    return dataclasses.replace(parameters, **own), notes
+
+
+def _other_than_built(
+    values: Mapping[str, Any], own: Mapping[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
+    """Key, value and the build's value, of values that differ; who does the work is no matter."""
+    fitted = resolve(values)
+    for section in own:
+        for name in values.get(section) or () if section != "dask" else ():
+            value, stays = (getattr(s, name) for s in (getattr(fitted, section), own[section]))
+            if value != stays:
+                yield f"{section}.{name}", value, stays
+
+
+def _shown(value: Any) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
+
+
+def refuse_for_training(
+    assignments: Iterable[str], where: str, options: Mapping[str, str] | None = None
+) -> None:
+    """Refuse what training does not read.
+
+    Raises:
+        ParameterError: names it, and says what does.
+    """
+    refuse_without_effect(
+        assignments, (*TRAINING, "preset"), where,
+        "it says how a build is made, and this one is finished; build again with it",
+        options,
+    )  # fmt: skip
+
+
+def refuse_of_other_model(assignments: Iterable[str], model: str) -> None:
+    """Refuse what only the model reads that is not trained.
+
+    Raises:
+        ParameterError: names it, and the model that reads it.
+    """
+    others = ("dango.",) if model == "dcell" else ("model.", *_ONLY_DCELL)
+    for assignment in assignments:
+        if assignment.startswith(others):
+            raise ParameterError(
+                f"--set {assignment}: has no effect with train.model={model}; leave it out, or "
+                f"train the other model (--model {'dango' if model == 'dcell' else 'dcell'})"
+            )
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """Print what a user should know, beside the output."""
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr, flush=True)

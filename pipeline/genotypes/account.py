@@ -1,0 +1,131 @@
+"""What was read and merged of genotype tables: pieces, parts, and the account of them all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from data_specs.errors import InputError
+from data_specs.genotype_tables import GenotypeFile, Genotypes
+from data_specs.parameters import Genotypes as GenotypesConfig
+from pipeline.genotypes.measurement_noise import Sums
+from pipeline.genotypes.merging import Given, added
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A parsed piece on disk: rows `key`, `query`, `given` and phenotypes, sorted by `key`.
+
+    Attributes:
+        path: Arrow file.
+        rows: all rows of the piece.
+        kept: those in the file.
+        dropped: the others, by reason.
+        complaint: about the first row that could not be read.
+        sampled: keys at equal distances.
+        not_measured: by phenotype, the words that stand where nothing was measured.
+        names: as written, and how often.
+        same_gene: rows that name a gene twice, which counts once.
+        control_met: whether a query strain has a deletion of the control gene.
+    """
+
+    path: Path
+    rows: int
+    kept: int
+    dropped: dict[str, int]
+    complaint: str | None
+    sampled: list[str]
+    not_measured: dict[str, dict[str, int]]
+    names: dict[str, int] = field(default_factory=dict)
+    same_gene: int = 0
+    control_met: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is in a part of the merged table."""
+
+    rows: int  # of the runs
+    also_in_test: int
+    genotypes: int
+    orders: dict[int, int]
+    given_test: int
+    genes: list[str]
+    noise: Mapping[str, Sums]  # by phenotype
+
+
+def part_of(
+    genotypes: pl.DataFrame, rows: int, also_in_test: int, noise: Mapping[str, Sums]
+) -> Part:
+    """Count what is in a part."""
+    orders = genotypes["genes"].list.len().value_counts()
+    return Part(
+        rows=rows,
+        also_in_test=also_in_test,
+        genotypes=genotypes.height,
+        orders=dict(orders.iter_rows()),
+        given_test=genotypes.filter(given="test").height,
+        genes=genotypes["genes"].explode().unique().sort().to_list(),
+        noise=noise,
+    )
+
+
+def words_of(parts: Sequence[Run] | Sequence[Genotypes]) -> dict[str, dict[str, int]]:
+    """By phenotype, the words that stand where nothing was measured, over all parts of a file."""
+    names = dict.fromkeys(name for part in parts for name in part.not_measured)
+    counts = {n: added(part.not_measured.get(n, {}) for part in parts) for n in names}
+    return {name: dict(sorted(words.items())) for name, words in counts.items()}
+
+
+def require_some(runs: Sequence[Sequence[Run]], settings: GenotypesConfig) -> None:
+    """Say what emptied the table, if it is empty.
+
+    Raises:
+        InputError: no row is left.
+    """
+    flat = [run for own in runs for run in own]
+    if not any(run.kept for run in flat):
+        raise InputError(
+            f"no genotype is left of {sum(run.rows for run in flat)} rows; dropped: "
+            + ", ".join(f"{why} {count}" for why, count in added(r.dropped for r in flat).items())
+            + f". Are these the right files, and is genotypes.orders {list(settings.orders)} right?"
+        )
+
+
+def ledger_of(
+    names: Sequence[str],
+    files: Sequence[tuple[Given, GenotypeFile]],
+    runs: Sequence[Sequence[Run]],
+    parts: Sequence[Part],
+    genes: int,
+) -> dict[str, Any]:
+    """The account: rows == sum(dropped) + merged + genotypes."""
+    flat = [run for own in runs for run in own]
+    also_in_test = sum(part.also_in_test for part in parts)
+    genotypes = sum(part.genotypes for part in parts)
+    orders: dict[str, int] = {}
+    for part in parts:
+        orders = added([orders, {str(order): count for order, count in part.orders.items()}])
+    return {
+        "files": [
+            {
+                "path": name,
+                "format": file.form.name,
+                "rows": sum(run.rows for run in own),
+                "given": given,
+                "phenotypes": list(file.phenotypes),
+                "left_out": file.left_out,
+                "not_measured": words_of(own),
+            }
+            for name, (given, file), own in zip(names, files, runs, strict=True)
+        ],
+        "rows": sum(run.rows for run in flat),
+        "dropped": added([*(run.dropped for run in flat), {"also_in_test": also_in_test}]),
+        "merged": sum(part.rows for part in parts) - also_in_test - genotypes,
+        "genotypes": genotypes,
+        "genes": genes,
+        "orders": {order: orders[order] for order in sorted(orders, key=int)},
+        "given_test": sum(part.given_test for part in parts),
+    }

@@ -1,0 +1,82 @@
+"""What the names in genotype tables turned out to mean: the account of a build."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from data_specs.errors import InputError
+from data_specs.gene_names import MAPPED, GeneNames, counts
+from data_specs.naming import Naming
+from data_specs.parameters import Genotypes as GenotypesConfig
+from pipeline.genotypes.merging import added
+
+
+def read_naming(names: Path, settings: GenotypesConfig) -> Naming:
+    """How the names in genotype tables are taken.
+
+    Args:
+        names: table of the stage `annotations` (`data_specs.tables.GENE_NAMES`).
+        settings: of the stage `genotypes`.
+    """
+    rows = pl.read_parquet(names, glob=False).select("name", "gene", "kind").rows()
+    known = GeneNames(rows, exact=settings.names == "exact")
+    return Naming(known, settings.control_gene, settings.same_gene == "merge")
+
+
+def table_of(names: Iterable[Mapping[str, int]], known: GeneNames) -> pl.DataFrame:
+    """What each name means (`data_specs.tables.RESOLVED_NAMES`).
+
+    Args:
+        names: as written, and how often, of each piece of the tables.
+        known: the names of genes.
+    """
+    total = added(names)
+    found = {name: known.resolve(name) for name in sorted(total)}
+    rows = [(name, own.gene, own.how, total[name]) for name, own in found.items()]
+    schema = {"name": pl.String, "gene": pl.String, "how": pl.String, "rows": pl.Int64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def account_of(table: pl.DataFrame, known: GeneNames, same_gene: int) -> dict[str, Any]:
+    """The ledger's `names`: how many were what, and in how many rows those are that are renamed.
+
+    Args:
+        table: see `table_of`.
+        known: the names of genes.
+        same_gene: rows that name a gene twice and were taken all the same.
+    """
+    account = counts(table["how"])
+    if known.mapping:
+        account["renamed_by_mapping"] = table.filter(how=MAPPED).height
+    if same_gene:
+        account["same_gene_rows"] = same_gene
+    return account
+
+
+def require_control(naming: Naming, met: bool, names: Iterable[str]) -> None:
+    """Refuse a control gene that was asked for and is nowhere.
+
+    Args:
+        naming: with the control gene.
+        met: whether a query strain had a deletion of it.
+        names: all names of deleted genes.
+
+    Raises:
+        InputError: names the nearest name that there is.
+    """
+    control, names = naming.control_gene, sorted(names)
+    if control in (None, GenotypesConfig().control_gene) or met or not names:
+        return
+    if any(naming.is_control(name) for name in names):
+        return
+    assert control is not None
+    folded = {name.casefold(): name for name in reversed(names)}
+    near = difflib.get_close_matches(control.casefold(), sorted(folded), n=1, cutoff=0.0)
+    raise InputError(
+        f"genotypes.control_gene is '{control}', which is in no strain and no genotype of the "
+        f"tables; the nearest name there is '{folded[near[0]]}'. Correct it, "
+        "or set genotypes.control_gene=none."
+    )

@@ -1,0 +1,229 @@
+"""Stage `genotypes`: all given files as one table, one row a distinct set of deleted genes.
+
+Rows of one gene set (repeats, other alleles, query and array exchanged) become one genotype with
+the mean of each phenotype and its spread. What a file calls a gene is looked up among the names
+that the annotations give it (`data_specs.gene_names`), so that two names of one gene are one gene;
+whether it is annotated is asked where the hierarchy is known.
+
+No table is ever whole in memory. Pieces of the files are parsed, sorted by gene set and laid down;
+then ranges of gene sets are merged, each from all pieces, and written as the parts of the table.
+"""
+
+import itertools
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from data_specs.errors import InputError
+from data_specs.files import replacing_file, replacing_folder
+from data_specs.genotype_tables import Form, GenotypeFile, Piece, open_file, read_piece, unknown
+from data_specs.layout import DataLayout, write_json
+from data_specs.parameters import Genotypes as GenotypesConfig
+from data_specs.parameters import Parameters
+from data_specs.tables import part_name, write_table
+from pipeline.dask import Each, workers
+from pipeline.genotypes import measurement_noise
+from pipeline.genotypes.account import Part, Run, ledger_of, part_of, require_some, words_of
+from pipeline.genotypes.merging import Given, added, merge, usable
+from pipeline.genotypes.resolved_names import account_of, read_naming, require_control, table_of
+from pipeline.sources import input_files
+
+SAMPLED = 64  # gene sets looked at for every part, to cut the table into parts of like size
+
+
+def sort_piece(
+    piece: Piece, form: Form, given: Given, settings: GenotypesConfig, names: Path, path: Path
+) -> Run:
+    """Parse a piece, leave out what is no genotype to learn from, and lay the rest down sorted."""
+    naming = read_naming(names, settings)
+    read = read_piece(piece, form, naming)
+    controls = {naming.gene(name) for name in read.names if naming.is_control(name)}
+    rows, dropped = usable(read.frame, given, controls, settings.orders)
+    rows = rows.sort("key")
+    with replacing_file(path) as partial:
+        rows.write_ipc(partial)
+    step = max(1, settings.part_rows // SAMPLED)
+    sampled = rows["key"].gather_every(step).to_list()
+    dropped = added([read.dropped, dropped])
+    return Run(
+        path, read.rows, rows.height, dropped, read.complaint, sampled, read.not_measured,
+        read.names, read.same_gene, read.control_met,
+    )  # fmt: skip
+
+
+def boundaries(runs: Sequence[Run], part_rows: int) -> list[str]:
+    """Keys at which the parts after the first begin; parts are of like size, not of the same."""
+    parts = -(-sum(run.kept for run in runs) // part_rows)
+    keys = sorted(key for run in runs for key in run.sampled)
+    return sorted({keys[len(keys) * part // parts] for part in range(1, parts)} - {keys[0]})
+
+
+def cuts(run: Path, keys: Sequence[str]) -> list[int]:
+    """Row numbers of a run at which the parts begin, and its end."""
+    column = pl.scan_ipc(run, glob=False).select("key").collect()["key"]
+    starts = [int(column.search_sorted(key, side="left")) for key in keys]
+    return [0, *starts, column.len()]
+
+
+def merge_part(
+    slices: Sequence[tuple[Path, int, int]], phenotypes: Sequence[str], path: Path
+) -> Part:
+    """Merge one range of gene sets, given as rows `start` to `stop` of runs, and write it."""
+    rows = pl.concat(
+        [
+            pl.scan_ipc(run, glob=False).slice(start, stop - start).collect()
+            for run, start, stop in slices
+        ],
+        how="diagonal",
+    )
+    genotypes, also_in_test, noise = merge(rows, phenotypes)
+    with replacing_file(path) as partial:
+        write_table(genotypes, partial)
+    return part_of(genotypes, rows.height, also_in_test, noise)
+
+
+def phenotypes_of(files: Sequence[GenotypeFile], asked: Sequence[str] = ()) -> list[str]:
+    """The phenotypes of any of the files, the common primary one first.
+
+    Args:
+        files: at least one.
+        asked: names of the phenotypes to take, in this order; empty: all.
+
+    Raises:
+        InputError: no files, primary phenotypes of different names, or one that no file has.
+    """
+    if not files:
+        raise InputError("no genotype file is given; name at least one in sources.genotypes")
+    first = files[0]
+    for file in files:
+        if file.phenotypes[0] != first.phenotypes[0]:
+            raise InputError(
+                f"{file.path}: the primary phenotype is '{file.phenotypes[0]}', but in "
+                f"{first.path} it is '{first.phenotypes[0]}'; expected one and the same measure. "
+                "Rename or reorder the columns, or build them as separate data sets."
+            )
+    names = list(dict.fromkeys(name for file in files for name in file.phenotypes))
+    for name in asked:
+        if name not in names:
+            columns = [c for file in files for c in (*file.phenotypes, *file.left_out)]
+            near = unknown(name, list(dict.fromkeys(columns)))
+            raise InputError(f"no genotype file has what genotypes.phenotypes names: {near}")
+    names.sort(key=lambda name: asked.index(name) if asked else 0)
+    for name in names:
+        if f"{name}_spread" in names:
+            raise InputError(f"'{name}_spread' is what the spread of '{name}' is called; rename it")
+    return names
+
+
+def run(parameters: Parameters, layout: DataLayout) -> None:
+    """Write `genotypes.parquet`, `genes.parquet` and their ledger from the files of the sources.
+
+    `gene_names.parquet` says what every name in them means.
+
+    In the ledger, rows == sum(dropped) + merged + genotypes.
+
+    Raises:
+        InputError: a file that cannot be read, nothing left to learn from, or a control gene that
+            was asked for and is nowhere.
+    """
+    settings, annotated = parameters.genotypes, layout.annotations / "names.parquet"
+    train, test = (input_files(layout, role) for role in ("genotypes", "test_genotypes"))
+    named: list[tuple[Given, tuple[str, Path]]] = [
+        *(("train", file) for file in train), *(("test", file) for file in test)
+    ]  # fmt: skip
+    size = sum(path.stat().st_size for _, (_, path) in named)
+    with (
+        replacing_folder(layout.genotypes, layout.own("genotypes")) as folder,
+        workers(parameters.dask, -(-size // settings.piece_bytes)) as each,
+    ):
+        folder.mkdir()
+        scratch = (folder / "scratch").absolute()
+        scratch.mkdir()
+        table = (folder / "genotypes.parquet").absolute()
+        table.mkdir()
+        files = [
+            (
+                given,
+                open_file(
+                    path.absolute(), scratch, settings.piece_bytes, each, settings.phenotypes
+                ),
+            )
+            for given, (_, path) in named
+        ]
+        phenotypes = phenotypes_of([file for _, file in files], settings.phenotypes)
+        runs = _sort(files, settings, annotated.absolute(), scratch, each)
+        naming = read_naming(annotated, settings)
+        own = [run for runs_of_file in runs for run in runs_of_file]
+        met = table_of((run.names for run in own), naming.names)
+        require_control(naming, any(run.control_met for run in own), met["name"])
+        parts = _merge(runs, phenotypes, settings, table, each)
+        genes = sorted({gene for part in parts for gene in part.genes})
+        write_table(
+            pl.DataFrame({"gene": genes}, schema={"gene": pl.String}), folder / "genes.parquet"
+        )
+        write_table(met, folder / "gene_names.parquet")
+        paths = [name for _, (name, _) in named]
+        account = account_of(met, naming.names, sum(run.same_gene for run in own))
+        noise = measurement_noise.account_of((part.noise for part in parts), phenotypes)
+        ledger = ledger_of(paths, files, runs, parts, len(genes))
+        write_json(folder / "ledger.json", ledger | {"names": account, "noise": noise})
+        shutil.rmtree(scratch)
+
+
+def _sort(
+    files: Sequence[tuple[Given, GenotypeFile]],
+    settings: GenotypesConfig,
+    names: Path,
+    scratch: Path,
+    each: Each,
+) -> list[list[Run]]:
+    """Parse the pieces of all files; the runs of each file."""
+    tasks = [
+        (piece, file.form, given, settings, names, scratch / f"{number}-{at}.arrow")
+        for number, (given, file) in enumerate(files)
+        for at, piece in enumerate(file.pieces)
+    ]
+    done = iter(each(sort_piece, tasks))
+    runs = [list(itertools.islice(done, len(file.pieces))) for _, file in files]
+    for (_, file), own in zip(files, runs, strict=True):
+        if not any(run.rows for run in own):
+            raise InputError(f"{file.path}: a header without a row below it; expected genotypes")
+        complaints = [run.complaint for run in own if run.complaint]
+        if complaints and settings.on_bad_row == "error":
+            raise InputError(
+                f"{complaints[0]} Correct the row, or set genotypes.on_bad_row: skip to count such "
+                "rows instead."
+            )
+        rows = sum(run.rows for run in own)
+        if added(run.dropped for run in own).get("missing_phenotype") == rows:
+            raise InputError(
+                f"{file.path}: none of its {rows:,} rows has a value of '{file.phenotypes[0]}', "
+                f"its first phenotype; found {words_of(own)[file.phenotypes[0]]}. Name another one "
+                "first in genotypes.phenotypes, or leave the file out."
+            )
+    return runs
+
+
+def _merge(
+    runs: Sequence[Sequence[Run]],
+    phenotypes: Sequence[str],
+    settings: GenotypesConfig,
+    table: Path,
+    each: Each,
+) -> list[Part]:
+    """Merge all runs, part by part, into the files of a table."""
+    flat = [run for own in runs for run in own if run.kept]
+    require_some(runs, settings)
+    keys = boundaries(flat, settings.part_rows)
+    rows = each(cuts, [(run.path, keys) for run in flat])
+    tasks = []
+    for part in range(len(keys) + 1):
+        slices = [
+            (run.path, at[part], at[part + 1])
+            for run, at in zip(flat, rows, strict=True)
+            if at[part] < at[part + 1]
+        ]
+        tasks.append((slices, phenotypes, table / part_name(part)))
+    return each(merge_part, tasks)

@@ -1,0 +1,47 @@
+"""Stage `ledger`: one account of what every step kept and dropped, and two pictures of it."""
+
+from pathlib import Path
+from typing import Any
+
+from data_specs.files import replacing_folder
+from data_specs.layout import ENTRIES, DataLayout, read_json, write_json
+from pipeline.ledger import plots
+
+
+def assemble(layout: DataLayout) -> dict[str, Any]:
+    """Join the parts that the stages wrote.
+
+    Keys: those of the annotation lines (lines, dropped, kept, remapped), the pruning `steps`,
+    `strata`, `heights`, `leaves`, `control` where there is one, `inputs`, then `ontology` (dropped
+    edges, tags that OBO does not have), `genotypes`, `store`, `split` and, where any were given,
+    `networks`.
+    """
+
+    def part(folder: Path) -> dict[str, Any]:
+        values: dict[str, Any] = read_json(folder / "ledger.json")
+        return values
+
+    controlled = part(layout.cell_graph) if (layout.cell_graph / "ledger.json").is_file() else {}
+    networks = part(layout.networks)["networks"] if layout.networks.is_dir() else {}
+    return {
+        **part(layout.annotations),
+        **part(layout.hierarchy),
+        **part(layout.strata),
+        **controlled,
+        "inputs": read_json(layout.sources / "sources.json")["inputs"],
+        "ontology": part(layout.ontology),
+        "genotypes": part(layout.genotypes),
+        "store": part(layout.store),
+        "split": part(layout.split),
+        **({"networks": networks} if networks else {}),
+    }
+
+
+def run(layout: DataLayout, target: Path, pictures: Path) -> None:
+    """Write the ledger to `target` and its plots into the folder `pictures`."""
+    ledger = assemble(layout)
+    write_json(target, ledger)
+    with replacing_folder(pictures, ENTRIES["plots"]) as folder:
+        folder.mkdir()
+        plots.ledger_waterfall(ledger, folder / "ledger.png")
+        plots.strata_sizes(ledger, folder / "strata.png")

@@ -1,0 +1,135 @@
+"""The operators keep torch's rules: opcheck, gradcheck, and torch.compile without graph breaks."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch._dynamo.testing
+
+from data_specs.parameters.sections import Model as ModelConfig
+from dcell_model.data.dataset import MutantStateBatch, encode_genotypes
+from dcell_model.dcell.engines import incremental, stratum
+from dcell_model.dcell.engines.touched import touch
+from dcell_model.dcell.engines.weights import Weights
+from dcell_model.dcell.loss import dcell_loss
+from dcell_model.dcell.model import DCell
+from tests.hierarchies import random_cell_graph
+
+GRAPH = random_cell_graph(3, terms=7, genes=6)
+GENOTYPES = [[], [0], [1, 2], [1, 2], [5], [3, 4], [0, 3]]
+CONFIGS = [
+    ModelConfig(width_min=2),
+    ModelConfig(width_min=2, norm_order="norm_act", norm="layer", activation="gelu"),
+    ModelConfig(width_min=2, layers=2, gene_input="disruption"),
+]
+
+
+def model_of(config: ModelConfig, **options: Any) -> DCell:
+    torch.manual_seed(0)
+    model = DCell(GRAPH, config, **options).double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.3)
+    return model
+
+
+def operands(model: DCell, batch: MutantStateBatch) -> list[torch.Tensor]:
+    return [
+        t.detach().clone().requires_grad_(i < 9) for i, t in enumerate(Weights.of(model).to_list())
+    ]
+
+
+def stratum_arguments(model: DCell, batch: MutantStateBatch) -> tuple[Any, ...]:
+    settings = len(batch), len(batch), model.layout.handle, True, torch.float64
+    return operands(model, batch), batch.term, batch.gene, batch.sample, *settings
+
+
+def incremental_arguments(model: DCell, batch: MutantStateBatch) -> tuple[Any, ...]:
+    touched = touch(
+        batch.term, batch.gene, batch.sample, batch.deleted_sample, batch.deleted_gene,
+        len(batch), model.layout.handle,
+    )  # fmt: skip
+    settings = len(batch), len(batch), model.layout.handle, True, torch.float64
+    return operands(model, batch), touched, torch.empty(0, dtype=torch.float64), *settings
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_opcheck(config: ModelConfig) -> None:
+    model, batch = model_of(config), encode_genotypes(GRAPH, GENOTYPES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # opcheck's own use of deprecated functions
+        torch.library.opcheck(stratum._forward, stratum_arguments(model, batch))
+        torch.library.opcheck(incremental._forward, incremental_arguments(model, batch))
+        arguments = (batch.term, batch.gene, batch.sample, batch.deleted_sample,
+                     batch.deleted_gene, len(batch), model.layout.handle)  # fmt: skip
+        torch.library.opcheck(touch, arguments)
+
+
+@pytest.mark.parametrize("engine", ["stratum", "incremental"])
+@pytest.mark.parametrize("config", CONFIGS)
+def test_gradcheck(engine: str, config: ModelConfig) -> None:
+    model, batch = model_of(config), encode_genotypes(GRAPH, GENOTYPES)
+    outputs = 1 if engine == "stratum" else 2
+
+    def heads(*tensors: torch.Tensor) -> Any:
+        arguments = (stratum_arguments if engine == "stratum" else incremental_arguments)(
+            model, batch
+        )
+        operator = stratum._forward if engine == "stratum" else incremental._forward
+        return tuple(operator(list(tensors), *arguments[1:])[:outputs])
+
+    tensors = operands(model, batch)
+    assert torch.autograd.gradcheck(heads, tensors, fast_mode=False)
+
+
+@pytest.mark.parametrize("engine", ["stratum", "incremental"])
+def test_compiles_whole_and_never_again_for_a_smaller_batch(engine: str) -> None:
+    torch._dynamo.reset()
+    model = model_of(CONFIGS[0], engine=engine).train()
+    plain = model_of(CONFIGS[0], engine=engine).train()
+    counter = torch._dynamo.testing.CompileCounterWithBackend("aot_eager")
+
+    def loss_of(network: DCell, batch: MutantStateBatch) -> torch.Tensor:
+        return dcell_loss(network(batch, dense=False), batch.phenotypes.double(), network)
+
+    compiled = torch.compile(loss_of, backend=counter, fullgraph=True)
+    random = np.random.default_rng(0)
+    compilations = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the compiler's, on Python 3.11
+        for samples in (9, 8, 8, 5, 9, 3):
+            genotypes = [
+                random.choice(6, size=random.integers(1, 4), replace=False).tolist()
+                for _ in range(samples)
+            ]
+            targets = random.normal(size=(samples, 1)).astype(np.float32)
+            batch = encode_genotypes(GRAPH, genotypes, targets)
+            losses = [compiled(model, batch), loss_of(plain, batch)]
+            for loss in losses:
+                loss.backward()
+            torch.testing.assert_close(losses[0], losses[1], rtol=1e-9, atol=1e-12)
+            compilations.append(counter.frame_count)
+    for parameter, expected in zip(model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(parameter.grad, expected.grad, rtol=1e-9, atol=1e-9)
+    for buffer, expected in zip(model.buffers(), plain.buffers(), strict=True):
+        torch.testing.assert_close(buffer, expected)
+    assert compilations[0] == 1
+    assert compilations[1:] == [compilations[1]] * 5, "compiled again after the second batch"
+
+
+@pytest.mark.parametrize("engine", ["stratum", "incremental"])
+def test_bf16_products_keep_float32_statistics(engine: str) -> None:
+    batch = encode_genotypes(GRAPH, GENOTYPES)
+    model = DCell(GRAPH, ModelConfig(width_min=4), engine=engine).train()
+    exact = model(batch)
+    running = model.running_mean.clone()
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = model(batch)
+    assert rounded.dtype == model.running_mean.dtype == torch.float32
+    assert not torch.equal(exact, rounded)
+    torch.testing.assert_close(exact, rounded, rtol=0.1, atol=0.1)
+    assert not torch.equal(running, model.running_mean)
+    rounded.square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
