@@ -209,7 +209,8 @@ class CellGraph:
         if found != ["dcell-cell-graph", VERSION]:
             raise ArtefactError(
                 f"{where}: format and version {found}; expected 'dcell-cell-graph' version "
-                f"{VERSION}. Build the data again with this version of the code."
+                f"{VERSION}. Build the data again with this version of the code (dcell-data build "
+                "--overwrite)."
             )
         exact = description.get("exact_names", False)  # a graph from before there was a choice
         if not description.keys() <= _DESCRIBED or not isinstance(exact, bool):

@@ -95,10 +95,10 @@ def _show_phenotypes(phenotypes: Sequence[str], files: Sequence[Mapping[str, Any
     also = f"; also {', '.join(others)}" if others else ""
     _line("phenotypes", f"{target} is predicted by default{also}")
     for file in files:
-        if file["left_out"]:
-            columns = (f"{name} ({why})" for name, why in file["left_out"].items())
+        if left_out := file.get("left_out"):  # earlier builds do not say
+            columns = (f"{name} ({why})" for name, why in left_out.items())
             _line("left out", f"{', '.join(columns)} of {file['path']}")
-        for name, words in file["not_measured"].items():
+        for name, words in file.get("not_measured", {}).items():
             found = ", ".join(f"{word} {count:,}" for word, count in words.items())
             _line("not measured", f"{name} of {file['path']}: {found}")
 

@@ -32,7 +32,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from data_specs.errors import ArtefactError
-from data_specs.store.manifest import DATA, MANIFEST, BlockEntry, ShardEntry, StoreMeta, shard_name
+from data_specs.store.manifest import (
+    DATA,
+    MANIFEST,
+    VERSION,
+    BlockEntry,
+    ShardEntry,
+    StoreMeta,
+    shard_name,
+)
 
 PHENOTYPE = "phenotype:"
 # LMDB gives records of this size pages of their own, where they begin at a multiple of 16 bytes;
@@ -205,6 +213,11 @@ class StoreReader:
         try:
             return manifest.read_bytes()
         except FileNotFoundError:
+            if (self.folder / DATA).is_file():
+                raise ArtefactError(
+                    f"{self.folder}: store version 1, of one file and no manifest; expected "
+                    f"version {VERSION}. Build the data again (dcell-data build --overwrite)."
+                ) from None
             raise ArtefactError(
                 f"{manifest}: no such file; the store was never finished, or '{self.folder.parent}'"
                 " is not the folder of a finished build. Build it again."

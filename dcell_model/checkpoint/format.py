@@ -4,6 +4,7 @@ A checkpoint carries the files of its cell graph with the names of genes, its pa
 and the scale of its targets: it is a model that predicts, whatever became of the data.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -30,6 +31,7 @@ from dcell_model.checkpoint.trained_sections import trained_sections
 from dcell_model.dcell import DCell, tensor_shapes
 
 FORMAT, VERSION = "dcell-checkpoint", 7
+READ = (5, 6, VERSION)
 Checkpoint = dict[str, Any]
 
 
@@ -186,10 +188,19 @@ def _is_stored_archive(path: Path) -> bool:
 
 
 def load(path: Path) -> Checkpoint:
+    """The checkpoint that `load_with_digest` reads."""
+    return load_with_digest(path)[0]
+
+
+def load_with_digest(path: Path) -> tuple[Checkpoint, str]:
     """Read a checkpoint onto the CPU, and check all that can be checked without its cell graph.
 
     Args:
         path: the file, or the folder of the run.
+
+    Returns:
+        The checkpoint as this version has them, and the digest of what is in the file, by which
+        its predictions, screens and its run's record name it, whichever version wrote it.
 
     Raises:
         ArtefactError: no such file, damaged, not a checkpoint of this version, or one with an
@@ -214,10 +225,10 @@ def load(path: Path) -> Checkpoint:
             "of a run of `dcell train`"
         )
     _require_known_version(checkpoint, path)
-    try:
-        intact = same(checkpoint.pop("sha256", None), digest_of(checkpoint))
-    except RuntimeError:  # a tensor of impossible strides
-        intact = False
+    stated, digest = checkpoint.pop("sha256", None), ""
+    with contextlib.suppress(RuntimeError):  # a tensor of impossible strides
+        digest = digest_of(checkpoint)
+    intact = bool(digest) and same(stated, digest)
     if not intact:
         raise ArtefactError(
             f"{path}: the checkpoint is damaged: its checksum does not match. Take a copy of it, "
@@ -225,16 +236,17 @@ def load(path: Path) -> Checkpoint:
         )
     checkpoint = of_today(checkpoint, path)
     check(checkpoint, path)
-    return checkpoint
+    return checkpoint, digest
 
 
 def _require_known_version(checkpoint: Checkpoint, where: Path) -> int:
-    for version in (5, 6, VERSION):
+    for version in READ:
         if same(checkpoint.get("version"), version):
             return version
     raise ArtefactError(
-        f"{where}: checkpoint version {checkpoint.get('version')!r:.60}; expected {VERSION}. "
-        "Another version of dcell wrote it; train again."
+        f"{where}: checkpoint version {checkpoint.get('version')!r:.60}; expected {VERSION}, or "
+        f"{READ[0]} to {VERSION - 1}. Another version of dcell wrote it; train again (dcell train "
+        "--data BUILD --out RUN)."
     )
 
 

@@ -16,7 +16,6 @@ from data_specs.layout import read_json, write_json
 from data_specs.measurement_error import ceiling_in_build
 from data_specs.parameters import Evaluate as EvaluateConfig
 from data_specs.tables import PARTS, TEST
-from dcell_model import checkpoint
 from dcell_model.baselines import column_of, read_predictions
 from dcell_model.checkpoint import LEVEL, PLOTS, Calibration
 from dcell_model.data import (
@@ -118,7 +117,7 @@ def run(
         for model_name, own in others.items():
             columns[column_of(name, model_name)] = own[:, column]
     with replacing_file(out / "predictions.parquet") as partial:
-        origin = {"checkpoint": checkpoint.digest_of(state), "store": state["made_from"]["store"]}
+        origin = {"checkpoint": run.digest, "store": state["made_from"]["store"]}
         table = pa.table(columns).replace_schema_metadata(made_from_metadata(origin))
         pq.write_table(table, partial)
     with replacing_folder(out / "plots", PLOTS) as folder:

@@ -18,7 +18,6 @@ from data_specs.layout import write_json
 from data_specs.output_folders import FolderKind, taken
 from data_specs.parameters import no_such
 from data_specs.randomised import control_of
-from dcell_model import checkpoint
 from dcell_model.data import MutantStateDataset, all_targets, read_parts, usable_samples
 from dcell_model.dcell import DCell
 from dcell_model.explain import plots as pictures
@@ -118,7 +117,7 @@ def _run(
             rows.append(row)
             shown.advance()
     table = table_of(rows)
-    origin = {"checkpoint": checkpoint.digest_of(state), "store": state["made_from"]["store"]}
+    origin = {"checkpoint": run.digest, "store": state["made_from"]["store"]}
     description: dict[str, Any] = {
         **FORMAT,
         "checkpoint": origin["checkpoint"],

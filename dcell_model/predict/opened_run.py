@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from data_specs.chain import refuse_other_data
-from data_specs.errors import ArtefactError
 from data_specs.layout import DataLayout, read_json, require_kind
 from dcell_model import checkpoint
 from dcell_model.checkpoint import RECORD, Predictions
@@ -25,6 +24,7 @@ class Run:
     Attributes:
         path: of the checkpoint.
         state: what it holds (`dcell_model.checkpoint`).
+        digest: hex SHA-256 of its content, as the file states it.
         kind: name of the model, such as dcell.
         members: its networks, in evaluation mode; an ensemble has several.
         layout: of the build, with the split asked for.
@@ -33,6 +33,7 @@ class Run:
 
     path: Path
     state: checkpoint.Checkpoint
+    digest: str
     kind: str
     members: tuple[Network, ...]
     layout: DataLayout
@@ -47,12 +48,9 @@ class Run:
         """What `train.json` beside the checkpoint holds.
 
         Raises:
-            ArtefactError: it is missing, damaged or of an earlier version.
+            ArtefactError: it is missing or damaged.
         """
-        path = self.path.parent / RECORD
-        found: dict[str, Any] = read_json(path)
-        if "settings" not in found:
-            raise ArtefactError(f"{path}: written by an earlier version. Train again.")
+        found: dict[str, Any] = read_json(self.path.parent / RECORD)
         return found
 
     def predict(self, samples: Sequence[int] | npt.NDArray[np.int64]) -> Predictions:
@@ -78,9 +76,9 @@ def open_run(folder: Path, data: Path, *, split: str | None = None) -> Run:
     """
     require_kind(data, "build")
     path = checkpoint.locate(folder)
-    state = checkpoint.load(path)
+    state, digest = checkpoint.load_with_digest(path)
     layout = DataLayout(data, split)
     refuse_other_data(layout, state["made_from"], f"the checkpoint {path}")
     dataset = MutantStateDataset(layout.store, phenotypes=state["phenotypes"])
     members = restore(state, layout, dataset, path)
-    return Run(path, state, kind_of(state, path), members, layout, dataset)
+    return Run(path, state, digest, kind_of(state, path), members, layout, dataset)

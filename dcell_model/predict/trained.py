@@ -58,12 +58,12 @@ class Trained:
         """
         if device == "cuda" and not torch.cuda.is_available():
             raise InputError("--device cuda: no CUDA device is visible; use cpu")
-        state = checkpoint.load(path)
+        state, digest = checkpoint.load_with_digest(path)
         members = checkpoint.restore(state, None, path)
         scale = state["target_mean"], state["target_std"]
         return cls.of(
             [own.to(device) for own in members], state["phenotypes"], scale,
-            checkpoint.digest_of(state), Calibration.of(state),
+            digest, Calibration.of(state),
             state["seen_genes"].numpy().astype(np.bool_), path,
         )  # fmt: skip
 

@@ -64,6 +64,12 @@ def run(data: Path, folder: Path, out: Path) -> None:
     record, state, layout = opened.record(), opened.state, opened.layout
     members, dataset = opened.members, opened.dataset
     ledger = read_json(ledger_of(data, folder))
+    if "settings" not in record:
+        raise ArtefactError(
+            f"{opened.path.parent}: written by an earlier version, which did not note the "
+            f"run's settings. Train again (dcell train --data {data} --out RUN), or print its "
+            f"scores (dcell summary --ledger {ledger_of(data, folder)} --run {folder})."
+        )
     links = list(chain.chain(layout, folder))
     phenotype, part = state["phenotypes"][0], next(p for p in PART_NAMES if p in metrics)
     samples, measured, predicted = _predictions(folder, metrics, phenotype, part)

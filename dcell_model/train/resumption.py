@@ -27,6 +27,9 @@ FREE = {
     "train.members",
 }  # fmt: skip
 
+# Keys that came later, with the value that was the only one before.
+_BEFORE = {"norm_samples": 0, "warmup": 0.0, "calibrate": False, "weights": "none"}
+
 
 def parameters_of(
     data: Path,
@@ -75,8 +78,11 @@ def parameters_of(
     else:
         refuse_for_training(assignments, where)
         # Runs of earlier versions hold only what their model depends on.
-        text = saved.get("settings")
-        own = json.loads(text) if text else _sections(saved["parameters"])
+        own = json.loads(saved.get("settings") or "{}")
+        typed = (text.removeprefix("preset=") for text in assignments if text.startswith("preset="))
+        if (preset or next(typed, own.get("preset"))) == own.get("preset"):
+            # Settings leave out what was a default then, and need not be one now.
+            own |= _sections(saved["parameters"])
         if preset:
             own["preset"] = preset
         parameters, notes = resolve(override(own, assignments), where=where), []
@@ -123,7 +129,7 @@ def refuse_changes(
 def _sections(trained_with: str) -> Values:
     """`trained_sections` in JSON; keys that came later have the value that was the only one."""
     given: Values = json.loads(trained_with)
-    given["train"] = {"norm_samples": 0} | given["train"]
+    given["train"] = _BEFORE | given["train"]
     return given
 
 

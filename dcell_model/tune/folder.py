@@ -8,6 +8,7 @@
 """
 
 import contextlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from data_specs.layout import MARKERS, DataLayout, read_json, write_json
 from data_specs.output_folders import FolderKind
 from data_specs.outputs import written
 from data_specs.own_entries import is_own, remove_own
-from data_specs.parameters import Parameters, changed, resolve
+from data_specs.parameters import Parameters, changed
 from dcell_model.checkpoint import flat, run_folder, trained_sections
 from dcell_model.train import FREE
 from dcell_model.tune.space import Space
@@ -27,7 +28,7 @@ MARKER = MARKERS["tuning"]
 JOURNAL, PARAMETERS, RECORD = "study.journal", "parameters.yaml", "tune.json"
 RESULT = "result.json"
 PLOTS = ("history.png", "parameters.png")
-FORMAT = {"format": "dcell-tune", "version": 1}
+FORMAT = {"format": "dcell-tune", "version": 2}
 MOST_TRIALS, MOST_REPEATS = 9999, 99  # names of folders have so many digits
 _RUNS = tuple(
     name.replace("#", "[0-9]") for name in ("trials/####", "repeats/default-##", "repeats/best-##")
@@ -51,6 +52,7 @@ def describe(layout: DataLayout, parameters: Parameters, space: Space, seed: int
         "seed": seed,
         "search": {key: str(values) for key, values in space.items()},
         "settings": changed(parameters),
+        "trained_with": json.loads(json.dumps(trained_sections(parameters))),
         "data": {name: digest_of(layout, name) for name in TRAINED_ON[parameters.train.model]},
     }
 
@@ -70,7 +72,14 @@ def prepare(out: Path, description: dict[str, Any], *, overwrite: bool) -> None:
 
 
 def _refuse_others(out: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    then, given = _compared(before, out), _compared(now, out)
+    if before.get("version") != FORMAT["version"]:
+        raise InputError(
+            f"{out}: holds a search of version {before.get('version')!r:.60}; expected "
+            f"{FORMAT['version']}. Another version of dcell began it, maybe with other defaults: "
+            "its parameters.yaml and tune.json hold, but begin a new one in another folder, or "
+            "replace it with --overwrite."
+        )
+    then, given = _compared(before), _compared(now)
     for key in (*given, *then):
         if then.get(key) != given.get(key):
             raise InputError(
@@ -81,10 +90,9 @@ def _refuse_others(out: Path, before: dict[str, Any], now: dict[str, Any]) -> No
             )
 
 
-def _compared(description: dict[str, Any], out: Path) -> dict[str, Any]:
+def _compared(description: dict[str, Any]) -> dict[str, Any]:
     """What must be the same, by the names that a user knows."""
-    settings = resolve(description["settings"], where=str(out / MARKER))
-    fixed = flat(trained_sections(settings))
+    fixed = flat(description["trained_with"])
     return {
         "--seed": description["seed"],
         **{f"--search {key}": values for key, values in description["search"].items()},
