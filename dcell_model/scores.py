@@ -28,6 +28,7 @@ def scores(predicted: Values, measured: Values) -> dict[str, float | None]:
         `pearson`, `spearman` (Pearson of the ranks, ties sharing their mean rank), `r2` (see
         `r_squared`) and `mse` (in squared units of the phenotype).
     """
+    from scipy.stats import rankdata
     from torchmetrics.functional import mean_squared_error, pearson_corrcoef
 
     p, m = _float64(predicted), _float64(measured)
@@ -41,7 +42,9 @@ def scores(predicted: Values, measured: Values) -> dict[str, float | None]:
     return {
         "pearson": float(pearson_corrcoef(p, m)),
         # torchmetrics' own Spearman ranks in float32 and sums ties in int32, which overflows.
-        "spearman": float(pearson_corrcoef(_ranks(p), _ranks(m))),
+        "spearman": float(
+            pearson_corrcoef(*(torch.from_numpy(rankdata(own.cpu().numpy())) for own in (p, m)))
+        ),
         **errors,
     }
 
@@ -92,10 +95,3 @@ def part_scores(
 
 def _float64(values: Values) -> Tensor:
     return torch.as_tensor(values).detach().to("cpu", torch.float64)
-
-
-def _ranks(values: Tensor) -> Tensor:
-    """Ranks `[N]` float64, counted from 1; equal values share the mean of theirs."""
-    _, place, counts = values.unique(return_inverse=True, return_counts=True)
-    ranks: Tensor = counts.cumsum(0) - (counts.double() - 1) / 2
-    return ranks[place]

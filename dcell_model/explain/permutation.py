@@ -26,10 +26,11 @@ def p_value(observed: float, permuted: FloatArray) -> float:
 
 def false_discovery_rate(p_values: npt.ArrayLike) -> FloatArray:
     """Adjusted p-values `[T]` of Benjamini and Hochberg (1995); NaN counts as no test."""
+    from scipy.stats import false_discovery_control
+
     p = np.asarray(p_values, dtype=np.float64)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    raised = p[order] * len(order) / np.arange(1, len(order) + 1)
+    known = ~np.isnan(p)
     adjusted = np.full(len(p), np.nan)
-    adjusted[order] = np.minimum(np.minimum.accumulate(raised[::-1])[::-1], 1)
+    if known.any():
+        adjusted[known] = false_discovery_control(p[known], method="bh")
     return adjusted

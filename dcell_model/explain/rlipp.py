@@ -114,16 +114,9 @@ def _rounded(predicted: Tensor) -> Tensor:
 
 def ranks(values: Tensor) -> Tensor:
     """Ranks `[n, C]` float64 within each column; equal values share the mean of theirs."""
-    ordered, order = values.sort(dim=0)
-    place = torch.arange(len(values))[:, None]
-    new = torch.ones_like(ordered, dtype=torch.bool)
-    new[1:] = ordered[1:] != ordered[:-1]
-    first = torch.where(new, place, 0).cummax(0).values
-    end = torch.ones_like(new)
-    end[:-1] = new[1:]
-    last = torch.where(end, place, len(values)).flip(0).cummin(0).values.flip(0)
-    found = torch.empty_like(ordered)
-    return found.scatter_(0, order, (first + last).to(ordered.dtype) / 2)
+    from scipy.stats import rankdata
+
+    return torch.from_numpy(rankdata(values.numpy(), axis=0))
 
 
 def _spearman(predicted: list[Tensor], truth: list[Tensor]) -> Tensor:

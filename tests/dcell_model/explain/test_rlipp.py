@@ -40,7 +40,7 @@ def test_what_is_scored_was_not_fitted() -> None:
 
 def test_ranks_share_ties() -> None:
     values = torch.tensor([[3.0, 1.0], [1.0, 1.0], [3.0, 1.0], [2.0, 0.0]])
-    assert ranks(values).tolist() == [[2.5, 2.0], [0.0, 2.0], [2.5, 2.0], [1.0, 0.0]]
+    assert ranks(values).tolist() == [[3.5, 3.0], [1.0, 3.0], [3.5, 3.0], [2.0, 1.0]]
 
 
 def test_features_that_do_not_vary_predict_nothing() -> None:

@@ -35,7 +35,7 @@ def test_commands_lead_to_the_same(
     state = checkpoint.load(run / "checkpoint.pt")
     again = repetition(data, run, read_json(run / "train.json")["settings"], "abc+")
     assert ("split.seed", "3") in again.parameters
-    assert ("model.width_genes", "direct") in again.parameters  # the preset's
+    assert ("model.norm_order", "norm_act") in again.parameters  # the preset's
     before = read_json(DataLayout(data).parameters), digests(data), state["parameters"]
     build, train = (shlex.split(command.replace("\\\n", "")) for command in again.commands)
     assert (build[0], train[0]) == ("dcell-data", "dcell")
