@@ -7,8 +7,11 @@ from typing import Any
 from data_specs.errors import ParameterError
 from data_specs.parameters.values import fit
 
-FORMER = {"hierarchy.relations": "ontology.relations"}
-_HINTS = {"ontology.relations": tuple[str, ...]}
+FORMER = {
+    "hierarchy.relations": "ontology.relations",
+    "genotypes.unannotated": "store.unannotated",
+}
+_HINTS: dict[str, Any] = {"ontology.relations": tuple[str, ...], "store.unannotated": str}
 
 
 def under_present_names(given: Mapping[str, Any], where: str) -> dict[str, Any]:

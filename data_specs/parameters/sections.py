@@ -120,7 +120,6 @@ class Genotypes:
     same_gene: Literal["refuse", "merge"] = "refuse"  # a gene twice in a genotype, by any names
     orders: Orders = ()  # numbers of deleted genes to keep; empty keeps all
     phenotypes: Texts = ()  # columns to take, the one to predict first; empty takes all
-    unannotated: Literal["keep", "drop"] = "keep"
     on_bad_row: Literal["error", "skip"] = "error"
     piece_bytes: Annotated[int, Ge(1), Le(2**40)] = 64 * 2**20  # of a text file that one task reads
     part_rows: Count = 2**20  # of the merged table, and so of a shard of the store, roughly
@@ -131,6 +130,7 @@ class Store:
     """How the mutant states are laid out in LMDB."""
 
     layout: Literal["delta", "dense"] = "delta"
+    unannotated: Literal["keep", "drop"] = "keep"  # genotypes with genes of no term
     block_bytes: Annotated[int, Ge(1), Le(2**30)] = 16 * 2**20
 
 

@@ -245,7 +245,7 @@ def encode_part(
     graph = CellGraph.read(cell_graph)
     genotypes = pl.read_parquet(part, glob=False)
     rows = genotypes.height
-    if parameters.genotypes.unannotated == "drop":
+    if parameters.store.unannotated == "drop":
         annotated = pl.element().is_in(pl.Series(graph.gene_ids).implode())
         genotypes = genotypes.filter(pl.col("genes").list.eval(annotated).list.all())
     if genotypes.is_empty():
@@ -268,7 +268,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     graph = CellGraph.read(layout.cell_graph)
     parts = parts_of(layout.genotypes / "genotypes.parquet")
     genes = pl.read_parquet(layout.genotypes / "genes.parquet", glob=False)["gene"]
-    dropping = parameters.genotypes.unannotated == "drop"
+    dropping = parameters.store.unannotated == "drop"
     unannotated = sorted(set(genes) - set(graph.gene_ids))
     others = [] if dropping else unannotated
     with (
@@ -285,7 +285,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             raise unmet(layout, graph.gene_ids)
         if not kept:
             raise InputError(
-                "genotypes.unannotated=drop left no genotype: none has only genes of the "
+                "store.unannotated=drop left no genotype: none has only genes of the "
                 "hierarchy, though "
                 f"{touching:,} have some. Check that annotations and genotypes name genes alike."
             )

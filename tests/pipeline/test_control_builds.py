@@ -137,7 +137,7 @@ def test_controls_of_samples_that_their_parameters_do_not_give(
     build = tmp_path / "build"
     shutil.copytree(tiny_build, build)
     path = build / "params.json"
-    write_json(path, read_json(path) | {"genotypes": {"unannotated": "drop"}})
+    write_json(path, read_json(path) | {"store": {"unannotated": "drop"}})
     message = fail(capsys, "control", str(build), "--controls", "terms", "--seeds", "0")
     assert "its samples are not those that its own parameters and tables give" in message
     assert not (build / "controls" / "terms-0").exists()

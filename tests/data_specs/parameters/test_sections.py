@@ -180,6 +180,14 @@ def test_a_default_that_was_set_over_a_preset_is_a_change(given: dict[str, Any])
     assert resolve(changed(resolve(given))) == resolve(given)
 
 
+def test_what_is_dropped_from_the_store_has_a_former_name() -> None:
+    assert resolve({"genotypes": {"unannotated": "drop"}}).store.unannotated == "drop"
+    with pytest.raises(
+        ParameterError, match=r"store\.unannotated is keep and genotypes\.unannotated"
+    ):
+        resolve({"genotypes": {"unannotated": "drop"}, "store": {"unannotated": "keep"}})
+
+
 def test_a_former_name_is_understood(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = ("is_a", "part_of")
     old = {"hierarchy": {"relations": [*both], "containment": 3}}

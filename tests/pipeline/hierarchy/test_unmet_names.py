@@ -28,7 +28,7 @@ def built(tmp_path: Path, table: str, **sections: dict[str, Any]) -> Path:
 
 
 @pytest.mark.parametrize("sections", [
-    {}, {"genotypes": {"unannotated": "drop"}}, {"hierarchy": {"gene_universe": "assayed"}},
+    {}, {"store": {"unannotated": "drop"}}, {"hierarchy": {"gene_universe": "assayed"}},
 ])  # fmt: skip
 def test_names_that_nothing_has(tmp_path: Path, sections: dict[str, dict[str, Any]]) -> None:
     with pytest.raises(InputError) as caught:
@@ -109,6 +109,6 @@ def test_enough_samples_are_not_warned_about(
 
 
 def test_unannotated_genes_are_counted_when_they_are_dropped_too(tmp_path: Path) -> None:
-    folder = built(tmp_path, FEW, genotypes={"unannotated": "drop"}, split={"val": 0, "test": 0})
+    folder = built(tmp_path, FEW, store={"unannotated": "drop"}, split={"val": 0, "test": 0})
     ledger = read_json(folder / "store" / "ledger.json")
     assert (ledger["samples"], ledger["touching"], ledger["unannotated_genes"]) == (1, 1, 4)

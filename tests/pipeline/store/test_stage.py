@@ -212,7 +212,7 @@ def test_store_of_another_hierarchy(tmp_path: Path) -> None:
 
 
 def test_unannotated_genotypes_can_be_dropped(tmp_path: Path) -> None:
-    dropping = resolve(tiny_parameters(genotypes={"unannotated": "drop"}))
+    dropping = resolve(tiny_parameters(store={"unannotated": "drop"}))
     layout = build(dropping, tmp_path / "build")
     dataset = MutantStateDataset(layout.store)
     assert dataset.meta.other_genes == ()
