@@ -34,11 +34,9 @@ ARTEFACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "split": (("split.parquet",), ("store",)),
     "networks": (("networks.json",), (INPUTS, "store")),
 }
-# What a checkpoint is made from, by the model that is trained.
-TRAINED_ON: dict[str, tuple[str, ...]] = {
-    "dcell": ("cell_graph", "store", "split"),
-    "dango": ("cell_graph", "store", "split", "networks"),
-}
+# What every checkpoint is made from, and what some are made from besides, by their model.
+TRAINED_ON = ("cell_graph", "store", "split")
+ORIGINS = (*TRAINED_ON, "networks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,7 @@ def refuse_other_data(layout: DataLayout, made_from: Mapping[str, str], what: st
         ArtefactError: names the first artefact that is another one, or that nothing is said of.
     """
     link = Link(what, "", made_from)
-    for parent in TRAINED_ON["dcell"]:
+    for parent in TRAINED_ON:
         if parent not in made_from:
             raise ArtefactError(f"{what} does not say from which {parent.replace('_', ' ')} it was "
                                 "made. Use one that `dcell train` wrote.")  # fmt: skip

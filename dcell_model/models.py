@@ -1,81 +1,241 @@
-"""The models that the training loop trains, by the name that `train.model` gives them.
+"""The models by name, a record each: all that training, evaluation, report and comparison know.
 
-The loop, checkpoints and evaluation know a model by little: called with a batch it gives heads
-`[T, B, P]` of which the first is the prediction; DCell's loss is the loss of both, since one with a
-single head has no auxiliary ones.
+A new model is a package of its own and an entry of `MODELS`; if it has parameters, they are a
+section of `data_specs.parameters` that says whose it is. What is fitted in one go has its records
+in `dcell_model.baselines`, so that an edit of a baseline does not train networks again.
+
+The loop calls a model with a batch and gets heads `[T, B, P]`, of which the first is the
+prediction; DCell's loss is the loss of all, since one with a single head has no auxiliary ones.
 """
 
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
+from torch import Tensor, nn
 
-from data_specs.chain import refuse_other_data
-from data_specs.errors import ArtefactError
-from data_specs.gene_networks import read_networks
+from data_specs.cell_graph import CellGraph
+from data_specs.chain import TRAINED_ON, refuse_other_data
+from data_specs.errors import ArtefactError, ParameterError
+from data_specs.gene_networks import read_networks, require_networks
 from data_specs.layout import DataLayout
-from data_specs.parameters import Dango as DangoConfig
-from data_specs.parameters import Parameters
+from data_specs.parameters import Parameters, unknown
 from dcell_model import checkpoint
-from dcell_model.checkpoint import check_shapes, parameters_of
+from dcell_model.checkpoint import check_shapes, parameters_of, trained_sections
 from dcell_model.dango import Dango, pretrain
-from dcell_model.data import MutantStateDataset
-from dcell_model.dcell import DCell
-
-Network = DCell | Dango
-KINDS = ("dcell", "dango")
+from dcell_model.data import MutantStateBatch, MutantStateDataset
+from dcell_model.dcell import DCell, take_statistics
+from dcell_model.dcell.engines import pick_engine, product_size
 
 
-def create(layout: DataLayout, dataset: MutantStateDataset, parameters: Parameters) -> Network:
-    """The model to train, its weights drawn from torch's global generator.
+class Network(Protocol):
+    """What the loop asks of a model that it trains, which is a `torch.nn.Module`.
+
+    Attributes:
+        graph: the cell graph of the store that it is trained on.
+        sync_batchnorm: set by the loop: whether statistics are taken over all processes.
+    """
+
+    graph: CellGraph
+    sync_batchnorm: bool
+    training: bool
+
+    @property
+    def engine(self) -> str:
+        """How it is run, for the record."""
+        ...
+
+    def __call__(self, batch: MutantStateBatch, *, dense: bool = ...) -> Any:
+        """Heads `[T, B, P]`, or with `dense=False` a form of them that `dcell_loss` takes."""
+        ...
+
+    def num_parameters(self) -> int:
+        """Trainable numbers."""
+        ...
+
+    def weight_penalty(self) -> Tensor:
+        """`Σ‖W‖²`."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """As of a module; so below."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]: ...  # noqa: D102
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...  # noqa: D102
+    def to(self, device: Any) -> Any: ...  # noqa: D102
+    def train(self, mode: bool = ...) -> Any: ...  # noqa: D102
+    def eval(self) -> Any: ...  # noqa: D102
+
+
+Restore = Callable[
+    [checkpoint.Checkpoint, DataLayout, MutantStateDataset, Path], tuple[Network, ...]
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRecord:
+    """What a comparison knows of a model, trained or fitted.
+
+    Attributes:
+        made_from: artefacts of a build, names of `data_specs.chain.ORIGINS`.
+        sections: the parameters that a result of it depends on, by section and key.
+    """
+
+    made_from: tuple[str, ...] = TRAINED_ON
+    sections: Callable[[Parameters], Mapping[str, Mapping[str, Any]]] = trained_sections
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedModel(ModelRecord):
+    """A model that the loop trains. Its section of the parameters is in `MODEL_SECTIONS`.
+
+    Attributes:
+        title: its name in tables and plots.
+        create: the model for P phenotypes, its weights drawn from torch's global generator.
+        require: refuses a build that lacks what the model needs, before anything is touched.
+        prepare: what comes before the first epoch, with an account of it for the record.
+        restore: a checkpoint's members; None has them created on the build again.
+        refuse_size: refuses parameters that ask for more than a checkpoint's tensors can hold.
+        plan: where there are several engines, settles which runs such batches; returns why, and
+            the multiply-adds of a matrix product, by which threads are chosen.
+        take_statistics: puts a batch's statistics in place of those that evaluation uses.
+        account: what the record of a run says of this model only.
+        unread: keys of `train` that have no effect on it.
+        search: what `dcell tune` searches by default, parameter and values.
+        has_subsystems: whether terms have states that a report shows.
+    """
+
+    title: str
+    create: Callable[[DataLayout, MutantStateDataset, Parameters, int], Network]
+    require: Callable[[DataLayout, Parameters], object] = lambda _layout, _parameters: None
+    prepare: Callable[[Any], dict[str, Any]] = lambda _model: {}
+    restore: Restore | None = None
+    refuse_size: Callable[[Parameters, Mapping[str, Tensor], Path], None] = lambda *_: None
+    plan: Callable[[Any, MutantStateBatch], tuple[str, float]] | None = None
+    take_statistics: Callable[[Any, MutantStateBatch], None] | None = None
+    account: Callable[[Any], dict[str, Any]] = lambda _model: {}
+    unread: tuple[str, ...] = ()
+    search: Mapping[str, str] = field(default_factory=dict)
+    has_subsystems: bool = False
+
+
+def _create_dcell(
+    _: DataLayout, dataset: MutantStateDataset, parameters: Parameters, phenotypes: int
+) -> DCell:
+    engine = parameters.train.engine
+    return DCell(dataset.graph, parameters.model, phenotypes=phenotypes, engine=engine)
+
+
+def _plan_dcell(model: DCell, batch: MutantStateBatch) -> tuple[str, float]:
+    reason = "train.engine"
+    if model.engine == "auto":
+        model.engine, reason = pick_engine(model, batch)
+    return reason, product_size(model, batch)
+
+
+def _create_dango(
+    layout: DataLayout, dataset: MutantStateDataset, parameters: Parameters, phenotypes: int
+) -> Dango:
+    networks = read_networks(layout, dataset.gene_ids, parameters.dango.networks)
+    return Dango(dataset.graph, networks, parameters.dango, phenotypes=phenotypes)
+
+
+def _refuse_deeper(parameters: Parameters, tensors: Mapping[str, Tensor], where: Path) -> None:
+    depth = parameters.dango.depth
+    if depth > len(tensors):  # so many layers have no tensors there
+        raise ArtefactError(
+            f"{where}: dango.depth is {depth}, but there are {len(tensors)} tensors"
+        )
+
+
+MODELS: dict[str, TrainedModel] = {
+    "dcell": TrainedModel(
+        title="DCell",
+        create=_create_dcell,
+        restore=lambda state, _, dataset, where: checkpoint.restore(state, dataset.graph, where),
+        plan=_plan_dcell,
+        take_statistics=take_statistics,
+        account=lambda model: {"norm_order": model.config.norm_order},
+        search={
+            "train.lr": "0.001:0.1:log",
+            "train.decay": "0.5:10:log",
+            "train.epochs": "15,30,60",
+            "train.aux_weight": "0.01:1:log",
+            "train.aux_reduction": "sum,mean",
+            "model.norm_order": "act_norm,norm_act",
+        },
+        has_subsystems=True,
+    ),
+    "dango": TrainedModel(
+        title="DANGO",
+        made_from=(*TRAINED_ON, "networks"),
+        create=_create_dango,
+        require=lambda layout, parameters: require_networks(layout, parameters.dango.networks),
+        prepare=pretrain,
+        refuse_size=_refuse_deeper,
+        unread=("train.engine", "train.weight_decay"),  # it has `dango.weight_decay`
+        search={
+            "train.lr": "0.0003:0.03:log",
+            "dango.weight_decay": "0.01:3:log",
+            "train.epochs": "15,30,60",
+        },
+    ),
+}
+
+
+def record_of(name: str, where: str = "parameters") -> TrainedModel:
+    """The record of a model that the loop trains.
+
+    Args:
+        name: of `train.model`.
+        where: what messages call the source of the name.
 
     Raises:
-        InputError: DANGO, and the build has no networks.
+        ParameterError: there is no such model; names the nearest.
     """
-    phenotypes = len(dataset.phenotypes)
-    if parameters.train.model == "dango":
-        return _dango(layout, dataset, parameters.dango, phenotypes)
-    return DCell(
-        dataset.graph, parameters.model, phenotypes=phenotypes, engine=parameters.train.engine
-    )
+    if name not in MODELS:
+        raise ParameterError(unknown(name, MODELS, f"{where}: train.model"))
+    return MODELS[name]
 
 
-def prepare(model: Network) -> dict[str, Any]:
-    """What comes before the first epoch: DANGO's pre-training.
+def title_of(name: str) -> str:
+    """The name of a model in tables and plots; a baseline goes by its own."""
+    return MODELS[name].title if name in MODELS else name
 
-    Returns:
-        The account of it; nothing for DCell.
-    """
-    return pretrain(model) if isinstance(model, Dango) else {}
+
+def kind_of(state: checkpoint.Checkpoint, where: Path) -> str:
+    """The name of a checkpoint's model."""
+    return parameters_of(state, where).train.model
 
 
 def restore(
     state: checkpoint.Checkpoint, layout: DataLayout, dataset: MutantStateDataset, where: Path
 ) -> tuple[Network, ...]:
-    """The members of a checkpoint, on the build's hierarchy or networks, in evaluation mode.
+    """The members of a checkpoint, on the data that the model needs, in evaluation mode.
 
     Most checkpoints have one; an ensemble has several, whose mean is its prediction.
 
     Raises:
         ArtefactError: the checkpoint belongs to another hierarchy, or its tensors do not fit.
-        InputError: DANGO, and the build has no such networks.
+        InputError: the build lacks what the model needs.
+        ParameterError: a model that this version does not know.
     """
-    if kind_of(state, where) == "dcell":
-        return checkpoint.restore(state, dataset.graph, where)
+    record = record_of(kind_of(state, where), str(where))
+    if record.restore is not None:
+        return record.restore(state, layout, dataset, where)
     dataset.graph.require(state["fingerprint"], f"the checkpoint {where}")
     refuse_other_data(layout, state["made_from"], f"the checkpoint {where}")
-    config = parameters_of(state, where).dango
-    phenotypes = len(state["phenotypes"])
-    if config.depth > len(state["model"]):  # so many layers have no tensors there
-        raise ArtefactError(
-            f"{where}: dango.depth is {config.depth}, but there are {len(state['model'])} tensors"
-        )
+    parameters, phenotypes = parameters_of(state, where), len(state["phenotypes"])
+    record.refuse_size(parameters, state["model"], where)
     with torch.device("meta"):  # shapes alone: what is not there needs no memory
-        shapes = _shapes(_dango(layout, dataset, config, phenotypes))
+        shapes = _shapes(record.create(layout, dataset, parameters, phenotypes))
     members = checkpoint.weights_of(state)
     for tensors in members:
         check_shapes(tensors, shapes, where)
-    models = tuple(_dango(layout, dataset, config, phenotypes) for _ in members)
+    models = tuple(record.create(layout, dataset, parameters, phenotypes) for _ in members)
     for model, tensors in zip(models, members, strict=True):
         model.load_state_dict(tensors)
         model.eval()
@@ -84,15 +244,3 @@ def restore(
 
 def _shapes(model: Network) -> dict[str, list[int]]:
     return {name: list(value.shape) for name, value in model.state_dict().items()}
-
-
-def kind_of(state: checkpoint.Checkpoint, where: Path) -> str:
-    """The name of a checkpoint's model."""
-    return parameters_of(state, where).train.model
-
-
-def _dango(
-    layout: DataLayout, dataset: MutantStateDataset, config: DangoConfig, phenotypes: int
-) -> Dango:
-    networks = read_networks(layout, dataset.gene_ids, config.networks)
-    return Dango(dataset.graph, networks, config, phenotypes=phenotypes)

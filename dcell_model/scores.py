@@ -13,7 +13,6 @@ from data_specs.tables import PARTS
 Values = npt.NDArray[Any] | Tensor
 # How they are called where people read them; the part that judges a model comes first.
 PART_NAMES = {"test": "test", "val": "validation", "train": "training"}
-MODEL_NAMES = {"dcell": "DCell", "dango": "DANGO"}
 SCORE_NAMES = {"pearson": "Pearson", "spearman": "Spearman", "r2": "R²", "mse": "MSE"}
 
 

@@ -10,9 +10,10 @@ from data_specs.parameters.given import (
     refuse_without_effect,
 )
 from data_specs.parameters.presets import PRESETS, PROFILES
-from data_specs.parameters.ranges import CONTROLS
+from data_specs.parameters.ranges import CONTROLS, weight_decay_section
 from data_specs.parameters.sections import (
     KEYS,
+    MODEL_SECTIONS,
     SECTIONS,
     Annotations,
     Baselines,
@@ -37,6 +38,7 @@ from data_specs.parameters.values import absent, fit, no_such, unknown
 __all__ = [
     "CONTROLS",
     "KEYS",
+    "MODEL_SECTIONS",
     "PRESETS",
     "PROFILES",
     "SECTIONS",
@@ -68,4 +70,5 @@ __all__ = [
     "refuse_without_effect",
     "resolve",
     "unknown",
+    "weight_decay_section",
 ]

@@ -4,6 +4,7 @@ A field says its range in its type: `lr: Annotated[float, Gt(0), Le(10)]`, by th
 library `annotated-types`; `_EXPECTED` has the words for what a `Predicate` asks.
 """
 
+import dataclasses
 import datetime
 import math
 import re
@@ -141,6 +142,18 @@ def _bound(mark: Any) -> str:
     return ""
 
 
+OF_MODEL = "model"  # a section's metadata: the model that alone reads it
+
+
+def weight_decay_section(parameters: Any) -> str:
+    """The section whose `weight_decay` a training takes: the model's own, if that has one."""
+    for key in dataclasses.fields(parameters):
+        own = getattr(parameters, key.name)
+        if key.metadata.get(OF_MODEL) == parameters.train.model and hasattr(own, "weight_decay"):
+            return key.name
+    return "train"
+
+
 def check_together(parameters: Any, where: str) -> None:
     """Refuse values that do not go together.
 
@@ -177,7 +190,7 @@ def check_together(parameters: Any, where: str) -> None:
             f"{where}dango.width is {dango.width}; expected a multiple of dango.heads, "
             f"{dango.heads}"
         )
-    own = "dango" if train.model == "dango" else "train"
+    own = weight_decay_section(parameters)
     decay = getattr(parameters, own).weight_decay
     if decay and train.lr * decay >= 1:  # a step would turn the sign of every weight
         raise ParameterError(

@@ -17,6 +17,7 @@ from data_specs.errors import ParameterError
 from data_specs.parameters.former_names import under_present_names
 from data_specs.parameters.presets import PRESETS, PROFILES
 from data_specs.parameters.ranges import (
+    OF_MODEL,
     Control,
     Count,
     Crossed,
@@ -188,7 +189,7 @@ class Dango:
 class Train:
     """The training loop and the loss."""
 
-    model: Literal["dcell", "dango"] = "dcell"
+    model: Text = "dcell"  # a name of `dcell_model.models.MODELS`
     engine: Literal["auto", "incremental", "stratum", "reference"] = "auto"
     phenotypes: Texts = ()  # empty: the store's first
     epochs: Count = 30
@@ -261,8 +262,8 @@ class Parameters:
     store: Store = field(default_factory=Store)
     split: Split = field(default_factory=Split)
     networks: Networks = field(default_factory=Networks)
-    model: Model = field(default_factory=Model)
-    dango: Dango = field(default_factory=Dango)
+    model: Model = field(default_factory=Model, metadata={OF_MODEL: "dcell"})
+    dango: Dango = field(default_factory=Dango, metadata={OF_MODEL: "dango"})
     train: Train = field(default_factory=Train)
     baselines: Baselines = field(default_factory=Baselines)
     evaluate: Evaluate = field(default_factory=Evaluate)
@@ -278,6 +279,11 @@ Values = dict[str, Any]
 SECTIONS: dict[str, Any] = {
     name: cls for name, cls in get_type_hints(Parameters).items() if dataclasses.is_dataclass(cls)
 }
+# The section that a model alone reads, by the model's name; a model may do without.
+MODEL_SECTIONS: dict[str, str] = {
+    key.metadata[OF_MODEL]: key.name
+    for key in dataclasses.fields(Parameters) if OF_MODEL in key.metadata
+}  # fmt: skip
 KEYS: tuple[str, ...] = tuple(
     f"{name}.{key.name}" for name, cls in SECTIONS.items() for key in dataclasses.fields(cls)
 )

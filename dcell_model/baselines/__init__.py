@@ -11,13 +11,15 @@ Each has its settings chosen, among as many as `baselines.trials` says, by the s
 validation part.
 """
 
-from dcell_model.baselines.fitting import NAMES, Baseline, fit_baselines
+from dcell_model.baselines.fitting import Baseline, fit_baselines
+from dcell_model.baselines.records import BASELINES, FittedModel
 from dcell_model.baselines.results import column_of, read_predictions, run
 from dcell_model.baselines.samples import multi_hot, read_samples
 
 __all__ = [
-    "NAMES",
+    "BASELINES",
     "Baseline",
+    "FittedModel",
     "column_of",
     "fit_baselines",
     "multi_hot",

@@ -15,17 +15,12 @@ import torch
 
 from data_specs.parameters import Baselines as BaselinesConfig
 from data_specs.tables import VAL
-from dcell_model.baselines.fm import fit_fm
-from dcell_model.baselines.mean import fit_mean
-from dcell_model.baselines.mlp import fit_mlp
-from dcell_model.baselines.ridge import fit_ridge
+from dcell_model.baselines.records import BASELINES
 from dcell_model.baselines.samples import Bools, Floats, train_and_val
 from dcell_model.checkpoint import Calibration
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-
-NAMES = ("mean", "ridge", "fm", "mlp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +45,7 @@ def fit_baselines(
     targets: npt.NDArray[Any],
     parts: npt.NDArray[np.uint8],
     config: BaselinesConfig,
-    names: Sequence[str] = NAMES,
+    names: Sequence[str] | None = None,
     *,
     calibrate: bool = True,
 ) -> dict[str, Baseline]:
@@ -61,7 +56,7 @@ def fit_baselines(
         targets: `[N, P]` or `[N]`, NaN where not measured: such samples are left out.
         parts: `[N]` numbers in `data_specs.tables.PARTS`.
         config: how many settings are tried, sizes and lengths, the seed.
-        names: which to fit.
+        names: which to fit, of `BASELINES`; by default all.
         calibrate: draw predictions to a line through the validation part, if there is one.
 
     Without a validation part, a tenth of the training part takes its place in all but the line.
@@ -71,17 +66,11 @@ def fit_baselines(
     """
     targets = targets.reshape(len(parts), -1).astype(np.float64)
     train, val = train_and_val(parts, targets, config.seed)
-    models = {
-        "mean": lambda: fit_mean(targets, train),
-        "ridge": lambda: fit_ridge(genotypes, targets, train, val, config),
-        "fm": lambda: fit_fm(genotypes, targets, train, val, config),
-        "mlp": lambda: fit_mlp(genotypes, targets, train, val, config),
-    }
     measured_val, mean = parts == VAL, np.nanmean(targets[train], axis=0)
     fitted = {}
-    for name in names:
+    for name in BASELINES if names is None else names:
         began = time.perf_counter()
-        fit = models[name]()
+        fit = BASELINES[name].fit(genotypes, targets, train, val, config)
         if calibrate and measured_val.any():
             calibrated = _calibrated(fit.predictions, targets, measured_val, mean)
             fit = replace(fit, predictions=calibrated)

@@ -14,13 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from data_specs.chain import TRAINED_ON
+from data_specs.chain import ORIGINS
 from data_specs.errors import ArtefactError
 from data_specs.parameters import Parameters, resolve
 
 Shapes = Mapping[str, Sequence[int]]
 MOST_NAMED = 3
-ORIGINS = {name for names in TRAINED_ON.values() for name in names}
 
 
 def require(state: Mapping[str, Any], key: str, kind: type, where: Path) -> Any:

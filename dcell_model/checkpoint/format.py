@@ -20,6 +20,7 @@ import numpy.typing as npt
 import torch
 
 from data_specs.cell_graph import CellGraph
+from data_specs.chain import TRAINED_ON
 from data_specs.errors import ArtefactError
 from data_specs.files import replacing_file
 from data_specs.parameters import Parameters
@@ -299,9 +300,11 @@ def restore(checkpoint: Checkpoint, graph: CellGraph | None, where: Path) -> tup
     graph.require(checkpoint["fingerprint"], f"the checkpoint {where}")
     parameters = parameters_of(checkpoint, where)
     if parameters.train.model != "dcell":
+        besides = " and ".join(sorted(checkpoint["made_from"].keys() - set(TRAINED_ON)))
+        needed = f"the {besides} of its build" if besides else "its build"
         raise ArtefactError(
-            f"{where}: the checkpoint of a {parameters.train.model} model, which needs the "
-            "networks of its build; expected a DCell. `dcell train` and `dcell compare` read it."
+            f"{where}: the checkpoint of a {parameters.train.model} model, which needs {needed}; "
+            "expected a DCell. `dcell train` and `dcell compare` read it."
         )
     phenotypes = len(checkpoint["phenotypes"])
     shapes = tensor_shapes(graph, parameters.model, phenotypes)

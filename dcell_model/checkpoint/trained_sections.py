@@ -4,16 +4,16 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from data_specs.parameters import Parameters
+from data_specs.parameters import MODEL_SECTIONS, Parameters
 
 # What training reads. All other sections say how a build is made, and are the build's.
-TRAINING = ("model", "dango", "train", "baselines", "evaluate")
+TRAINING = (*MODEL_SECTIONS.values(), "train", "baselines", "evaluate")
 
 
 def trained_sections(parameters: Parameters) -> dict[str, dict[str, Any]]:
-    """The sections that a trained model depends on: its own, and that of the training."""
-    own = "dango" if parameters.train.model == "dango" else "model"
-    names = (own, "train")
+    """The sections that a trained model depends on: its own if it has one, and `train`."""
+    own = MODEL_SECTIONS.get(parameters.train.model)
+    names = (own, "train") if own else ("train",)
     return {name: dataclasses.asdict(getattr(parameters, name)) for name in names}
 
 

@@ -27,9 +27,10 @@ def add_to(commands: Any) -> None:
     compare.add_argument("--splits", nargs="+", default=["random", "gene"], metavar="METHOD")
     compare.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N")
     compare.add_argument("--models", nargs="+", metavar="MODEL",
-                         help="dcell, dango, a baseline (mean, ridge, …), or dcell:genes and "
-                         "dcell:terms, on what `dcell-data control` made (default: dcell, fm, mlp, "
-                         "ridge, and dango where the build has networks)")  # fmt: skip
+                         help="what train.model names, a baseline (mean, ridge, …), or "
+                         "dcell:genes and dcell:terms, on what `dcell-data control` made "
+                         "(default: what the build has the data for, with fm, mlp and ridge as "
+                         "the baselines)")  # fmt: skip
     compare.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
                          help="parameters of the training, e.g. train.epochs=20")  # fmt: skip
     compare.set_defaults(run=_run)

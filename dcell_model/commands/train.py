@@ -34,7 +34,7 @@ def add_to(commands: Any) -> None:
                        help="in place of those of the build, e.g. of dcell tune")  # fmt: skip
     train.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
                        help="parameters of the training, e.g. train.epochs=20")  # fmt: skip
-    train.add_argument("--model", choices=("dcell", "dango"), help="same as train.model")
+    train.add_argument("--model", metavar="NAME", help="same as train.model")
     train.add_argument("--seeds", metavar="N", type=positive,
                        help="an ensemble of N networks; same as train.members")  # fmt: skip
     train.add_argument("--jobs", metavar="N", type=positive, default=1,

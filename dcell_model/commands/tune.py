@@ -43,7 +43,7 @@ def add_to(commands: Any) -> None:
     tune.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
                       help="parameters of all trials, e.g. train.epochs=20")  # fmt: skip
     tune.add_argument("--preset", metavar="NAME", help="paper-2018, torchcell, dcell_2017-07-19")
-    tune.add_argument("--model", choices=("dcell", "dango"), help="same as train.model")
+    tune.add_argument("--model", metavar="NAME", help="same as train.model")
     tune.add_argument("--device", choices=("auto", "cpu", "cuda"), help="same as train.device")
     tune.add_argument("--repeats", metavar="N", type=_whole, default=3,
                       help="other seeds that the best and the setting from before are trained with "

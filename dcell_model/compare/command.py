@@ -7,7 +7,7 @@ that was stopped goes on where it was.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_specs.chain import TRAINED_ON, digest_of
+from data_specs.chain import digest_of
 from data_specs.errors import InputError
 from data_specs.files import replacing_file
 from data_specs.layout import MARKERS, DataLayout, read_json, write_json
@@ -26,13 +26,13 @@ from data_specs.parameters import Parameters, Split, changed, unknown
 from data_specs.tables import PARTS, TEST
 from data_specs.touching import warn_if_few_touch
 from dcell_model import checkpoint, train
-from dcell_model import models as model_kinds
-from dcell_model.baselines import NAMES, fit_baselines, multi_hot, read_samples
-from dcell_model.checkpoint import lasts_of, trained_sections
-from dcell_model.compare.models import layout_of, require_controls, require_known
+from dcell_model.baselines import BASELINES, fit_baselines, multi_hot, read_samples
+from dcell_model.checkpoint import lasts_of
+from dcell_model.compare.models import layout_of, record_of, require_controls, require_known
 from dcell_model.compare.paired import against_controls, difference
 from dcell_model.data import target_names
 from dcell_model.machine import provenance
+from dcell_model.models import MODELS
 from dcell_model.predict import open_run
 from dcell_model.scores import scores
 from dcell_model.train import refuse_changes
@@ -66,7 +66,7 @@ def run(
         parameters: of all runs; `train.model`, `train.seed` and `baselines.seed` are set here.
         methods: of the splits.
         seeds: one a split and run.
-        models: names, `dcell_model.compare.models.KNOWN`; the others' differences are to the
+        models: names, `dcell_model.compare.models.known`; the others' differences are to the
             first.
         command: for the record.
         progress: is told of every run in a line.
@@ -150,8 +150,8 @@ def _one(
         baselines=replace(parameters.baselines, seed=seed),
     )
     kind, _, control = model.partition(":")
-    if kind in model_kinds.KINDS:
-        own = replace(own, train=replace(own.train, model=kind))  # type: ignore[arg-type]
+    if kind in MODELS:
+        own = replace(own, train=replace(own.train, model=kind))
     if control:  # for the record: the control is built
         hierarchy = replace(own.hierarchy, control=control, control_seed=seed)  # type: ignore[arg-type]
         own = replace(own, hierarchy=hierarchy)
@@ -161,7 +161,7 @@ def _one(
         found: Result = read_json(path)
         _refuse_others(found["made_with"], made_with, path)
         return found, True
-    measure = _baseline if model in NAMES else _trained
+    measure = _baseline if model in BASELINES else _trained
     result = {
         "split": method, "seed": seed, "model": model, **measure(layout, folder, own, model),
         "made_with": made_with,
@@ -172,15 +172,11 @@ def _one(
 
 def _made_with(layout: DataLayout, parameters: Parameters, model: str) -> dict[str, Any]:
     """What a result depends on, flat, as JSON gives it back."""
-    if model in NAMES:
-        shared = {key: getattr(parameters.train, key) for key in ("phenotypes", "calibrate")}
-        sections = {"baselines": asdict(parameters.baselines), "train": shared}
-        digests = TRAINED_ON["dcell"]
-    else:
-        sections, digests = trained_sections(parameters), TRAINED_ON[parameters.train.model]
+    record = record_of(model)
+    sections = record.sections(parameters)
     flat = {f"{s}.{key}": value for s, values in sections.items() for key, value in values.items()}
     flat = {key: list(v) if isinstance(v, tuple) else v for key, v in flat.items()}
-    return flat | {name: digest_of(layout, name) for name in digests}
+    return flat | {name: digest_of(layout, name) for name in record.made_from}
 
 
 def _refuse_others(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The models of `dcell compare` by name: `dcell`, `dango`, baselines, and DCell on controls.
+"""The models of `dcell compare` by name: what is trained, baselines, and DCell on controls.
 
 `dcell:genes` is a DCell trained on `controls/genes-SEED` of the build (`dcell-data control`): the
 samples and splits are the build's, the hierarchy has its sizes and none of its meaning.
@@ -9,26 +9,38 @@ from pathlib import Path
 
 from data_specs.chain import INPUTS, digest_of
 from data_specs.errors import ArtefactError, InputError
-from data_specs.gene_networks import require_networks
 from data_specs.layout import DataLayout, control_name
-from data_specs.parameters import CONTROLS, unknown
-from dcell_model.baselines import NAMES
-from dcell_model.models import KINDS
-from dcell_model.scores import MODEL_NAMES
+from data_specs.parameters import CONTROLS, Parameters, unknown
+from dcell_model.baselines import BASELINES
+from dcell_model.models import MODELS, ModelRecord, title_of
 
 FIRST = "dcell"
 OF_CONTROLS = {f"{FIRST}:{control}": control for control in CONTROLS}
-KNOWN = (*KINDS, *NAMES, *OF_CONTROLS)
-_USUAL = (FIRST, "fm", "mlp", "ridge")
+_USUAL = ("fm", "mlp", "ridge")  # baselines
 
 
 def usual(data: Path) -> list[str]:
-    """The models that are compared where none are named: DANGO where the build has networks."""
+    """The models that are compared where none are named: those that the build has the data of."""
+    return [*(name for name in MODELS if _has_data_of(data, name)), *_USUAL]
+
+
+def _has_data_of(data: Path, model: str) -> bool:
     try:
-        require_networks(DataLayout(data))
+        MODELS[model].require(DataLayout(data), Parameters())
     except InputError:
-        return list(_USUAL)
-    return [FIRST, "dango", *_USUAL[1:]]
+        return False
+    return True
+
+
+def known() -> tuple[str, ...]:
+    """All names that a comparison understands."""
+    return (*MODELS, *BASELINES, *OF_CONTROLS)
+
+
+def record_of(model: str) -> ModelRecord:
+    """The record of a compared model; of DCell on a control, DCell's."""
+    kind = model.partition(":")[0]
+    return BASELINES[kind] if kind in BASELINES else MODELS[kind]
 
 
 def require_known(models: Sequence[str]) -> None:
@@ -38,14 +50,14 @@ def require_known(models: Sequence[str]) -> None:
         InputError: says the nearest one.
     """
     for model in models:
-        if model not in KNOWN:
-            raise InputError(unknown(model, KNOWN, "--models"))
+        if model not in known():
+            raise InputError(unknown(model, known(), "--models"))
 
 
 def label(model: str) -> str:
     """The name for people: DCell:genes."""
     kind, colon, control = model.partition(":")
-    return f"{MODEL_NAMES.get(kind, kind)}{colon}{control}"
+    return f"{title_of(kind)}{colon}{control}"
 
 
 def layout_of(data: Path, model: str, method: str, seed: int) -> DataLayout:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from data_specs.measurement_error import best_scores, told_by
-from dcell_model.baselines import NAMES
+from dcell_model.baselines import BASELINES
 from dcell_model.compare.models import label
 from dcell_model.compare.paired import PAIRED
 from dcell_model.scores import SCORE_NAMES
@@ -57,7 +57,7 @@ def heading(rows: Sequence[Row]) -> str:
     first = rows[0]
     seeds = f"{first['seeds']} seed" + "s" * (first["seeds"] != 1)
     title = f"{first['split']} split, {seeds}, {first['test']:,} test genotypes each"
-    if first["model"] not in NAMES or first["r2"] is None or len(rows) == 1:
+    if first["model"] not in BASELINES or first["r2"] is None or len(rows) == 1:
         return title
     return f"{label(first['model'])} is best: R² {_cell(first['r2'], first['r2_sd'])}\n{title}"
 

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from data_specs.figures import BLUE, GREY, INK, ORANGE, picture
 from data_specs.terminal import printable
-from dcell_model.scores import MODEL_NAMES, PART_NAMES, SCORE_NAMES
+from dcell_model.models import title_of
+from dcell_model.scores import PART_NAMES, SCORE_NAMES
 from dcell_model.scores import scores as score
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def comparison(metrics: Mapping[str, Any], path: Path) -> None:
     scored = {name: row.get(part, {}) for name, row in metrics["baselines"].items()}
     found = {name: own.get("pearson") for name, own in scored.items()}
     ranked = sorted(found, key=lambda name: -2 if found[name] is None else found[name])[::-1]
-    model = MODEL_NAMES[metrics.get("model", "dcell")]
+    model = title_of(metrics.get("model", "dcell"))
     values = {model: metrics.get(part, {}).get("pearson")} | {name: found[name] for name in ranked}
     lengths = [value or 0.0 for value in values.values()]
     with picture(path, 12, 2 + 0.75 * len(values)) as figure:

@@ -29,8 +29,9 @@ from dcell_model.evaluate import plots
 from dcell_model.evaluate.headline import headline
 from dcell_model.evaluate.ranking_scores import below, hits_found, lowest
 from dcell_model.machine import one_thread
+from dcell_model.models import title_of
 from dcell_model.predict import open_run
-from dcell_model.scores import MODEL_NAMES, part_scores
+from dcell_model.scores import part_scores
 
 P_VALUE, HAVE_P_VALUES = "p_value", ("interaction", "raw_interaction")
 
@@ -127,7 +128,7 @@ def run(
         if test.any():
             plots.prediction_against_measurement(
                 predictions[test, 0], targets[test, 0], metrics["test"],
-                folder / "prediction.png", name=names[0], model=MODEL_NAMES[metrics["model"]],
+                folder / "prediction.png", name=names[0], model=title_of(metrics["model"]),
                 baselines={n: own[test, 0] for n, own in others.items() if n != "mean"},
             )  # fmt: skip
     shown = headline(

@@ -10,7 +10,8 @@ from data_specs.randomised import randomised
 from data_specs.touching import ambiguous_names, few_touch
 from dcell_model.evaluate.ranking_scores import FEW, FIRST
 from dcell_model.evaluate.verdict import verdict
-from dcell_model.scores import MODEL_NAMES, PART_NAMES, SCORE_NAMES
+from dcell_model.models import title_of
+from dcell_model.scores import PART_NAMES, SCORE_NAMES
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -169,7 +170,7 @@ def _scores(metrics: Mapping[str, Any]) -> "Table":
     from rich.table import Table
 
     part = next((part for part in PART_NAMES if part in metrics), "test")
-    rows = {MODEL_NAMES[metrics["model"]]: metrics, **metrics["baselines"]}
+    rows = {title_of(metrics["model"]): metrics, **metrics["baselines"]}
     found = {name: row.get(part, {}) for name, row in rows.items()}
     table = Table(box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
     phenotype = "".join(f", {name}" for name in metrics.get("phenotypes", [])[:1])
@@ -228,7 +229,7 @@ def _found(hits: Mapping[str, Any]) -> "Table":
         table.add_column(label, justify="right")
         columns.append(_column([own[key] for own in hits["models"].values()], least=False))
     for name, *cells in zip(hits["models"], *columns, strict=False):
-        table.add_row(MODEL_NAMES.get(name, name), *cells)
+        table.add_row(title_of(name), *cells)
     return table
 
 

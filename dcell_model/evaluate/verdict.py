@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dcell_model.scores import MODEL_NAMES, PART_NAMES
+from dcell_model.models import title_of
+from dcell_model.scores import PART_NAMES
 
 
 def verdict(metrics: Mapping[str, Any]) -> str | None:
@@ -25,7 +26,7 @@ def verdict(metrics: Mapping[str, Any]) -> str | None:
         return None
     key, name = ("r2", "R²") if _both(told[best], metrics[part], "r2") else ("mse", "MSE")
     ahead, behind = _unlike(told[best][key], metrics[part][key])
-    model = MODEL_NAMES[metrics["model"]]
+    model = title_of(metrics["model"])
     return (
         f"{best} predicts the {PART_NAMES[part]} part better than {model}: "
         f"{name} {ahead} against {behind}."

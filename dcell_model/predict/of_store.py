@@ -6,17 +6,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 from dcell_model.checkpoint import Calibration, Predictions
 from dcell_model.data import MutantStateDataset
 from dcell_model.dcell import root_of
+from dcell_model.models import Network
 
 
 @torch.no_grad()
 def predict(
-    model: nn.Module,
+    model: Network,
     dataset: MutantStateDataset,
     samples: Sequence[int] | npt.NDArray[np.int64],
     scale: tuple[Tensor, Tensor],
@@ -49,7 +50,7 @@ def predict(
 
 def predict_together(
     fabric: Any,
-    model: nn.Module,
+    model: Network,
     dataset: MutantStateDataset,
     samples: npt.NDArray[np.int64],
     scale: tuple[Tensor, Tensor],
@@ -64,7 +65,7 @@ def predict_together(
 
 def predict_calibrated(
     state: Mapping[str, Any],
-    members: Sequence[nn.Module],
+    members: Sequence[Network],
     dataset: MutantStateDataset,
     samples: Sequence[int] | npt.NDArray[np.int64],
 ) -> Predictions:
@@ -81,7 +82,7 @@ def predict_calibrated(
 
 def predict_members(
     state: Mapping[str, Any],
-    members: Sequence[nn.Module],
+    members: Sequence[Network],
     dataset: MutantStateDataset,
     samples: Sequence[int] | npt.NDArray[np.int64],
 ) -> Tensor:

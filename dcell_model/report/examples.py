@@ -49,18 +49,20 @@ def examples(
     samples: IntArray,
     measured: FloatArray,
     predicted: Mapping[str, FloatArray],
+    *,
+    has_subsystems: bool,
 ) -> list[Example]:
     """What the page shows of samples `[n]`.
 
     Args:
-        members: the trained model's; only a DCell has subsystems.
+        members: the trained model's.
         dataset: the store.
         samples: numbers of samples.
         measured: `[n]`.
         predicted: `[n]` by model.
+        has_subsystems: whether the model has terms that may have moved.
     """
     names, ids = GeneNames.of(dataset.graph), dataset.gene_ids
-    has_subsystems = isinstance(members[0], DCell)
     moved = _moved(members, dataset, samples) if has_subsystems else [[] for _ in samples]
     return [
         Example(

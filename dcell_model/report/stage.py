@@ -19,7 +19,6 @@ from data_specs.source_manifest import PROFILES
 from dcell_model.baselines import column_of
 from dcell_model.checkpoint import ledger_of
 from dcell_model.data import MutantStateDataset
-from dcell_model.dcell import DCell
 from dcell_model.evaluate import plots, verdict
 from dcell_model.explain import (
     Settings,
@@ -31,12 +30,13 @@ from dcell_model.explain import (
     table_of,
 )
 from dcell_model.machine import one_thread
+from dcell_model.models import record_of, title_of
 from dcell_model.predict import FloatArray, IntArray, open_run
 from dcell_model.report.account import strata, waterfalls
 from dcell_model.report.examples import examples, pick
 from dcell_model.report.page import render
 from dcell_model.report.repeat import repetition
-from dcell_model.scores import MODEL_NAMES, PART_NAMES
+from dcell_model.scores import PART_NAMES
 
 TERMS, MOST = 20, 2000  # subsystems shown, and samples that they are judged on
 PERMUTATIONS = 1000
@@ -73,10 +73,11 @@ def run(data: Path, folder: Path, out: Path) -> None:
     links = list(chain.chain(layout, folder))
     phenotype, part = state["phenotypes"][0], next(p for p in PART_NAMES if p in metrics)
     samples, measured, predicted = _predictions(folder, metrics, phenotype, part)
-    name = MODEL_NAMES[metrics["model"]]
+    name, has_subsystems = title_of(metrics["model"]), record_of(metrics["model"]).has_subsystems
     shown = {
         title: examples(members, dataset, samples[rows], measured[rows],
-                        {each: values[rows] for each, values in predicted.items()})
+                        {each: values[rows] for each, values in predicted.items()},
+                        has_subsystems=has_subsystems)
         for title, rows in pick(measured, predicted[name]).items()
     }  # fmt: skip
     again = repetition(data, folder, record["settings"], record["commit"])
@@ -93,7 +94,9 @@ def run(data: Path, folder: Path, out: Path) -> None:
         waterfalls=waterfalls(ledger),
         strata=strata(ledger),
         figures=_figures(metrics, record, measured, predicted, part, phenotype),
-        subsystems=_subsystems(members, dataset, samples, measured, state),
+        subsystems=_subsystems(members, dataset, samples, measured, state)
+        if has_subsystems
+        else None,
         examples=shown,
         links=links,
         again=again,
@@ -106,7 +109,7 @@ def _predictions(
 ) -> tuple[IntArray, FloatArray, dict[str, FloatArray]]:
     """Samples of a part, what was measured, and what each model predicts, the trained one first."""
     table = pq.read_table(folder / "predictions.parquet", filters=[("part", "==", part)])
-    columns = {MODEL_NAMES[metrics["model"]]: f"{phenotype}_predicted"}
+    columns = {title_of(metrics["model"]): f"{phenotype}_predicted"}
     columns |= {name: column_of(phenotype, name) for name in metrics["baselines"]}
     missing = set(columns.values()) - set(table.column_names)
     if missing:
@@ -168,10 +171,8 @@ def _subsystems(
     samples: IntArray,
     measured: FloatArray,
     state: Mapping[str, Any],
-) -> dict[str, Any] | None:
-    """The terms that the predictions rest on most; None for a model without subsystems."""
-    if not isinstance(members[0], DCell):
-        return None
+) -> dict[str, Any]:
+    """The terms that the predictions of a model with subsystems rest on most."""
     known = np.flatnonzero(~np.isnan(measured))
     if len(known) > MOST:
         known = np.sort(np.random.default_rng(0).choice(known, MOST, replace=False))

@@ -16,11 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from data_specs.chain import TRAINED_ON, Link, digest_of, refuse_other_data
+from data_specs.chain import Link, digest_of, refuse_other_data
 from data_specs.errors import InputError
-from data_specs.gene_networks import require_networks
 from data_specs.layout import DataLayout, require_kind, write_json
-from data_specs.parameters import Parameters, changed
+from data_specs.parameters import Parameters, changed, weight_decay_section
 from data_specs.touching import warn_if_few_touch
 from dcell_model import checkpoint
 from dcell_model.checkpoint import BEST, LAST, RECORD, Calibration, prepare_folder
@@ -35,8 +34,7 @@ from dcell_model.data import (
     target_names,
     usable_samples,
 )
-from dcell_model.dcell import DCell, dcell_loss, take_statistics
-from dcell_model.dcell.engines import pick_engine, product_size
+from dcell_model.dcell import dcell_loss
 from dcell_model.machine import (
     fabric_of,
     keep_freed_memory,
@@ -46,7 +44,7 @@ from dcell_model.machine import (
     sum_over_processes,
     threads_for,
 )
-from dcell_model.models import create, prepare
+from dcell_model.models import record_of
 from dcell_model.train.resumed_state import take_up
 from dcell_model.train.resumption import refuse_changes
 from dcell_model.train.schedule import batch_size_of, rate_after, weight_decay_of
@@ -109,8 +107,10 @@ def inputs_of(
         The build, its store, targets `[N, P]`, and the sample numbers of each part.
 
     Raises:
-        InputError: a folder that is something else, no samples, or no networks for DANGO.
+        InputError: a folder that is something else, no samples, or no data that the model needs.
+        ParameterError: a model that there is not.
     """
+    record = record_of(parameters.train.model)
     require_kind(data, "build")
     layout = DataLayout(data, split)
     names = target_names(layout, parameters.train)
@@ -119,8 +119,7 @@ def inputs_of(
     samples = usable_samples(targets, read_parts(layout))
     if len(samples["train"]) < 2:
         raise InputError(f"{data}: {len(samples['train'])} training samples; expected at least 2")
-    if parameters.train.model == "dango":
-        require_networks(layout, parameters.dango.networks)
+    record.require(layout, parameters)
     return layout, dataset, targets, samples
 
 
@@ -142,21 +141,20 @@ class _Training:
         self.fabric, self.layout, self.dataset, self.samples = fabric, layout, dataset, samples
         self.config, self.parameters, self.out = parameters.train, parameters, out
         self.weights, config = weights, self.config
-        self.made_from = {name: digest_of(layout, name) for name in TRAINED_ON[config.model]}
+        self.record = record_of(config.model)
+        self.made_from = {name: digest_of(layout, name) for name in self.record.made_from}
         self.engine_reason, self.threads = "train.engine", torch.get_num_threads()
         self.targets = torch.from_numpy(targets)
         self.scale = scaling(self.targets[samples["train"]], config.standardize)
-        model = create(layout, dataset, parameters)
+        model = self.record.create(layout, dataset, parameters, targets.shape[1])
         optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, fused=True)
         self.batch_size = batch_size_of(config, len(samples["train"]))
         self.seen_genes = dataset.deleted_genes(samples["train"])
         self.product = math.inf  # multiply-adds; other models' products are not looked at
-        if isinstance(model, DCell):
+        if self.record.plan is not None:
             # By samples that a resumed run has, too.
             some = dataset.batch(samples["train"][: self.batch_size])
-            if model.engine == "auto":
-                model.engine, self.engine_reason = pick_engine(model, some)
-            self.product = product_size(model, some)
+            self.engine_reason, self.product = self.record.plan(model, some)
         order = EpochBatches(
             samples["train"], self.batch_size, seed=config.seed,
             rank=fabric.global_rank, processes=fabric.world_size,
@@ -165,12 +163,12 @@ class _Training:
         )  # fmt: skip
         self.batches = TrainingBatches(dataset, order, fabric.device, config.num_workers)
         steps = config.epochs * -(-len(self.batches) // config.accumulate)
-        own = parameters.dango if config.model == "dango" else config
-        self.weight_decay = weight_decay_of(config, steps, own.weight_decay)
+        given = getattr(parameters, weight_decay_section(parameters)).weight_decay
+        self.weight_decay = weight_decay_of(config, steps, given)
         self.state, self.calibration = TrainingState(), Calibration.none(targets.shape[1])
         saved = self._saved() if resume else None
         if saved is None:
-            self.state.preparation = prepare(model.to(fabric.device))
+            self.state.preparation = self.record.prepare(model.to(fabric.device))
         else:
             take_up(saved, model, optimizer, out / LAST)
             self._go_on(saved)
@@ -277,14 +275,14 @@ class _Training:
     def _take_statistics(self) -> None:
         """What batch norm evaluates with, of the same samples every time."""
         samples, most, model = self.samples["train"], self.config.norm_samples, self.plain_model
-        if not (isinstance(model, DCell) and most):
+        if self.record.take_statistics is None or not most:
             return
         if len(samples) > most:
             random = np.random.default_rng(self.config.seed)
             samples = np.sort(random.choice(samples, most, replace=False))
         if model.sync_batchnorm:  # the processes' parts make up one batch
             samples = samples[self.fabric.global_rank :: self.fabric.world_size]
-        take_statistics(model, self.dataset.batch(samples).to(self.fabric.device))
+        self.record.take_statistics(model, self.dataset.batch(samples).to(self.fabric.device))
 
     def _save(self, epoch: int, improved: bool) -> None:
         state = checkpoint.describe(
@@ -323,11 +321,11 @@ class _Training:
             "epochs": len(self.state.history),
             "best_epoch": self.state.best["epoch"],
             "seconds_per_epoch": float(np.median(times)),
-            "parameters": self.plain_model.num_parameters(),
-            **({"norm_order": model.config.norm_order} if isinstance(model, DCell) else {}),
+            "parameters": model.num_parameters(),
+            **self.record.account(model),
             "batch_size": self.batch_size,
             "samples": {part: len(numbers) for part, numbers in self.samples.items()},
-            "engine": self.plain_model.engine,
+            "engine": model.engine,
             "engine_reason": self.engine_reason,
             "device": str(self.fabric.device),
             "threads": self.threads,

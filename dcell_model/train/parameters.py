@@ -8,6 +8,7 @@ from typing import Any
 
 from data_specs.errors import ParameterError
 from data_specs.parameters import (
+    MODEL_SECTIONS,
     PRESETS,
     SECTIONS,
     Parameters,
@@ -19,8 +20,7 @@ from data_specs.parameters import (
     resolve,
 )
 from dcell_model.checkpoint import TRAINING
-
-_ONLY_DCELL = ("train.engine=", "train.weight_decay=")  # the other has `dango.weight_decay`
+from dcell_model.models import MODELS, record_of
 
 
 def training_parameters(
@@ -56,6 +56,7 @@ def training_parameters(
         given["preset"] = preset
     given = override(given, assignments)
     parameters = resolve(given, where=str(params or where))
+    record_of(parameters.train.model, str(params or where))
     if not of_build:
         return parameters, []
     made = resolve(of_build, where=str(data))
@@ -109,13 +110,21 @@ def refuse_of_other_model(assignments: Iterable[str], model: str) -> None:
     Raises:
         ParameterError: names it, and the model that reads it.
     """
-    others = ("dango.",) if model == "dcell" else ("model.", *_ONLY_DCELL)
     for assignment in assignments:
-        if assignment.startswith(others):
+        key = assignment.partition("=")[0]
+        if not is_read_by(model, key):
+            reader = next(name for name in MODELS if is_read_by(name, key))
             raise ParameterError(
                 f"--set {assignment}: has no effect with train.model={model}; leave it out, or "
-                f"train the other model (--model {'dango' if model == 'dcell' else 'dcell'})"
+                f"train the other model (--model {reader})"
             )
+
+
+def is_read_by(model: str, key: str) -> bool:
+    """Whether a parameter, `section.key`, has an effect on this model."""
+    section = key.partition(".")[0]
+    of_another = section in MODEL_SECTIONS.values() and section != MODEL_SECTIONS.get(model)
+    return not of_another and key not in MODELS[model].unread
 
 
 def print_notes(notes: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from data_specs.errors import InputError
 from data_specs.parameters import Parameters, Values, override, params_of_stages, resolve
 from dcell_model import checkpoint
 from dcell_model.checkpoint import flat, lasts_of, trained_sections
+from dcell_model.models import record_of
 from dcell_model.train.parameters import (
     refuse_for_training,
     refuse_of_other_model,
@@ -86,6 +87,7 @@ def parameters_of(
         if preset:
             own["preset"] = preset
         parameters, notes = resolve(override(own, assignments), where=where), []
+        record_of(parameters.train.model, where)
     refuse_changes(saved["parameters"], parameters, begun[0])
     return parameters, [*notes, *_notes(out, saved, parameters)]
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from data_specs.chain import TRAINED_ON, digest_of
+from data_specs.chain import digest_of
 from data_specs.errors import InputError
 from data_specs.layout import MARKERS, DataLayout, read_json, write_json
 from data_specs.output_folders import FolderKind
@@ -21,6 +21,7 @@ from data_specs.outputs import written
 from data_specs.own_entries import is_own, remove_own
 from data_specs.parameters import Parameters, changed
 from dcell_model.checkpoint import flat, run_folder, trained_sections
+from dcell_model.models import record_of
 from dcell_model.train import FREE
 from dcell_model.tune.space import Space
 
@@ -47,13 +48,14 @@ _MAY_CHANGE = FREE - {"train.patience"}
 
 def describe(layout: DataLayout, parameters: Parameters, space: Space, seed: int) -> dict[str, Any]:
     """What the marker holds: all that the trials depend on."""
+    made_from = record_of(parameters.train.model).made_from
     return {
         **FORMAT,
         "seed": seed,
         "search": {key: str(values) for key, values in space.items()},
         "settings": changed(parameters),
         "trained_with": json.loads(json.dumps(trained_sections(parameters))),
-        "data": {name: digest_of(layout, name) for name in TRAINED_ON[parameters.train.model]},
+        "data": {name: digest_of(layout, name) for name in made_from},
     }
 
 

@@ -10,26 +10,18 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from data_specs.errors import ParameterError
-from data_specs.parameters import KEYS, SECTIONS, Parameters, fit, resolve, unknown
+from data_specs.parameters import (
+    KEYS,
+    MODEL_SECTIONS,
+    SECTIONS,
+    Parameters,
+    fit,
+    resolve,
+    unknown,
+)
 from data_specs.terminal import as_typed
+from dcell_model.models import record_of
 
-# What is searched where nobody says otherwise, by `train.model`: parameter and values, written as
-# for `--search`.
-DEFAULT: dict[str, dict[str, str]] = {
-    "dcell": {
-        "train.lr": "0.001:0.1:log",
-        "train.decay": "0.5:10:log",
-        "train.epochs": "15,30,60",
-        "train.aux_weight": "0.01:1:log",
-        "train.aux_reduction": "sum,mean",
-        "model.norm_order": "act_norm,norm_act",
-    },
-    "dango": {
-        "train.lr": "0.0003:0.03:log",
-        "dango.weight_decay": "0.01:3:log",
-        "train.epochs": "15,30,60",
-    },
-}
 _COMPARED = "it decides what is compared; --set it for all trials"
 _NO_SCORE = "no score depends on it"
 # What cannot be searched, and why.
@@ -138,7 +130,8 @@ def search_space(
     held = {assignment.partition("=")[0] for assignment in assignments}
     space: dict[str, Choices | Range] = {}
     if not searches:
-        given = [f"{key}={text}" for key, text in DEFAULT[model].items() if key not in held]
+        usual = record_of(model).search.items()
+        given = [f"{key}={text}" for key, text in usual if key not in held]
     else:
         given = list(searches)
     for search in given:
@@ -163,9 +156,9 @@ def _refuse(key: str, search: str, model: str) -> None:
     """Refuse a parameter that is none, that this model does not read, or that is no recipe."""
     if key not in KEYS:
         raise ParameterError(unknown(key, KEYS, f"--search {search}"))
-    sections = ("train", "dango" if model == "dango" else "model")
-    unread = {"dango": "train.weight_decay"}.get(model)
-    if key.partition(".")[0] not in sections or key == unread:
+    sections = ("train", *([MODEL_SECTIONS[model]] if model in MODEL_SECTIONS else []))
+    unread = set(record_of(model).unread) - FIXED.keys()
+    if key.partition(".")[0] not in sections or key in unread:
         named = " and ".join(f"{name}.*" for name in sections)
         raise ParameterError(
             f"--search {search}: training with train.model={model} does not read {key}; expected "

@@ -1,85 +1,90 @@
-"""Another model in the same loop: it learns, resumes exactly, and knows what it was made from."""
+"""A new model is one entry of the registry: it is trained, evaluated, reported and compared."""
 
 import json
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
-from data_specs.chain import chain, write_link
-from data_specs.errors import ArtefactError, InputError
-from data_specs.gene_networks import write_manifest
-from data_specs.layout import DataLayout
-from data_specs.parameters.sections import Parameters, resolve
-from dcell_model import cli, train
+from data_specs.chain import chain
+from data_specs.errors import ArtefactError, InputError, ParameterError
+from data_specs.layout import DataLayout, read_json
+from data_specs.parameters import MODEL_SECTIONS, Parameters
+from data_specs.parameters.sections import resolve
+from dcell_model import cli, models, train
+from dcell_model.baselines import BASELINES, FittedModel
+from dcell_model.baselines.samples import Fit
 from dcell_model.checkpoint import format as checkpoint
-from dcell_model.data.dataset import MutantStateDataset
-from dcell_model.evaluate import stage as evaluate
-from dcell_model.models import restore
+from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset
+from dcell_model.models import MODELS, TrainedModel, record_of, restore, title_of
 from dcell_model.train import loop
-from tests.two_processes import train_on_two
+from dcell_model.tune import search_space
+from pipeline.cli import main as dcell_data
+from tests.conftest import CHECKOUT
+
+QUICK = ["train.epochs=3", "train.batch_size=32", "train.lr=0.05"]
+FITTED = ["baselines.mlp_epochs=2", "baselines.trials=1"]
+
+
+class Additive(nn.Module):
+    """An effect a deleted gene, and nothing else."""
+
+    engine = "sum"
+
+    def __init__(self, dataset: MutantStateDataset, phenotypes: int) -> None:
+        super().__init__()
+        self.graph, self.sync_batchnorm = dataset.graph, False
+        self.effect = nn.Parameter(0.01 * torch.randn(len(dataset.gene_ids), phenotypes))
+        self.bias = nn.Parameter(torch.zeros(phenotypes))
+
+    def forward(self, batch: MutantStateBatch, *, dense: bool = True) -> Tensor:
+        heads = self.bias.repeat(len(batch), 1)
+        return heads.index_add(0, batch.deleted_sample, self.effect[batch.deleted_gene])[None]
+
+    def num_parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def weight_penalty(self) -> Tensor:
+        return self.effect.square().sum()
+
+
+def create(_: DataLayout, dataset: MutantStateDataset, __: Parameters, phenotypes: int) -> Additive:
+    return Additive(dataset, phenotypes)
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that makes it a model of this project."""
+    monkeypatch.setitem(MODELS, "toy", TrainedModel(title="Toy", create=create))
 
 
 @pytest.fixture(scope="module")
-def data(simulated_build: Path) -> Path:
-    return simulated_build
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from pipeline.build import build
+
+    small = {"terms": 40, "genes": 80, "annotations": 400, "queries": 10, "arrays": 30,
+             "triples": 200}  # fmt: skip
+    folder = tmp_path_factory.mktemp("simulated") / "build"
+    build(resolve({"simulate": small}), folder)
+    dcell_data(["split", str(folder), "--methods", "random", "--seeds", "0"])
+    return folder
 
 
-def settings(dango: dict[str, Any] | None = None, **changes: Any) -> Parameters:
-    given = {"model": "dango", "epochs": 3, "batch_size": 32, "lr": 1e-2, **changes}
-    small = {"width": 16, "pretrain_steps": 10} | (dango or {})
-    return resolve({"train": given, "dango": small})
-
-
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    state: dict[str, torch.Tensor] = checkpoint.load(run / "last.pt")["model"]
+def weights(run: Path) -> dict[str, Tensor]:
+    state: dict[str, Tensor] = checkpoint.load(run / "last.pt")["model"]
     return state
-
-
-@pytest.mark.parametrize("encoder", ["sage", "gin"])
-@pytest.mark.parametrize("aggregation", ["cross_attention", "pairwise"])
-def test_it_learns_better_than_the_mean(
-    data: Path, tmp_path: Path, encoder: str, aggregation: str
-) -> None:
-    given = settings({"encoder": encoder, "aggregation": aggregation}, epochs=8)
-    record = train.run(data, tmp_path / "run", given)
-    assert (record["model"], record["engine"]) == ("dango", encoder)
-    assert record["history"][-1]["train_loss"] < 0.6  # the mean's is 1
-    assert max(row["val_pearson"] for row in record["history"]) > 0.2
-    for name in ("complexes", "coexpression"):
-        error = record["pretraining"]["networks"][name]
-        assert error["after"] < error["before"]
 
 
 class _StopError(Exception):
     pass
 
 
-@pytest.mark.slow
-def test_two_processes_train_as_one_with_batches_twice_as_large(data: Path, tmp_path: Path) -> None:
-    """`torchrun` on two processes (gloo): the same loss curve. The head has no batch statistics."""
-    record = train_on_two(data, tmp_path / "two", settings(batch_size=16, epochs=2))
-    expected = train.run(data, tmp_path / "one", settings(batch_size=32, epochs=2))
-    assert record["pretraining"]["networks"] == expected["pretraining"]["networks"]
-    assert len(record["history"]) == 2
-    for key in ("train_loss", "val_loss", "val_pearson", "lr"):
-        np.testing.assert_allclose(
-            [row[key] for row in record["history"]], [row[key] for row in expected["history"]],
-            rtol=1e-4, err_msg=key,
-        )  # fmt: skip
-    trained = weights(tmp_path / "one")
-    del trained["aggregate.key.bias"]  # moves a gene's scores alike: its gradient is rounding
-    for name, value in trained.items():
-        torch.testing.assert_close(weights(tmp_path / "two")[name], value, rtol=1e-3, atol=1e-4)
-
-
-def test_resume_continues_as_if_never_stopped(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    train.run(data, tmp_path / "whole", settings())
+@pytest.fixture
+def stopped_after_an_epoch(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     whole_epoch = loop._Training._train_one_epoch
 
     def dies(self: loop._Training, epoch: int, advance: Any) -> float:
@@ -89,66 +94,131 @@ def test_resume_continues_as_if_never_stopped(
 
     with monkeypatch.context() as patch:
         patch.setattr(loop._Training, "_train_one_epoch", dies)
-        with pytest.raises(_StopError):
-            train.run(data, tmp_path / "parts", settings())
-    record = train.run(data, tmp_path / "parts", settings(), resume=True)
+        yield patch
+
+
+def test_it_is_trained_resumed_evaluated_and_reported(
+    data: Path,
+    tmp_path: Path,
+    stopped_after_an_epoch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = resolve({"train": {"model": "toy", "epochs": 3, "batch_size": 32, "lr": 0.05}})
+    command = ["train", "--data", str(data), "--out", str(tmp_path / "parts"), "--model", "toy"]
+    with pytest.raises(_StopError):
+        cli.main([*command, "--set", *QUICK, *FITTED])
+    stopped_after_an_epoch.undo()
+    cli.main([*command, "--resume"])
+    assert "Toy" in capsys.readouterr().out
+    train.run(data, tmp_path / "whole", given)
     for name, value in weights(tmp_path / "whole").items():
         assert torch.equal(weights(tmp_path / "parts")[name], value), name
-    assert record["pretraining"]["steps"] == 10
-    with pytest.raises(InputError, match=r"trained with dango\.width=16, now it is 32"):
-        train.run(data, tmp_path / "parts", settings({"width": 32}), resume=True)
-    with pytest.raises(InputError, match=r"now it is"):
-        train.run(data, tmp_path / "parts", settings(model="dcell"), resume=True)
+    record, metrics = (
+        read_json(tmp_path / "parts" / name) for name in ("train.json", "metrics.json")
+    )
+    assert (record["model"], record["engine"], metrics["model"]) == ("toy", "sum", "toy")
+    assert record["history"][-1]["train_loss"] < record["history"][0]["train_loss"]
+    assert "norm_order" not in record
+    assert "Toy" in (tmp_path / "parts" / "report.html").read_text()
+    assert not [link for link in chain(DataLayout(data), tmp_path / "parts") if link.fault]
 
 
-def test_the_command_and_the_chain(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    quick = ["train.epochs=2", "dango.width=16", "dango.pretrain_steps=5", "baselines.mlp_epochs=2"]
-    cli.main(["train", "--data", str(data), "--out", str(tmp_path), "--model", "dango", "--set",
-              *quick])  # fmt: skip
-    assert "DANGO" in capsys.readouterr().out
-    assert json.loads((tmp_path / "metrics.json").read_text())["model"] == "dango"
-    links = {link.name: link for link in chain(DataLayout(data), tmp_path)}
-    assert not [link for link in links.values() if link.fault]
-    assert links["checkpoint"].made_from["networks"] == links["networks"].digest
-
-
-def test_other_networks(data: Path, tmp_path: Path) -> None:
-    shutil.copytree(data, tmp_path / "data")
-    layout = DataLayout(tmp_path / "data")
-    train.run(layout.root, tmp_path / "run", settings(epochs=1))
-    (tmp_path / "baselines.json").write_text("{}")
-    write_manifest(layout.networks, ["complexes"])
-    write_link(layout, "networks", layout.networks)
-    with pytest.raises(ArtefactError, match="was made from other networks"):
-        evaluate.run(layout.root, tmp_path / "run", tmp_path / "baselines.json", tmp_path / "out")
-    with pytest.raises(ArtefactError, match="was made from other networks"):
-        train.run(layout.root, tmp_path / "run", settings(epochs=1), resume=True)
-
-
-def test_restored_it_predicts_the_same(data: Path, tmp_path: Path) -> None:
-    train.run(data, tmp_path, settings(epochs=1))
+def test_an_ensemble_of_it(data: Path, tmp_path: Path) -> None:
+    given = {"model": "toy", "epochs": 1, "batch_size": 32, "members": 2}
+    record = train.run(data, tmp_path, resolve({"train": given}))
+    assert len(record["members"]) == 2
     layout = DataLayout(data)
     dataset = MutantStateDataset(layout.store)
-    path = tmp_path / "checkpoint.pt"
-    torch.load(path, weights_only=True)
-    models = [restore(checkpoint.load(path), layout, dataset, path)[0] for _ in range(2)]
-    batch = dataset.batch([0, 1, 2])
-    assert torch.equal(models[0](batch), models[1](batch))
-    state = checkpoint.load(path)
-    with pytest.raises(ArtefactError, match="a dango model, which needs the networks"):
-        checkpoint.restore(state, None, path)
-    state["model"].pop("features.weight")
-    with pytest.raises(ArtefactError, match="tensors do not fit"):
-        restore(state, layout, dataset, path)
+    state = checkpoint.load(tmp_path)
+    members = restore(state, layout, dataset, tmp_path)
+    assert [type(own) for own in members] == [Additive, Additive]
+    assert not torch.equal(members[0].effect, members[1].effect)
+    state["model"].pop("effect")
+    with pytest.raises(ArtefactError, match=r"tensors do not fit: it lacks 'effect'"):
+        restore(state, layout, dataset, tmp_path)
 
 
-def test_one_of_the_networks(data: Path, tmp_path: Path) -> None:
-    record = train.run(data, tmp_path, settings({"networks": ["complexes"]}, epochs=1))
-    assert list(record["pretraining"]["networks"]) == ["complexes"]
+def test_it_is_compared(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "compared"
+    cli.main(["compare", "--data", str(data), "--out", str(out), "--models", "toy", "ridge",
+              "--splits", "random", "--seeds", "0", "--set", *QUICK, *FITTED])  # fmt: skip
+    assert "Toy" in capsys.readouterr().out
+    record = json.loads((out / "comparison.json").read_text())
+    assert [row["model"] for row in record["summary"]] == ["toy", "ridge"]
+    assert all(np.isfinite(row["pearson"]) for row in record["summary"])
+    made_with = read_json(out / "random-0" / "toy" / "result.json")["made_with"]
+    assert made_with["train.model"] == "toy"
+    assert {"cell_graph", "store", "split"} < made_with.keys()
+    assert not [key for key in made_with if key.partition(".")[0] in MODEL_SECTIONS.values()]
 
 
-def test_no_networks(tiny_build: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no networks; build the data with sources\.networks"):
-        train.run(tiny_build, tmp_path, settings())
+def test_what_it_does_not_read_is_refused(data: Path, tmp_path: Path) -> None:
+    for assignment, reader in (("model.width_min=3", "dcell"), ("dango.width=8", "dango")):
+        with pytest.raises(ParameterError, match=rf"train\.model=toy; .*--model {reader}\)"):
+            train.parameters_of(data, tmp_path, ["train.model=toy", assignment], where="here")
+    parameters = resolve({"train": {"model": "toy"}})
+    with pytest.raises(ParameterError, match=r"does not read model\.width_min; .* train\.\*$"):
+        search_space(parameters, ["model.width_min=3,4"], [])
+    assert list(search_space(parameters, ["train.lr=0.1,0.2"], [])) == ["train.lr"]
+
+
+def test_commands_that_ask_a_checkpoint_alone_refuse_it(data: Path, tmp_path: Path) -> None:
+    train.run(data, tmp_path, resolve({"train": {"model": "toy", "epochs": 1}}))
+    with pytest.raises(ArtefactError, match="of a toy model, which needs its build; expected a DC"):
+        checkpoint.restore(checkpoint.load(tmp_path), None, tmp_path)
+
+
+def test_what_it_needs_is_asked_for_before_anything_is_touched(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(_: DataLayout, __: Parameters) -> None:
+        raise InputError("the build has no toys")
+
+    record = TrainedModel(title="Toy", create=create, require=refuses)
+    monkeypatch.setitem(MODELS, "toy", record)
+    out = tmp_path / "run"
+    with pytest.raises(InputError, match="no toys"):
+        train.run(data, out, resolve({"train": {"model": "toy"}}))
+    assert not [path for path in out.glob("*") if path.suffix in (".pt", ".json")]
+
+
+def test_a_name_of_no_model(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ParameterError, match=r"here: train\.model: unknown 'toi'; .* mean 'toy'"):
+        train.parameters_of(data, tmp_path, ["train.model=toi"], where="here")
+    with pytest.raises(ParameterError, match=r"train\.model: unknown 'ridge'"):  # is not trained
+        train.run(data, tmp_path / "new", resolve({"train": {"model": "ridge"}}))
+    train.run(data, tmp_path, resolve({"train": {"model": "toy", "epochs": 1}}))
+    monkeypatch.delitem(MODELS, "toy")
+    layout = DataLayout(data)
+    with pytest.raises(ParameterError, match=r"train\.model: unknown 'toy'"):
+        restore(checkpoint.load(tmp_path), layout, MutantStateDataset(layout.store), tmp_path)
+
+
+def test_a_new_baseline_is_compared(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fit_median(genotypes: Any, targets: Any, train: Any, val: Any, config: Any) -> Fit:
+        median = np.median(targets[train], axis=0)
+        return Fit(np.tile(median, (len(targets), 1)), len(median), {})
+
+    monkeypatch.setitem(BASELINES, "median", FittedModel(fit=fit_median))
+    cli.main(["compare", "--data", str(data), "--out", str(tmp_path), "--models", "ridge",
+              "median", "--splits", "random", "--seeds", "0", "--set", *FITTED])  # fmt: skip
+    assert "median" in capsys.readouterr().out
+    assert read_json(tmp_path / "random-0" / "median" / "result.json")["parameters"] == 1
+
+
+def test_every_section_of_a_model_is_that_of_a_model() -> None:
+    assert MODEL_SECTIONS.keys() <= MODELS.keys()
+    assert record_of("dcell").title == title_of("dcell") == "DCell"
+    assert title_of("ridge") == "ridge"
+
+
+def test_a_model_is_named_in_its_package_and_in_the_registry_alone() -> None:
+    """Whoever adds one looks nowhere else for what the others are told apart by."""
+    package = CHECKOUT / "dcell_model"
+    naming = {
+        path.relative_to(package).parts[0]
+        for path in package.rglob("*.py") if "dango" in path.read_text(encoding="utf-8").lower()
+    }  # fmt: skip
+    assert naming == {"dango", Path(models.__file__).name}

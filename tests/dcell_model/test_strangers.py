@@ -304,7 +304,8 @@ def test_every_entry_of_the_state_of_training(begun: Path, tiny_build: Path) -> 
     state = checkpoint.load(path)
     dataset = MutantStateDataset(DataLayout(tiny_build).store)
     parameters = resolve({"train": EPOCHS})
-    model = model_kinds.create(DataLayout(tiny_build), dataset, parameters)
+    record = model_kinds.record_of(parameters.train.model)
+    model = record.create(DataLayout(tiny_build), dataset, parameters, len(dataset.phenotypes))
     names = ("optimizer", "history", "best", "under_way", "preparation")
     own = {name: state[name] for name in names}
     own["optimizer"]["state"] = {0: own["optimizer"]["state"][0]}  # the others are like it

@@ -21,6 +21,7 @@ from dcell_model.baselines import read_samples
 from dcell_model.checkpoint import format as checkpoint
 from dcell_model.checkpoint.run_folder import BEST, LAST
 from dcell_model.data.targets import all_targets, read_parts
+from dcell_model.models import MODELS
 from dcell_model.predict.of_store import predict
 from dcell_model.scores import r_squared
 from dcell_model.train import loop
@@ -32,7 +33,7 @@ from dcell_model.tune.folder import JOURNAL, PARAMETERS, RECORD, trial_folder
 from dcell_model.tune.lines import Lines
 from dcell_model.tune.objective import Objective
 from dcell_model.tune.repeats import Comparison
-from dcell_model.tune.space import DEFAULT, Choices, Range, search_space, values_of, with_values
+from dcell_model.tune.space import Choices, Range, search_space, values_of, with_values
 from dcell_model.tune.study import Search
 from dcell_model.tune.trial import DIVERGED, FINISHED, PRUNED, REFUSED, PrunedError, Trial
 
@@ -102,14 +103,14 @@ def imitated(
 # The space
 
 
-@pytest.mark.parametrize("model", DEFAULT)
+@pytest.mark.parametrize("model", MODELS)
 def test_the_default_space_is_one_that_can_be_trained(model: str) -> None:
     parameters = resolve({"train": {"model": model}, "model": {"norm_order": "norm_act"}})
     space = search_space(parameters, [], [])
-    assert list(space) == list(DEFAULT[model])
+    assert list(space) == list(MODELS[model].search)
     for key, values in space.items():
         assert values_of(parameters, [key])[key] in values, key  # the search begins there
-        assert str(values) == DEFAULT[model][key]
+        assert str(values) == MODELS[model].search[key]
     for end in (0, -1):
         with_values(parameters, {key: values.ends()[end] for key, values in space.items()})
 
@@ -117,8 +118,10 @@ def test_the_default_space_is_one_that_can_be_trained(model: str) -> None:
 def test_what_is_set_is_not_searched() -> None:
     parameters = resolve({})
     space = search_space(parameters, [], ["train.epochs=3", "train.lr=0.1"])
-    assert list(space) == [k for k in DEFAULT["dcell"] if k not in ("train.epochs", "train.lr")]
-    everything = [f"{key}=1" for key in DEFAULT["dcell"]]
+    assert list(space) == [
+        k for k in MODELS["dcell"].search if k not in ("train.epochs", "train.lr")
+    ]
+    everything = [f"{key}=1" for key in MODELS["dcell"].search]
     with pytest.raises(ParameterError, match="name with --search what should be"):
         search_space(parameters, [], everything)
 
@@ -587,7 +590,7 @@ def test_the_command(tiny_build: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert "The test part was not looked at" in printed
     record = read_json(out / RECORD)
     assert record["versions"]["optuna"]
-    assert list(record["search"]) == [k for k in DEFAULT["dcell"] if k != "train.epochs"]
+    assert list(record["search"]) == [k for k in MODELS["dcell"].search if k != "train.epochs"]
     assert record["command"].startswith("dcell")
     for name in ("history.png", "parameters.png"):
         assert (out / "plots" / name).read_bytes().startswith(b"\x89PNG")

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from data_specs.errors import InputError
 from data_specs.parameters.sections import Baselines
 from data_specs.tables import EXCLUDED, PARTS, TEST, TRAIN, VAL
-from dcell_model.baselines import NAMES, fit_baselines
+from dcell_model.baselines import BASELINES, fit_baselines
 from dcell_model.checkpoint.calibration import Calibration
 from dcell_model.scores import scores
 
@@ -118,7 +118,7 @@ def test_seed_and_global_state() -> None:
     assert torch.get_num_threads() == threads
     torch.manual_seed(7)
     again = fit_baselines(genotypes, targets, parts, QUICK)
-    for name in NAMES:
+    for name in BASELINES:
         np.testing.assert_array_equal(first[name].predictions, again[name].predictions)
         assert first[name].chosen == again[name].chosen
     other = fit_baselines(genotypes, targets, parts, dataclasses.replace(QUICK, seed=1))

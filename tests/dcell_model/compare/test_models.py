@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from data_specs.errors import InputError
-from dcell_model.baselines import NAMES
-from dcell_model.compare.models import KNOWN, label, layout_of, require_known, usual
-from dcell_model.models import KINDS
+from dcell_model.baselines import BASELINES
+from dcell_model.compare.models import known, label, layout_of, require_known, usual
+from dcell_model.models import MODELS
 
 
 def test_every_model_has_one_name() -> None:
-    assert set(KNOWN) == {*KINDS, *NAMES, "dcell:genes", "dcell:terms"}
-    assert len(set(KNOWN)) == len(KNOWN)
-    require_known(KNOWN)
+    assert set(known()) == {*MODELS, *BASELINES, "dcell:genes", "dcell:terms"}
+    assert len(set(known())) == len(known())
+    require_known(known())
 
 
 @pytest.mark.parametrize(
@@ -42,4 +42,4 @@ def test_dango_is_compared_where_there_are_networks(
     assert "dango" in usual(simulated_build)
     assert usual(tiny_build) == [name for name in usual(simulated_build) if name != "dango"]
     assert usual(tiny_build)[0] == "dcell"
-    assert {"mlp", "ridge"} < set(usual(tiny_build)) <= set(KNOWN) - {"mean"}
+    assert {"mlp", "ridge"} < set(usual(tiny_build)) <= set(known()) - {"mean"}

@@ -45,7 +45,8 @@ def test_what_moved(tiny_build: Path) -> None:
     torch.manual_seed(0)
     model = DCell(dataset.graph).eval()
     samples = np.array([0, 3])
-    found = examples([model], dataset, samples, np.zeros(2), {"DCell": np.array([0.5, -0.5])})
+    predicted = {"DCell": np.array([0.5, -0.5])}
+    found = examples([model], dataset, samples, np.zeros(2), predicted, has_subsystems=True)
     assert [example.predicted["DCell"] for example in found] == [0.5, -0.5]
     trained = Trained.of([model], ["interaction"], (torch.zeros(1), torch.ones(1)))
     for example in found:
