@@ -24,9 +24,10 @@ def test_least_squares() -> None:
     found = Calibration.fit(predicted, measured)
     for column in range(2):
         design = torch.stack([predicted[:, column], torch.ones(200, dtype=torch.float64)], dim=1)
-        fitted = torch.linalg.lstsq(design, measured[:, column])
-        variance = fitted.residuals.sum() / 198 * torch.linalg.inv(design.T @ design)[0, 0]
-        slope = fitted.solution[0] * (1 - variance / fitted.solution[0].square())
+        fitted = torch.linalg.lstsq(design, measured[:, column]).solution
+        left = (measured[:, column] - design @ fitted).square().sum() / 198
+        variance = left * torch.linalg.inv(design.T @ design)[0, 0]
+        slope = fitted[0] * (1 - variance / fitted[0].square())
         torch.testing.assert_close(found.slope[column], slope)
         middle = measured[:, column].mean() - slope * predicted[:, column].mean()
         torch.testing.assert_close(found.intercept[column], middle)
