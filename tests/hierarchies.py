@@ -30,7 +30,9 @@ def cell_graph(
         strata=table["stratum"].to_numpy(),
         heights=table["height"].to_numpy(),
         genes_contained=np.array([len(contained[number]) for number in old]),
-        annotations=np.array(sorted({(new[t], g) for t, g in annotations})).reshape(-1, 2),
+        annotations=np.array(sorted({(new[t], g) for t, g in annotations}), dtype=np.int64).reshape(
+            -1, 2
+        ),
         edges=np.array(sorted({(new[c], new[p]) for c, p in edges}), dtype=np.int64).reshape(-1, 2),
     )
 

@@ -17,7 +17,7 @@ from data_specs.outputs import refuse_output_file
 from data_specs.randomised import randomised
 from data_specs.source_manifest import PROFILES
 from dcell_model.baselines import column_of
-from dcell_model.checkpoint import ledger_of
+from dcell_model.checkpoint import RECORD, ledger_of
 from dcell_model.data import MutantStateDataset
 from dcell_model.evaluate import plots, verdict
 from dcell_model.explain import (
@@ -66,7 +66,7 @@ def run(data: Path, folder: Path, out: Path) -> None:
     ledger = read_json(ledger_of(data, folder))
     if "settings" not in record:
         raise ArtefactError(
-            f"{opened.path.parent}: written by an earlier version, which did not note the "
+            f"{opened.path.parent / RECORD}: written by an earlier version, which did not note the "
             f"run's settings. Train again (dcell train --data {data} --out RUN), or print its "
             f"scores (dcell summary --ledger {ledger_of(data, folder)} --run {folder})."
         )

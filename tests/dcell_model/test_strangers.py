@@ -169,8 +169,8 @@ import resource, sys
 from pathlib import Path
 import torch
 from data_specs.errors import InputError
-from dcell_model.per_term_file import import_
-from dcell_model.trained import Trained
+from dcell_model.checkpoint.per_term_file import import_
+from dcell_model.predict.trained import Trained
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 path = Path(sys.argv[1])
 try:

@@ -22,7 +22,7 @@ def test_width_is_exact(genes: int, width: int) -> None:
 def test_width_by_contained_or_direct_genes() -> None:
     pairs = [(2, g) for g in range(30)] + [(1, 30)]
     graph = cell_graph([(1, 0), (2, 1)], pairs, terms=3, genes=31)
-    assert widths(graph, Model(width_min=2)).tolist() == [10, 10, 9]
+    assert widths(graph, Model(width_min=2, width_genes="contained")).tolist() == [10, 10, 9]
     assert widths(graph, Model(width_min=2, width_genes="direct")).tolist() == [2, 2, 9]
 
 

@@ -8,7 +8,7 @@ import pytest
 SCRIPT = """
 import resource, sys
 import torch
-from dcell_model.memory import keep_freed_memory
+from dcell_model.machine.memory import keep_freed_memory
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
 x = torch.ones(3_500, 3_500, requires_grad=True)  # 49 MB: glibc would map and unmap it

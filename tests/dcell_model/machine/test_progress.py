@@ -1,8 +1,9 @@
 """Lines where the output is no terminal; a bar where it is one."""
 
+import importlib
+
 import pytest
 
-from dcell_model.machine import progress as module
 from dcell_model.machine.progress import duration, progress
 from tests.terminals import shown_in_a_terminal
 
@@ -12,6 +13,10 @@ from tests.terminals import shown_in_a_terminal
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+# The face of the package has a function of this name.
+module = importlib.import_module("dcell_model.machine.progress")
 
 
 def test_lines_are_sparse_and_what_is_said_is_not(

@@ -13,11 +13,11 @@ CHECK = """
 import sys
 import numpy as np, torch
 from data_specs.parameters import Model
-from dcell_model.dataset import encode_genotypes
-from dcell_model.engines import incremental
-from dcell_model.engines.kernels import KernelEdges
-from dcell_model.loss import dcell_loss
-from dcell_model.model import DCell
+from dcell_model.data.dataset import encode_genotypes
+from dcell_model.dcell.engines import incremental
+from dcell_model.dcell.engines.kernels import KernelEdges
+from dcell_model.dcell.loss import dcell_loss
+from dcell_model.dcell.model import DCell
 from tests.hierarchies import cell_graph, random_cell_graph
 
 calls = []
