@@ -262,7 +262,7 @@ def test_checkpoint_of_another_hierarchy_is_not_evaluated(tiny_build: Path, tmp_
     other = resolve(tiny_parameters(hierarchy={"relations": ["is_a", "part_of"]}))
     build(other, tmp_path / "other")
     (tmp_path / "baselines.json").write_text("{}")
-    with pytest.raises(InputError, match="fingerprint"):
+    with pytest.raises(InputError, match="was made from another cell graph"):
         evaluate.run(
             tmp_path / "other", tmp_path / "run", tmp_path / "baselines.json", tmp_path / "out"
         )

@@ -301,7 +301,7 @@ def test_bytes_do_not_depend_on_the_hash_seed(hash_seed: str, smallest: RawInput
     result = subprocess.run(
         [sys.executable, "-c", f"{program}\nprint(digest(simulate({SMALLEST!r})))"],
         env=os.environ | {"PYTHONHASHSEED": hash_seed},
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
         check=True,

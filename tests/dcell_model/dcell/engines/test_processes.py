@@ -15,7 +15,7 @@ from dcell_model.dcell.loss import dcell_loss
 from dcell_model.dcell.model import DCell
 from tests.hierarchies import random_cell_graph
 
-CHECKOUT = Path(__file__).parents[3]
+CHECKOUT = Path(__file__).parents[4]
 GRAPH = random_cell_graph(5, terms=12, genes=9)
 GENOTYPES = [[0], [1, 2], [3], [], [4, 5, 6], [7], [0, 8]]
 TARGETS = torch.linspace(-1, 2, len(GENOTYPES))[:, None].double()
