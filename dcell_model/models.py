@@ -105,7 +105,7 @@ class TrainedModel(ModelRecord):
         account: what the record of a run says of this model only.
         unread: keys of `train` that have no effect on it.
         search: what `dcell tune` searches by default, parameter and values.
-        has_subsystems: whether terms have states that a report shows.
+        has_subsystems: whether its terms have states, as a DCell's, to explain and to report.
     """
 
     title: str

@@ -24,6 +24,7 @@ from dcell_model.explain import plots as pictures
 from dcell_model.explain.importance import Settings, importances, reasons, scale_of, table_of
 from dcell_model.explain.states import TouchedStates
 from dcell_model.machine import one_thread, progress
+from dcell_model.models import record_of
 from dcell_model.predict import open_run
 
 MARKER, TABLE = "explain.json", "importance.parquet"
@@ -90,8 +91,8 @@ def _run(
 ) -> dict[str, Any]:
     run = open_run(trained, data)
     state, layout = run.state, run.layout
-    members = [own for own in run.members if isinstance(own, DCell)]
-    if not members:
+    members: tuple[Any, ...] = run.members
+    if not record_of(run.kind).has_subsystems:
         raise ArtefactError(
             f"{run.path}: the checkpoint of a {run.kind} model, which has no subsystems; expected "
             "a DCell"

@@ -20,6 +20,7 @@ from dcell_model.baselines import BASELINES, FittedModel
 from dcell_model.baselines.samples import Fit
 from dcell_model.checkpoint import format as checkpoint
 from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset
+from dcell_model.explain import command as explain
 from dcell_model.models import MODELS, TrainedModel, record_of, restore, title_of
 from dcell_model.train import loop
 from dcell_model.tune import search_space
@@ -162,10 +163,12 @@ def test_what_it_does_not_read_is_refused(data: Path, tmp_path: Path) -> None:
     assert list(search_space(parameters, ["train.lr=0.1,0.2"], [])) == ["train.lr"]
 
 
-def test_commands_that_ask_a_checkpoint_alone_refuse_it(data: Path, tmp_path: Path) -> None:
+def test_what_asks_for_a_hierarchy_refuses_it(data: Path, tmp_path: Path) -> None:
     train.run(data, tmp_path, resolve({"train": {"model": "toy", "epochs": 1}}))
     with pytest.raises(ArtefactError, match="of a toy model, which needs its build; expected a DC"):
         checkpoint.restore(checkpoint.load(tmp_path), None, tmp_path)
+    with pytest.raises(ArtefactError, match="of a toy model, which has no subsystems"):
+        explain.run(tmp_path, data, tmp_path / "explained")
 
 
 def test_what_it_needs_is_asked_for_before_anything_is_touched(
