@@ -82,7 +82,7 @@ def cost_table(record: dict[str, Any]) -> Any:
 
 
 def markdown(record: dict[str, Any]) -> str:
-    """The table of docs/performance.md: samples/s by implementation and batch size, direct widths, fp32."""
+    """The table of docs/performance.md: samples/s by implementation and batch size, fp32."""
     rows = [
         row
         for row in record["steps"]

@@ -297,7 +297,9 @@ def test_noise_changes_only_the_measurements(smallest: RawInputs) -> None:
 
 @pytest.mark.parametrize("hash_seed", ["1", "2"])
 def test_bytes_do_not_depend_on_the_hash_seed(hash_seed: str, smallest: RawInputs) -> None:
-    program = f"from data_specs.parameters import *\nfrom pipeline.simulate import *\n{DIGEST}"
+    program = (
+        f"from data_specs.parameters import *\nfrom pipeline.simulate.stage import *\n{DIGEST}"
+    )
     result = subprocess.run(
         [sys.executable, "-c", f"{program}\nprint(digest(simulate({SMALLEST!r})))"],
         env=os.environ | {"PYTHONHASHSEED": hash_seed},

@@ -116,7 +116,7 @@ def test_full_disk_leaves_nothing(tmp_path: Path) -> None:
     script = (
         "import sys, signal, resource; from pathlib import Path;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "from pipeline.store import *; from tests.pipeline.test_store import *;"
+        "from pipeline.store.stage import *; from tests.pipeline.store.test_stage import *;"
         "from data_specs.errors import exit_with_message;"
         "from data_specs.files import replacing_folder;"
         "graph = random_cell_graph(3); table = genotypes(graph, 20000);\n"
