@@ -59,17 +59,18 @@ def run(data: Path, folder: Path, out: Path) -> None:
     refuse_output_file(out, suffix=".html", kind="page")
     require_kind(data, "build")
     require_kind(folder, "run")
-    metrics = read_json(folder / "metrics.json")
-    opened = open_run(chain.trained_folder(folder), data)
-    record, state, layout = opened.record(), opened.state, opened.layout
-    members, dataset = opened.members, opened.dataset
+    trained = chain.trained_folder(folder)
+    metrics, record = read_json(folder / "metrics.json"), read_json(trained / RECORD)
     ledger = read_json(ledger_of(data, folder))
     if "settings" not in record:
         raise ArtefactError(
-            f"{opened.path.parent / RECORD}: written by an earlier version, which did not note the "
-            f"run's settings. Train again (dcell train --data {data} --out RUN), or print its "
-            f"scores (dcell summary --ledger {ledger_of(data, folder)} --run {folder})."
+            f"{trained / RECORD}: written by an earlier version, which did not note the run's "
+            f"settings. Train again (dcell train --data {data} --out RUN), or print its scores "
+            f"(dcell summary --ledger {ledger_of(data, folder)} --run {folder})."
         )
+    opened = open_run(trained, data)
+    state, layout = opened.state, opened.layout
+    members, dataset = opened.members, opened.dataset
     links = list(chain.chain(layout, folder))
     phenotype, part = state["phenotypes"][0], next(p for p in PART_NAMES if p in metrics)
     samples, measured, predicted = _predictions(folder, metrics, phenotype, part)
