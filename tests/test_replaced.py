@@ -196,7 +196,7 @@ def test_the_stage_of_dvc_goes_on_as_ever(
     tiny_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its own folder is cleared by DVC, or replaced without a question; no lock is left in it."""
-    from dcell_model import train as stage
+    from dcell_model.train import __main__ as stage
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").symlink_to(tiny_build)
