@@ -17,7 +17,7 @@ from dcell_model.tune import plots as search
 from dcell_model.tune.space import Choices, Range
 from dcell_model.tune.trial import FINISHED, Trial
 from pipeline.ledger.plots import ledger_waterfall, strata_sizes
-from tests.pipeline.test_plots import LEDGER
+from tests.pipeline.ledger.test_plots import LEDGER
 
 BAD = r"a$b^_$ \frac{ $\undefined$ --> &< 酵母"
 STEERING = f"{BAD}\x1b[5m\x00\u202e"

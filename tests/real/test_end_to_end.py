@@ -11,7 +11,7 @@ from data_specs.parameters.sections import Model
 from dcell_model import cli
 from dcell_model.data.dataset import MutantStateDataset
 from pipeline import cli as data_cli
-from tests.dcell_model.engines.test_equivalence import FAST, assert_equivalent, batch_of
+from tests.dcell_model.dcell.engines.test_equivalence import FAST, assert_equivalent, batch_of
 
 pytestmark = pytest.mark.real
 

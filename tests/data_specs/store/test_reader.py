@@ -15,7 +15,7 @@ from data_specs.store.manifest import DATA, MANIFEST, block_key
 from data_specs.store.reader import StoreReader
 from dcell_model.data.dataset import MutantStateDataset
 from tests.hierarchies import random_cell_graph
-from tests.pipeline.test_store import genotypes, write
+from tests.pipeline.store.test_stage import genotypes, write
 from tests.replacement import read_while_replaced
 
 GRAPH = random_cell_graph(3)

@@ -13,7 +13,7 @@ from data_specs.errors import InputError
 from data_specs.layout import DataLayout
 from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset, encode_genotypes
 from tests.hierarchies import random_cell_graph
-from tests.pipeline.test_store import genotypes, write
+from tests.pipeline.store.test_stage import genotypes, write
 from tests.replacement import read_while_replaced
 
 
