@@ -1,4 +1,4 @@
-"""The command `dcell`: train a DCell on built data, ask it, and measure what that costs."""
+"""The command `dcell`: train, query and benchmark models on built data."""
 
 import argparse
 from collections.abc import Sequence

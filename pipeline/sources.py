@@ -55,7 +55,7 @@ def fetch(source: Source, cache: Path | None = None) -> Path:
         if "Max retries exceeded" in reason:  # urllib3's words for a host that does not answer
             reason = "no connection"
         raise InputError(
-            f"{source.file} could not be had from {source.url}: {reason}. Fetch it by other means "
+            f"{source.file} could not be downloaded from {source.url}: {reason}. Fetch it by other means "
             f"and point to the copy with sources.{source.role} in params.yaml "
             f"(or --set sources.{source.role}=PATH)."
         ) from None
@@ -77,7 +77,7 @@ def settle(config: SourcesConfig, layout: DataLayout) -> dict[str, Any]:
         None where the ontology file brings its own, the last two where they are not given.
 
     Raises:
-        InputError: a role without a file, or a file that cannot be had.
+        InputError: a role without a file, or a file that cannot be downloaded.
     """
     given = {
         "ontology": _own([config.ontology] if config.ontology else []),

@@ -55,7 +55,7 @@ def export(
     if phenotype is not None and (kind != "cx2" or not source.is_dir()):
         raise InputError(
             f"{source}: genotypes are written with the hierarchy of a build as cx2 only; give the "
-            "folder of a build and --format cx2, or leave --genotypes away"
+            "folder of a build and --format cx2, or omit --genotypes"
         )
     names = (*FORMATS[kind].files, *(cellmaps_tables.FILES if phenotype else ()))
     with taken(out, FolderKind("export", names, ()), overwrite=overwrite, inputs=[source]):

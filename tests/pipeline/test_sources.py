@@ -63,7 +63,7 @@ def test_fetch(server: str, tmp_path: Path, name: str) -> None:
 
 
 def test_wrong_checksum(server: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"SHA-256|could not be had"):
+    with pytest.raises(InputError, match=r"SHA-256|could not be downloaded"):
         fetch(source(f"{server}/table.zip", SHA), tmp_path / "cache")
 
 
@@ -71,7 +71,7 @@ def test_no_network(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         fetch(source("http://127.0.0.1:9/table.tsv"), tmp_path / "cache")
     message = str(error.value)
-    assert "table.tsv could not be had from http://127.0.0.1:9/table.tsv" in message
+    assert "table.tsv could not be downloaded from http://127.0.0.1:9/table.tsv" in message
     assert "sources.genotypes" in message
 
 

@@ -78,7 +78,7 @@ def test_what_is_refused(tiny_build: Path, tmp_path: Path, monkeypatch: pytest.M
     out = tmp_path / "out"
     with pytest.raises(InputError, match="no phenotype 'colour'; it has fitness"):
         export(tiny_build, "cx2", out, "colour")
-    with pytest.raises(InputError, match="--format cx2, or leave --genotypes away"):
+    with pytest.raises(InputError, match="--format cx2, or omit --genotypes"):
         export(tiny_build, "graphml", out, "fitness")
     monkeypatch.setattr(cellmaps_tables, "MOST_VALUES", 300)
     with pytest.raises(InputError, match=r"45 genotypes of 8 genes make tables of more than 300"):
