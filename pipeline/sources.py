@@ -55,8 +55,8 @@ def fetch(source: Source, cache: Path | None = None) -> Path:
         if "Max retries exceeded" in reason:  # urllib3's words for a host that does not answer
             reason = "no connection"
         raise InputError(
-            f"{source.file} could not be downloaded from {source.url}: {reason}. Fetch it by other means "
-            f"and point to the copy with sources.{source.role} in params.yaml "
+            f"{source.file} could not be downloaded from {source.url}: {reason}. Fetch it by "
+            f"other means and point to the copy with sources.{source.role} in params.yaml "
             f"(or --set sources.{source.role}=PATH)."
         ) from None
     path = Path(got[0] if archive else got)
