@@ -189,11 +189,15 @@ def _genotype_table(trained: Trained, rows: Sequence[dict[str, Any]]) -> "Table"
     table = _plain_table()
     table.add_column("genotype", overflow="fold")
     table.add_column("systematic names", overflow="fold")
+    several = len(trained.members) > 1
     for name in trained.phenotypes:
         table.add_column(name, justify="right")
+        if several:
+            table.add_column("spread", justify="right")
     table.add_column("not known", overflow="fold")
+    shown = ("predicted", "spread") if several else ("predicted",)
     for row in rows:
-        values = (f"{row[f'{name}_predicted']:.4f}" for name in trained.phenotypes)
+        values = (f"{row[f'{name}_{what}']:.4f}" for name in trained.phenotypes for what in shown)
         none = "none known: the wild type's" if row["unknown"] else "wild type"
         own, new = (row[column].split("|") for column in ("genes", "unseen"))
         genes = " ".join(f"{gene}*" if gene in new else gene for gene in own if gene) or none
