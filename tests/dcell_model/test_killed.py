@@ -109,7 +109,7 @@ def test_killed_at_random_again_and_again(tiny_build: Path, tmp_path: Path) -> N
     finish(start(tiny_build, parts, params, "--resume"))
     for name in ("last.pt", "checkpoint.pt"):
         assert_equal(checkpoint.load(whole / name), checkpoint.load(parts / name), name)
-    # A kill at the very moment at which a workplace is made leaves an empty folder for an hour.
+    # A kill at the very moment at which a workplace is made leaves an empty folder for a minute.
     names = sorted(p.name for p in parts.iterdir() if not p.name.endswith(".begun"))
     assert names == sorted(p.name for p in whole.iterdir())
     records = [json.loads((run / "train.json").read_text()) for run in (whole, parts)]
