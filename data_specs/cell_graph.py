@@ -115,6 +115,13 @@ class CellGraph:
         keys: IntArray = term * self.num_genes + gene
         return keys
 
+    def parents(self) -> list[list[int]]:
+        """`[T]` the parents of each term, in the order of `edges`."""
+        parents: list[list[int]] = [[] for _ in range(self.num_terms)]
+        for child, parent in self.edges.tolist():
+            parents[child].append(parent)
+        return parents
+
     def rows_of(self, term: IntArray, gene: IntArray) -> IntArray:
         """Rows m of annotated (term, gene) pairs."""
         return np.searchsorted(self.row_keys, term * self.num_genes + gene)

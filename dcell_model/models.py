@@ -23,7 +23,7 @@ from data_specs.gene_networks import read_networks, require_networks
 from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters, unknown
 from dcell_model import checkpoint
-from dcell_model.checkpoint import check_shapes, parameters_of, trained_sections
+from dcell_model.checkpoint import parameters_of, trained_sections
 from dcell_model.dango import Dango, pretrain
 from dcell_model.data import MutantStateBatch, MutantStateDataset
 from dcell_model.dcell import DCell, take_statistics
@@ -232,14 +232,9 @@ def restore(
     record.refuse_size(parameters, state["model"], where)
     with torch.device("meta"):  # shapes alone: what is not there needs no memory
         shapes = _shapes(record.create(layout, dataset, parameters, phenotypes))
-    members = checkpoint.weights_of(state)
-    for tensors in members:
-        check_shapes(tensors, shapes, where)
-    models = tuple(record.create(layout, dataset, parameters, phenotypes) for _ in members)
-    for model, tensors in zip(models, members, strict=True):
-        model.load_state_dict(tensors)
-        model.eval()
-    return models
+    return checkpoint.members_of(
+        state, shapes, lambda: record.create(layout, dataset, parameters, phenotypes), where
+    )
 
 
 def _shapes(model: Network) -> dict[str, list[int]]:

@@ -1,6 +1,12 @@
 """Checkpoints and the folders of runs: what is in them, how they are read, checked and restored."""
 
-from dcell_model.checkpoint.calibration import LEVEL, Calibration, Predictions, spread_of
+from dcell_model.checkpoint.calibration import (
+    LEVEL,
+    Calibration,
+    Predictions,
+    reach_in_words,
+    spread_of,
+)
 from dcell_model.checkpoint.contents import (
     check_numbers,
     check_shapes,
@@ -17,6 +23,7 @@ from dcell_model.checkpoint.format import (
     load,
     load_with_digest,
     locate,
+    members_of,
     restore,
     save,
     weights_of,
@@ -61,8 +68,10 @@ __all__ = [
     "load_with_digest",
     "locate",
     "member_folder",
+    "members_of",
     "parameters_of",
     "prepare_folder",
+    "reach_in_words",
     "require",
     "restore",
     "same",

@@ -159,6 +159,11 @@ def spread_of(members: Tensor) -> Tensor:
     return members.std(dim=0)
 
 
+def reach_in_words(half_width: float, per_spread: float) -> str:
+    """How far an interval reaches to each side of a prediction, as people read it."""
+    return f"±{half_width:.4f}{f' × (1 + {per_spread:.4g} × spread)' if per_spread else ''}"
+
+
 def _shrunk_slope(p: Tensor, m: Tensor) -> float:
     """Least-squares slope of m on p `[n]`, less what noise alone would give.
 

@@ -11,9 +11,9 @@ import json
 import stat
 import warnings
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ from data_specs.files import replacing_file
 from data_specs.parameters import Parameters
 from data_specs.path_kinds import archive_entries, is_zip, what_is
 from dcell_model.checkpoint.calibration import Calibration
-from dcell_model.checkpoint.contents import check, check_shapes, parameters_of, same
+from dcell_model.checkpoint.contents import Shapes, check, check_shapes, parameters_of, same
 from dcell_model.checkpoint.run_folder import BEST
 from dcell_model.checkpoint.trained_sections import trained_sections
 from dcell_model.dcell import DCell, tensor_shapes
@@ -37,13 +37,16 @@ Checkpoint = dict[str, Any]
 
 
 class Trainable(Protocol):
-    """What a checkpoint takes of a model."""
+    """What a checkpoint takes of a model, and gives back to it."""
 
     graph: CellGraph
 
-    def state_dict(self) -> dict[str, Any]:
-        """Parameters and buffers by name."""
-        ...
+    def state_dict(self) -> dict[str, Any]: ...  # noqa: D102
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...  # noqa: D102
+    def eval(self) -> Any: ...  # noqa: D102
+
+
+Model = TypeVar("Model", bound=Trainable)
 
 
 def describe(
@@ -55,7 +58,6 @@ def describe(
     made_from: Mapping[str, str],
     calibration: Calibration | None = None,
     seen_genes: npt.NDArray[np.bool_] | None = None,
-    members: Sequence[Mapping[str, torch.Tensor]] = (),
 ) -> Checkpoint:
     """What every checkpoint holds.
 
@@ -68,7 +70,6 @@ def describe(
         made_from: digests of cell graph, store and split, and of networks (`data_specs.chain`).
         calibration: of the root's predictions; none leaves them as they come.
         seen_genes: `[G]` whether training saw a gene deleted; none if nobody knows.
-        members: of an ensemble, the tensors of all but the first, which is `model`.
     """
     return {
         "format": FORMAT,
@@ -84,7 +85,7 @@ def describe(
         "model": model.state_dict(),
         "calibration": (calibration or Calibration.none(len(phenotypes))).to_checkpoint(),
         "seen_genes": _bytes(seen_genes),
-        "members": [dict(own) for own in members],
+        "members": [],  # of an ensemble, the tensors of all but the first, which is `model`
     }
 
 
@@ -308,11 +309,32 @@ def restore(checkpoint: Checkpoint, graph: CellGraph | None, where: Path) -> tup
         )
     phenotypes = len(checkpoint["phenotypes"])
     shapes = tensor_shapes(graph, parameters.model, phenotypes)
+    config, engine = parameters.model, parameters.train.engine
+
+    def create() -> DCell:
+        return DCell(graph, config, phenotypes=phenotypes, engine=engine)
+
+    return members_of(checkpoint, shapes, create, where)
+
+
+def members_of(
+    checkpoint: Checkpoint, shapes: Shapes, create: Callable[[], Model], where: Path
+) -> tuple[Model, ...]:
+    """The members of a checkpoint in evaluation mode; none is made before all tensors fit.
+
+    Args:
+        checkpoint: as `load` gives it.
+        shapes: those that the tensors of each must have.
+        create: makes a model to hold them.
+        where: the checkpoint's path, for messages.
+
+    Raises:
+        ArtefactError: tensors do not fit.
+    """
     members = weights_of(checkpoint)
     for tensors in members:
         check_shapes(tensors, shapes, where)
-    config, engine = parameters.model, parameters.train.engine
-    models = tuple(DCell(graph, config, phenotypes=phenotypes, engine=engine) for _ in members)
+    models = tuple(create() for _ in members)
     for model, tensors in zip(models, members, strict=True):
         model.load_state_dict(tensors)
         model.eval()

@@ -10,11 +10,11 @@ import itertools
 import math
 import operator
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from data_specs.cell_graph import CellGraph, IntArray
 from data_specs.parameters import Model as ModelConfig
 
 NORM_EPS, NORM_MOMENTUM = 1e-5, 0.1  # as in torch.nn.BatchNorm1d
+
+T = TypeVar("T")
 
 
 def widths(graph: CellGraph, config: ModelConfig) -> IntArray:
@@ -174,7 +176,14 @@ class SubsystemLayout:
         self.num_child_weights = int((self.widths * self.fan_in).sum())
         self.num_gene_weights = int((self.widths * graph.genes_direct).sum())
         self.groups = list(self._form_groups())
-        self.derived: dict[Any, Any] = {}  # what engines make of the layout, once
+        self._derived: dict[Any, Any] = {}
+
+    def once(self, key: Any, make: Callable[[], T]) -> T:
+        """What is made of the layout under a key, made when it is first asked for."""
+        if key not in self._derived:
+            self._derived[key] = make()
+        made: T = self._derived[key]
+        return made
 
     @classmethod
     def find(cls, handle: int) -> "SubsystemLayout":

@@ -166,14 +166,7 @@ def _ancestors(model: DCell, term: int) -> list[int]:
 
 
 def _parents(model: DCell) -> list[list[int]]:
-    derived = model.layout.derived
-    if _parents not in derived:
-        parents: list[list[int]] = [[] for _ in range(model.graph.num_terms)]
-        for child, parent in model.graph.edges.tolist():
-            parents[child].append(parent)
-        derived[_parents] = parents
-    found: list[list[int]] = derived[_parents]
-    return found
+    return model.layout.once(_parents, model.graph.parents)
 
 
 def _touching(model: DCell, batch: MutantStateBatch) -> list[IntArray]:

@@ -14,7 +14,7 @@ from data_specs.errors import InputError
 from data_specs.files import replacing_file
 from data_specs.gene_names import GeneNames
 from data_specs.spreadsheets import guarded
-from dcell_model.checkpoint import LEVEL
+from dcell_model.checkpoint import LEVEL, reach_in_words
 from dcell_model.machine import one_thread
 from dcell_model.predict.genotype_input import read_genotypes
 from dcell_model.predict.tables import predictions, resolve
@@ -173,8 +173,8 @@ def _print(
         widths = trained.calibration.half_widths(level).tolist()
         grows = trained.calibration.per_spread.tolist()
         shown = ", ".join(
-            f"{n} ±{w:.4f}{f' × (1 + {c:.4g} × spread)' if c else ''}"
-            for n, w, c in zip(trained.phenotypes, widths, grows, strict=True)
+            f"{name} {reach_in_words(*own)}"
+            for name, *own in zip(trained.phenotypes, widths, grows, strict=True)
         )
         console.print(f"{level:.0%} of genotypes like those of training lie within: {shown}")
     if any(row["unseen"] for row in rows):

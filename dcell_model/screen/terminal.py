@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from data_specs.layout import read_json
+from dcell_model.checkpoint import reach_in_words
 from dcell_model.screen.command import MARKER, TOP
 
 SHOWN = 10
@@ -41,10 +42,10 @@ def print_report(out: Path, summary: Mapping[str, Any]) -> None:
     if members > 1:
         console.print(f"an ensemble of {members}: mean predictions")
     if interval is not None:
-        grows = f" × (1 + {interval['per_spread']:.4g} × spread)" if interval["per_spread"] else ""
+        reach = reach_in_words(interval["half_width"], interval["per_spread"])
         console.print(
-            f"{interval['level']:.0%} of genotypes like those of training lie within "
-            f"±{interval['half_width']:.4f}{grows}\n  of the prediction"
+            f"{interval['level']:.0%} of genotypes like those of training lie within {reach}\n"
+            "  of the prediction"
         )
     unseen = summary["unseen_genes"]
     if unseen:

@@ -46,9 +46,6 @@ def model_view(trained: Trained) -> dict[str, Any]:
         predictions of its own head).
     """
     graph = trained.graph
-    parents: list[list[int]] = [[] for _ in range(graph.num_terms)]
-    for child, parent in graph.edges.tolist():
-        parents[child].append(parent)
     (_, wild_type), *_ = predictions(trained, resolve(trained, []), subsystems=True)
     assert wild_type is not None
     return {
@@ -63,7 +60,7 @@ def model_view(trained: Trained) -> dict[str, Any]:
             "genes_contained": graph.genes_contained.tolist(),
             "genes_direct": graph.genes_direct.tolist(),
             "primary": primary_parents(graph).tolist(),
-            "parents": parents,
+            "parents": graph.parents(),
             "wild_type": _heads(trained, wild_type, "predicted"),
         },
     }

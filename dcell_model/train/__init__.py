@@ -1,6 +1,6 @@
 """Stage `train`: fit a DCell, or what `train.model` names, to the training part of a store."""
 
-from dcell_model.train.members import run
+from dcell_model.train.members import run, with_seed_above
 from dcell_model.train.parameters import print_notes, refuse_of_other_model, training_parameters
 from dcell_model.train.resumption import (
     FREE,
@@ -24,4 +24,5 @@ __all__ = [
     "run",
     "saying_how_to_go_on",
     "training_parameters",
+    "with_seed_above",
 ]

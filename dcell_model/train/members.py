@@ -86,7 +86,7 @@ def run(
     loop.inputs_of(data, parameters, split)
     prepare_folder(out, resume)
     tasks = [
-        (data, member_folder(out, number), _of_member(parameters, number), resume, split)
+        (data, member_folder(out, number), with_seed_above(parameters, number), resume, split)
         for number in range(config.members)
     ]
     if jobs > 1:
@@ -102,7 +102,8 @@ def run(
     return _join(data, out, parameters, [folder for _, folder, *_ in tasks], split)
 
 
-def _of_member(parameters: Parameters, number: int) -> Parameters:
+def with_seed_above(parameters: Parameters, number: int) -> Parameters:
+    """The same with a seed so much above theirs; after the highest comes 0."""
     seed = (parameters.train.seed + number) % SEEDS
     return dataclasses.replace(parameters, train=dataclasses.replace(parameters.train, seed=seed))
 
@@ -148,7 +149,7 @@ def _join(
         "history": _mean_history([own["history"] for own in records]),
         "members": [
             {
-                "seed": _of_member(parameters, number).train.seed,
+                "seed": with_seed_above(parameters, number).train.seed,
                 "epochs": own["epochs"],
                 "best_epoch": own["best_epoch"],
                 "val_loss": row["val_loss"],

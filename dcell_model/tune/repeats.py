@@ -15,10 +15,9 @@ import numpy as np
 from data_specs.layout import read_json, write_json
 from data_specs.parameters import Parameters
 from dcell_model.checkpoint import flat, trained_sections
-from dcell_model.train import DivergedError, Row
+from dcell_model.train import DivergedError, Row, with_seed_above
 from dcell_model.tune.folder import RESULT, remove_run
 from dcell_model.tune.objective import NOTHING, Objective
-from dcell_model.tune.space import with_values
 from dcell_model.tune.trial import train_in
 
 DEFAULT, BEST = "default", "best"
@@ -98,8 +97,7 @@ def repeated(
         objective: scores the epochs.
         number: of the repeat, counted from 1.
     """
-    seed = (parameters.train.seed + number) % 2**32
-    own = with_values(parameters, {"train.seed": seed})
+    own = with_seed_above(parameters, number)
     made_with = flat(trained_sections(own))
     path = folder / RESULT
     if path.is_file() and (found := read_json(path))["made_with"] == made_with:
@@ -111,7 +109,7 @@ def repeated(
         rows.clear()
     _, score = objective.best(rows) or (0, NOTHING)
     remove_run(folder)
-    write_json(path, {"score": score, "seed": seed, "made_with": made_with})
+    write_json(path, {"score": score, "seed": own.train.seed, "made_with": made_with})
     return score, False
 
 

@@ -40,10 +40,7 @@ class Indices:
     @classmethod
     def of(cls, layout: SubsystemLayout, device: torch.device) -> "Indices":
         """The indices of a layout, made once a device."""
-        if (cls, device) not in layout.derived:
-            layout.derived[cls, device] = cls._make(layout, device)
-        indices: Indices = layout.derived[cls, device]
-        return indices
+        return layout.once((cls, device), lambda: cls._make(layout, device))
 
     @classmethod
     def _make(cls, layout: SubsystemLayout, device: torch.device) -> "Indices":

@@ -151,10 +151,7 @@ class _EdgeTables:
 
     @classmethod
     def of(cls, layout: SubsystemLayout, device: torch.device) -> "_EdgeTables":
-        if (cls, device) not in layout.derived:
-            layout.derived[cls, device] = cls._make(layout, device)
-        tables: _EdgeTables = layout.derived[cls, device]
-        return tables
+        return layout.once((cls, device), lambda: cls._make(layout, device))
 
     @classmethod
     def _make(cls, layout: SubsystemLayout, device: torch.device) -> "_EdgeTables":

@@ -44,10 +44,7 @@ class Ranks:
     @classmethod
     def of(cls, layout: SubsystemLayout) -> "Ranks":
         """The ranks of a layout, made once."""
-        if cls not in layout.derived:
-            layout.derived[cls] = cls(layout)
-        ranks: Ranks = layout.derived[cls]
-        return ranks
+        return layout.once(cls, lambda: cls(layout))
 
     def __init__(self, layout: SubsystemLayout) -> None:
         self._on_device: dict[tuple[str, torch.device], Tensor] = {}
