@@ -31,7 +31,7 @@ def replacing_file(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def replacing_folder(target: Path, own: Patterns = ()) -> Iterator[Path]:
+def replacing_folder(target: Path, own: Patterns) -> Iterator[Path]:
     """Yield a path beside `target`; the folder made there takes its place, or vanishes.
 
     Readers find the old one or the new one, whole. What is foreign in the old one, all that `own`

@@ -251,7 +251,8 @@ def encode_part(
     if genotypes.is_empty():
         return Encoded(None, rows, touching_of(pl.read_parquet(part, glob=False), graph), ())
     samples = select_samples(genotypes, graph, others)
-    with replacing_folder(folder / part.stem) as shard:
+    # A worker that was killed may have written it before; its task is done again.
+    with replacing_folder(folder / part.stem, (DATA,)) as shard:
         entries = write_shard(samples, graph, parameters.store, shard)
     with replacing_file(folder / part.name) as keys:
         write_table(genotypes.select("genes", "queries", "given", "count"), keys)

@@ -244,7 +244,7 @@ def test_odd_names_of_outputs(tmp_path: Path, name: str) -> None:
 HOLDING = """
 import pathlib, sys, time
 from data_specs.files import replacing_folder
-with replacing_folder(pathlib.Path(sys.argv[1])) as partial:
+with replacing_folder(pathlib.Path(sys.argv[1]), []) as partial:
     partial.mkdir(); (partial / "x").write_text("whole")
     print("writing", flush=True); sys.stdin.read()
 """

@@ -122,7 +122,7 @@ def test_full_disk_leaves_nothing(tmp_path: Path) -> None:
         "graph = random_cell_graph(3); table = genotypes(graph, 20000);\n"
         "samples = select_samples(table, graph, ['AAA1', 'ZZZ1'])\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
-        "with exit_with_message(), replacing_folder(Path(sys.argv[1])) as folder:\n"
+        "with exit_with_message(), replacing_folder(Path(sys.argv[1]), []) as folder:\n"
         "    write_shard(samples, graph, StoreConfig(block_bytes=50_000), folder)\n"
     )
     target = tmp_path / "store"
@@ -209,6 +209,20 @@ def test_store_of_another_hierarchy(tmp_path: Path) -> None:
         MutantStateDataset(store, other)
     assert graph.fingerprint[:12] in str(error.value)
     assert other.fingerprint[:12] in str(error.value)
+
+
+def test_a_part_is_written_again_where_a_killed_worker_had_written_it(
+    tiny_build: Path, tmp_path: Path
+) -> None:
+    """Dask gives the task of a lost worker to another one, whatever the first had finished."""
+    (part,) = (tiny_build / "genotypes" / "genotypes.parquet").glob("*.parquet")
+    graph, others = tiny_build / "cell_graph", StoreReader(tiny_build / "store").meta.other_genes
+    written = []
+    for _ in range(2):
+        store.encode_part(part, others, resolve({}), graph, tmp_path)
+        written.append({p.name: sha256_of(p) for p in tmp_path.rglob("*") if p.is_file()})
+    assert written[0] == written[1]
+    assert set(written[0]) == {DATA, part.name}
 
 
 def test_unannotated_genotypes_can_be_dropped(tmp_path: Path) -> None:
