@@ -4,6 +4,7 @@
 # `make test`: install, then lint, type check and all tests; this is what CI runs.
 PYTHON ?= python3.11
 BIN := .venv/bin
+NATIVE := dcell_model/dcell/native
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 NO_GIT := $(shell git rev-parse --git-dir >/dev/null 2>&1 || echo .dvc/config.local)
@@ -34,7 +35,12 @@ lint: install
 	ruff format --check .
 	mypy
 
-install: $(BIN)/.installed
+install: $(BIN)/.installed $(BIN)/.native
+
+# The native pass again where its sources changed; a failure leaves the slower engine.
+$(BIN)/.native: $(BIN)/.installed $(wildcard $(NATIVE)/*.cpp $(NATIVE)/*.h) $(NATIVE)/native_build.py
+	-cd $(NATIVE) && $(CURDIR)/$(BIN)/python -c "import native_build as n; n.build(n.HERE)"
+	touch $@
 
 # The constraints pin every package that was tested. A CPU build of torch is enough for all of it:
 # where pip would fetch the CUDA build, set PIP_EXTRA_INDEX_URL to PyTorch's CPU index.

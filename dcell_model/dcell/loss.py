@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from data_specs.errors import InputError
-from dcell_model.dcell.heads import Heads, TouchedHeads
+from dcell_model.dcell.heads import ColumnHeads, Heads
 
 
 class Penalised(Protocol):
@@ -30,7 +30,7 @@ def dcell_loss(
     """`MSE(root) + α · reduce over t ≠ root of MSE(t) + λ · Σ‖W(t)‖²` (Ma et al. 2018, eq. 3).
 
     Args:
-        heads: `[T, B, P]` predictions, of which `[0]` are the root's, or `TouchedHeads`.
+        heads: `[T, B, P]` predictions, of which `[0]` are the root's, or `ColumnHeads`.
         targets: `[B, P]`.
         model: whose weights are penalised.
         aux_weight: α.
@@ -43,7 +43,7 @@ def dcell_loss(
         InputError: targets or weights of another shape, which broadcasting would turn into B × B
             errors.
     """
-    if isinstance(heads, TouchedHeads):
+    if isinstance(heads, ColumnHeads):
         terms, phenotypes = heads.wild_type.shape
         shape = torch.Size([terms, heads.samples, phenotypes])
     else:
@@ -58,7 +58,7 @@ def dcell_loss(
             f"weights have shape {list(weights.shape)} and targets {list(targets.shape)}; expected "
             "a weight for each target [B, P]"
         )
-    if isinstance(heads, TouchedHeads):
+    if isinstance(heads, ColumnHeads):
         errors = heads.squared_errors(targets, weights)
     else:
         squares = (heads - targets).square()

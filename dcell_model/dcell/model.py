@@ -20,7 +20,7 @@ from data_specs.errors import InputError, ParameterError
 from data_specs.parameters import Model as ModelConfig
 from dcell_model.data import MutantStateBatch
 from dcell_model.dcell.engines import incremental, pick_engine, reference, stratum
-from dcell_model.dcell.heads import Heads, TouchedHeads
+from dcell_model.dcell.heads import ColumnHeads, Heads
 from dcell_model.dcell.parameters import DCellParameters
 
 ENGINES: dict[str, Callable[[DCellParameters, MutantStateBatch], Heads]] = {
@@ -96,4 +96,4 @@ class DCell(DCellParameters):
         if self._engine == "auto":
             self._engine, _ = pick_engine(self, batch)
         heads = ENGINES[self._engine](self, batch)
-        return heads.dense() if dense and isinstance(heads, TouchedHeads) else heads
+        return heads.dense() if dense and isinstance(heads, ColumnHeads) else heads

@@ -148,11 +148,12 @@ def _members(trained: Trained, batch: MutantStateBatch) -> list[_Member]:
     found = []
     for model in trained.members:
         heads, change = forward_with_states(model, batch)
-        head = heads.difference + heads.wild_type[heads.term]
+        term, difference = heads.entry_terms(), heads.entry_differences()
+        head = difference + heads.wild_type[term]
         found.append(
             _Member(
-                root_of(heads).cpu(), heads.term.cpu().numpy(), heads.sample.cpu().numpy(),
-                head.cpu(), heads.difference.cpu(), change.cpu(),
+                root_of(heads).cpu(), term.cpu().numpy(), heads.sample.cpu().numpy(),
+                head.cpu(), difference.cpu(), change.cpu(),
             )
         )  # fmt: skip
     return found

@@ -82,7 +82,7 @@ def _moved(
     batch = dataset.batch(samples)
     found_by = [forward_with_states(own, batch) for own in members]
     heads = found_by[0][0]  # all members have the same terms in the same order
-    sample, term = heads.sample.numpy(), heads.term.numpy()
+    sample, term = heads.sample.numpy(), heads.entry_terms().numpy()
     change = torch.stack([changes.double() for _, changes in found_by]).mean(dim=0).numpy()
     graph, found = members[0].graph, []
     for row in range(len(samples)):

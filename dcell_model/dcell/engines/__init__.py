@@ -4,7 +4,7 @@ from dcell_model.dcell.engines.choice import pick_engine, product_size
 from dcell_model.dcell.engines.combined import Units, combine
 from dcell_model.dcell.engines.incremental import forward_with_states
 from dcell_model.dcell.engines.reference import normalise
-from dcell_model.dcell.engines.touched import Ranks
+from dcell_model.dcell.ranks import Ranks
 
 __all__ = [
     "Ranks",

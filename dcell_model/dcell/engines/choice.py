@@ -3,9 +3,10 @@
 import numpy as np
 
 from dcell_model.data import MutantStateBatch
-from dcell_model.dcell.engines.touched import Ranks, touched_entries
+from dcell_model.dcell.engines.touched import touched_entries
 from dcell_model.dcell.layout import SubsystemLayout
 from dcell_model.dcell.parameters import DCellParameters
+from dcell_model.dcell.ranks import Ranks
 
 # docs/performance.md has the measurements behind both numbers (CPU, fp32): what a multiply-add of
 # the incremental engine costs in those of the stratum engine, and how many must be spared in each

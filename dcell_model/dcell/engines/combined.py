@@ -1,7 +1,7 @@
 """Many genotypes that share parts, in evaluation: only what two parts do together is computed.
 
 Let a genotype be two units a and b (sets of deleted genes, each evaluated once before), with
-D_a, D_b their differences from the wild type (see `engines.incremental`) and d_a, d_b those of the
+D_a, D_b their differences from the wild type (see `engines.native_pass`) and d_a, d_b those of the
 pre-activations. In a term that only one of them touches the genotype is as that unit. What is
 beyond both,
 
@@ -25,7 +25,7 @@ from torch import Tensor
 from dcell_model.data import MutantStateBatch
 from dcell_model.dcell.activations import ACTIVATIONS
 from dcell_model.dcell.engines import differences, incremental
-from dcell_model.dcell.engines.incremental import by_term, edges_of
+from dcell_model.dcell.engines.torch_pass import by_term, edges_of
 from dcell_model.dcell.engines.touched import entries_of, touched_entries
 from dcell_model.dcell.engines.walk import Entries, Walk
 from dcell_model.dcell.engines.weights import Weights

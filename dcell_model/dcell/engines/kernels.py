@@ -21,10 +21,10 @@ import triton.language as tl
 from torch import Tensor
 
 from data_specs.cell_graph import IntArray
-from dcell_model.dcell.engines.touched import Ranks
 from dcell_model.dcell.engines.walk import Walk
 from dcell_model.dcell.engines.weights import Weights
 from dcell_model.dcell.layout import SubsystemLayout
+from dcell_model.dcell.ranks import Ranks
 
 ENTRIES, INNER, OUTER = 32, 32, 32  # what one program takes of entries, summands and columns
 

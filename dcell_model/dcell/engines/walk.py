@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from dcell_model.dcell.engines.indices import Indices, segment_sum
-from dcell_model.dcell.engines.touched import Ranks, Touched
+from dcell_model.dcell.engines.touched import Touched
 from dcell_model.dcell.layout import Group, SubsystemLayout
+from dcell_model.dcell.ranks import Ranks
 
 
 class Entries:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dcell_model.data.dataset import encode_genotypes
-from dcell_model.dcell.heads import TouchedHeads, root_of
+from dcell_model.dcell.heads import ColumnHeads, root_of
 from dcell_model.dcell.loss import dcell_loss
 from dcell_model.dcell.model import DCell
 from tests.hierarchies import random_cell_graph
@@ -22,7 +22,7 @@ def test_loss_and_root(phenotypes: int, reduction: str, weighted: bool) -> None:
     batch = encode_genotypes(GRAPH, GENOTYPES, targets.astype(np.float32))
     model = DCell(GRAPH, phenotypes=phenotypes, engine="incremental").double()
     heads = model(batch, dense=False)
-    assert isinstance(heads, TouchedHeads)
+    assert isinstance(heads, ColumnHeads)
     dense = heads.dense()
     torch.testing.assert_close(root_of(heads), root_of(dense))
     weights = torch.from_numpy(np.random.default_rng(1).gamma(2, size=targets.shape))
@@ -44,14 +44,22 @@ def test_loss_and_root(phenotypes: int, reduction: str, weighted: bool) -> None:
 def test_only_the_difference_is_kept() -> None:
     batch = encode_genotypes(GRAPH, [[], [14]])
     heads = DCell(GRAPH, engine="incremental").eval()(batch, dense=False)
-    assert isinstance(heads, TouchedHeads)
+    assert isinstance(heads, ColumnHeads)
     assert heads.difference.shape == (0, 1)
     assert torch.equal(heads.dense()[:, 0], heads.wild_type)
 
 
+def heads_of(
+    wild_type: torch.Tensor, difference: torch.Tensor, term: torch.Tensor, sample: torch.Tensor
+) -> ColumnHeads:
+    """Heads for 4 samples; the last two entries share the last column."""
+    column = torch.tensor([0, 1, 2, 3, 4, 4])
+    return ColumnHeads(wild_type, difference, term, column.bincount(), sample, column, samples=4)
+
+
 def touched(generator: torch.Generator) -> tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]:
     """Heads of 3 terms for 4 samples and 2 phenotypes; one sample touches nothing, another all."""
-    term, sample = torch.tensor([0, 0, 1, 1, 2]), torch.tensor([0, 2, 0, 3, 0])
+    term, sample = torch.tensor([0, 0, 1, 1, 2]), torch.tensor([0, 2, 0, 3, 0, 3])
     sizes = ((3, 2), (5, 2), (4, 2))
     values = [
         torch.randn(size, generator=generator, dtype=torch.float64, requires_grad=True)
@@ -68,13 +76,13 @@ def test_gradients_of_weighted_errors() -> None:
     def sparse(
         wild_type: torch.Tensor, difference: torch.Tensor, targets: torch.Tensor
     ) -> torch.Tensor:
-        heads = TouchedHeads(wild_type, difference, term, sample, samples=4)
+        heads = heads_of(wild_type, difference, term, sample)
         return heads.squared_errors(targets, weights)
 
     def full(
         wild_type: torch.Tensor, difference: torch.Tensor, targets: torch.Tensor
     ) -> torch.Tensor:
-        dense = TouchedHeads(wild_type, difference, term, sample, samples=4).dense()
+        dense = heads_of(wild_type, difference, term, sample).dense()
         return ((dense - targets).square() * weights).mean(dim=(1, 2))
 
     assert torch.autograd.gradcheck(sparse, values)
@@ -86,7 +94,7 @@ def test_gradients_of_weighted_errors() -> None:
 
 def test_equal_weights_are_none() -> None:
     (wild_type, difference, targets), term, sample = touched(torch.Generator().manual_seed(1))
-    heads = TouchedHeads(wild_type, difference, term, sample, samples=4)
+    heads = heads_of(wild_type, difference, term, sample)
     alike = heads.squared_errors(targets, torch.ones_like(targets))
     torch.testing.assert_close(alike, heads.squared_errors(targets), rtol=1e-13, atol=0)
     torch.testing.assert_close(

@@ -12,10 +12,10 @@ from data_specs.cell_graph import CellGraph
 from data_specs.parameters.sections import Model as ModelConfig
 from dcell_model.data.dataset import MutantStateBatch, encode_genotypes
 from dcell_model.dcell.loss import dcell_loss
-from dcell_model.dcell.model import ENGINES, DCell
+from dcell_model.dcell.model import DCell
+from tests.engines import WAYS, running
 from tests.hierarchies import cell_graph, random_cell_graph
 
-FAST = sorted(set(ENGINES) - {"reference"})
 # Deletions that touch nothing, one gene, the same genotype twice, the gene without annotation.
 GENOTYPES = [[], [0], [1, 2], [1, 2], [14], [3, 4, 5], [0, 14], [6], [7, 8, 9]]
 
@@ -37,7 +37,7 @@ def assert_equivalent(
     graph: CellGraph,
     config: ModelConfig,
     batch: MutantStateBatch,
-    engine: str,
+    way: str,
     *,
     training: bool = True,
     dtype: torch.dtype = torch.float64,
@@ -50,14 +50,15 @@ def assert_equivalent(
     with torch.no_grad():
         for parameter in reference.parameters():  # no gradient may hide behind a zero or a one
             parameter.add_(torch.randn_like(parameter) * 0.3)
-    other = DCell(graph, config, phenotypes=batch.phenotypes.shape[1], engine=engine).to(dtype)
+    other = DCell(graph, config, phenotypes=batch.phenotypes.shape[1]).to(dtype)
     other.train(training).load_state_dict(reference.state_dict())
     losses, heads = [], []
-    for model in (reference, other):
-        heads.append(model(batch))
-        loss = dcell_loss(heads[-1], batch.phenotypes.to(dtype), model, aux_weight=0.3, l2=1e-3)
-        loss.backward()
-        losses.append(loss.detach())
+    with running(way) as other.engine:
+        for model in (reference, other):
+            heads.append(model(batch))
+            loss = dcell_loss(heads[-1], batch.phenotypes.to(dtype), model, aux_weight=0.3, l2=1e-3)
+            loss.backward()
+            losses.append(loss.detach())
     assert_equal(heads[1], heads[0], tolerance, "heads: ")
     assert_equal(losses[1], losses[0], tolerance, "loss: ")
     expected = dict(reference.named_parameters())
@@ -75,24 +76,24 @@ def assert_equivalent(
 
 
 OPTIONS = list(
-    itertools.product(["act_norm", "norm_act"], ["contained", "direct"], [True, False], FAST)
+    itertools.product(["act_norm", "norm_act"], ["contained", "direct"], [True, False], WAYS)
 )
 
 
-@pytest.mark.parametrize(("norm_order", "width_genes", "training", "engine"), OPTIONS)
+@pytest.mark.parametrize(("norm_order", "width_genes", "training", "way"), OPTIONS)
 @pytest.mark.parametrize("phenotypes", [1, 3])
 def test_engines_agree(
-    norm_order: str, width_genes: str, training: bool, engine: str, phenotypes: int
+    norm_order: str, width_genes: str, training: bool, way: str, phenotypes: int
 ) -> None:
     graph = random_cell_graph(1)
     config = ModelConfig(
         norm_order=norm_order, width_genes=width_genes, width_min=2, width_ratio=0.7
     )
     batch = batch_of(graph, GENOTYPES, phenotypes)
-    assert_equivalent(graph, config, batch, engine, training=training)
+    assert_equivalent(graph, config, batch, way, training=training)
 
 
-@pytest.mark.parametrize("engine", FAST)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     "variant",
     [
@@ -109,10 +110,10 @@ def test_engines_agree(
         {"init": "uniform"},
     ],
 )
-def test_engines_agree_on_every_variant(variant: dict[str, object], engine: str) -> None:
+def test_engines_agree_on_every_variant(variant: dict[str, object], way: str) -> None:
     graph = random_cell_graph(2)
     config = ModelConfig(width_min=3, **variant)
-    assert_equivalent(graph, config, batch_of(graph, GENOTYPES), engine)
+    assert_equivalent(graph, config, batch_of(graph, GENOTYPES), way)
 
 
 @settings(max_examples=25, deadline=None)
@@ -122,73 +123,88 @@ def test_engines_agree_on_every_variant(variant: dict[str, object], engine: str)
     genotypes=st.lists(
         st.lists(st.integers(0, 14), max_size=4, unique=True), min_size=2, max_size=9
     ),
-    engine=st.sampled_from(FAST),
+    way=st.sampled_from(WAYS),
     norm_order=st.sampled_from(["act_norm", "norm_act"]),
     training=st.booleans(),
 )
 def test_engines_agree_on_random_hierarchies(
-    seed: int, terms: int, genotypes: list[list[int]], engine: str, norm_order: str, training: bool
+    seed: int, terms: int, genotypes: list[list[int]], way: str, norm_order: str, training: bool
 ) -> None:
     graph = random_cell_graph(seed, terms)
     config = ModelConfig(width_min=2, norm_order=norm_order)
     # Every gene is deleted once: a neuron that no sample moves has no variance, and batch norm
     # would divide its rounding by √eps, stratum after stratum, in every engine.
     genotypes = [*genotypes, *([gene] for gene in range(15))]
-    assert_equivalent(graph, config, batch_of(graph, genotypes), engine, training=training)
+    assert_equivalent(graph, config, batch_of(graph, genotypes), way, training=training)
 
 
-@pytest.mark.parametrize("engine", FAST)
-def test_every_sample_hits_every_root(engine: str) -> None:
+@pytest.mark.parametrize("norm_order", ["act_norm", "norm_act"])
+@pytest.mark.parametrize("way", WAYS)
+def test_engines_agree_where_samples_share_deletions(way: str, norm_order: str) -> None:
+    """A cross of queries and arrays, some genotypes twice, the wild type, and one of 500 genes."""
+    graph = random_cell_graph(11, terms=20, genes=520)
+    random = np.random.default_rng(2)
+    crosses = [[q, q + 1, a] for q in (0, 7) for a in random.choice(500, 12, replace=False) + 10]
+    genotypes = [*crosses, *crosses[:5], [], [], list(range(500)), [3], [3]]
+    genotypes += [[int(gene)] for gene in range(510)]  # each moves every neuron above it
+    config = ModelConfig(width_min=2, width_ratio=0.01, norm_order=norm_order)
+    assert_equivalent(graph, config, batch_of(graph, genotypes), way)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_sample_hits_every_root(way: str) -> None:
     graph = random_cell_graph(5)
     roots = graph.edges[graph.edges[:, 1] == 0, 0]
     genes = graph.annotations[np.isin(graph.annotations[:, 0], roots), 1][:3]
     genotypes = [[int(g), other] for g in genes for other in (10, 11, 12) if other != g]
-    assert_equivalent(graph, ModelConfig(width_min=2), batch_of(graph, genotypes), engine)
+    assert_equivalent(graph, ModelConfig(width_min=2), batch_of(graph, genotypes), way)
 
 
-@pytest.mark.parametrize("engine", FAST)
-def test_smallest_hierarchy(engine: str) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_smallest_hierarchy(way: str) -> None:
     graph = cell_graph([(1, 0)], [(1, 0)], terms=2, genes=1)
     batch = batch_of(graph, [[], [0]])
-    assert_equivalent(graph, ModelConfig(width_min=1), batch, engine)
+    assert_equivalent(graph, ModelConfig(width_min=1), batch, way)
 
 
-@pytest.mark.parametrize("engine", FAST)
-def test_engines_agree_in_float32(engine: str) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_engines_agree_in_float32(way: str) -> None:
     graph = random_cell_graph(1)
     # A bias before batch norm has no gradient, and what rounding leaves of it does not agree.
     config = ModelConfig(width_min=5, norm_order="act_norm")
     batch = batch_of(graph, GENOTYPES)
-    assert_equivalent(graph, config, batch, engine, dtype=torch.float32, tolerance=1e-4)
+    assert_equivalent(graph, config, batch, way, dtype=torch.float32, tolerance=1e-4)
 
 
-@pytest.mark.parametrize("engine", FAST)
-def test_training_stays_together(engine: str) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_training_stays_together(way: str) -> None:
     graph = random_cell_graph(7)
     batch = batch_of(graph, GENOTYPES)
     trained = []
-    for name in ("reference", engine):
-        torch.manual_seed(0)
-        model = DCell(graph, ModelConfig(width_min=3), engine=name).double()
-        optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
-        for _ in range(20):
-            optimiser.zero_grad()
-            dcell_loss(model(batch), batch.phenotypes.double(), model).backward()
-            optimiser.step()
-        trained.append(model)
+    with running(way) as engine:
+        for name in ("reference", engine):
+            torch.manual_seed(0)
+            model = DCell(graph, ModelConfig(width_min=3), engine=name).double()
+            optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
+            for _ in range(20):
+                optimiser.zero_grad()
+                dcell_loss(model(batch), batch.phenotypes.double(), model).backward()
+                optimiser.step()
+            trained.append(model)
     for name, parameter in trained[1].named_parameters():
         expected = dict(trained[0].named_parameters())[name]
         assert_equal(parameter, expected, 1e-6, f"{name}: ")
 
 
-@pytest.mark.parametrize("engine", FAST)
-def test_second_backward_starts_from_zero(engine: str) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_second_backward_starts_from_zero(way: str) -> None:
     graph = random_cell_graph(4)
     batch = batch_of(graph, GENOTYPES)
-    model = DCell(graph, ModelConfig(width_min=2), engine=engine).double()
-    loss = model(batch).square().sum()
-    loss.backward(retain_graph=True)
-    once = [p.grad.clone() for p in model.parameters()]
-    loss.backward()
+    with running(way) as engine:
+        model = DCell(graph, ModelConfig(width_min=2), engine=engine).double()
+        loss = model(batch).square().sum()
+        loss.backward(retain_graph=True)
+        once = [p.grad.clone() for p in model.parameters()]
+        loss.backward()
     for parameter, gradient in zip(model.parameters(), once, strict=True):
         torch.testing.assert_close(parameter.grad, 2 * gradient)

@@ -10,11 +10,13 @@ import torch._dynamo.testing
 
 from data_specs.parameters.sections import Model as ModelConfig
 from dcell_model.data.dataset import MutantStateBatch, encode_genotypes
-from dcell_model.dcell.engines import incremental, stratum
+from dcell_model.dcell.columns import Columns, sum_over_columns
+from dcell_model.dcell.engines import native_pass, stratum, torch_pass
 from dcell_model.dcell.engines.touched import touch
 from dcell_model.dcell.engines.weights import Weights
 from dcell_model.dcell.loss import dcell_loss
 from dcell_model.dcell.model import DCell
+from tests.engines import WAYS, running
 from tests.hierarchies import random_cell_graph
 
 GRAPH = random_cell_graph(3, terms=7, genes=6)
@@ -46,7 +48,7 @@ def stratum_arguments(model: DCell, batch: MutantStateBatch) -> tuple[Any, ...]:
     return operands(model, batch), batch.term, batch.gene, batch.sample, *settings
 
 
-def incremental_arguments(model: DCell, batch: MutantStateBatch) -> tuple[Any, ...]:
+def torch_arguments(model: DCell, batch: MutantStateBatch) -> tuple[Any, ...]:
     touched = touch(
         batch.term, batch.gene, batch.sample, batch.deleted_sample, batch.deleted_gene,
         len(batch), model.layout.handle,
@@ -55,37 +57,67 @@ def incremental_arguments(model: DCell, batch: MutantStateBatch) -> tuple[Any, .
     return operands(model, batch), touched, torch.empty(0, dtype=torch.float64), *settings
 
 
+def native_arguments(model: DCell, batch: MutantStateBatch) -> tuple[Any, ...]:
+    layout = model.layout.handle
+    columns = native_pass.columns_operator(
+        batch.deleted_sample, batch.deleted_gene, len(batch), layout
+    )
+    known = torch.empty(0, dtype=torch.float64)
+    return operands(model, batch), columns, known, len(batch), layout, True
+
+
+# The operator of every way, its arguments, and how many of its results are differentiable.
+OPERATORS = {
+    "native": (native_pass.forward_operator, native_arguments, 2),
+    "stratum": (stratum._forward, stratum_arguments, 1),
+    "torch": (torch_pass._forward, torch_arguments, 2),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("config", CONFIGS)
-def test_opcheck(config: ModelConfig) -> None:
+def test_opcheck(way: str, config: ModelConfig) -> None:
     model, batch = model_of(config), encode_genotypes(GRAPH, GENOTYPES)
-    with warnings.catch_warnings():
+    operator, arguments, _ = OPERATORS[way]
+    with running(way), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # opcheck's own use of deprecated functions
-        torch.library.opcheck(stratum._forward, stratum_arguments(model, batch))
-        torch.library.opcheck(incremental._forward, incremental_arguments(model, batch))
-        arguments = (batch.term, batch.gene, batch.sample, batch.deleted_sample,
-                     batch.deleted_gene, len(batch), model.layout.handle)  # fmt: skip
-        torch.library.opcheck(touch, arguments)
+        torch.library.opcheck(operator, arguments(model, batch))
 
 
-@pytest.mark.parametrize("engine", ["stratum", "incremental"])
+def test_opcheck_of_what_a_batch_touches() -> None:
+    model, batch = model_of(CONFIGS[0]), encode_genotypes(GRAPH, GENOTYPES)
+    rest = batch.deleted_sample, batch.deleted_gene, len(batch), model.layout.handle
+    values = torch.randn(len(batch), 2)
+    with running("native"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.library.opcheck(touch, (batch.term, batch.gene, batch.sample, *rest))
+        torch.library.opcheck(native_pass.columns_operator, rest)
+        columns = Columns(*native_pass.columns_operator(*rest))
+        entries = columns.entry_sample, columns.entry_column, len(columns.count)
+        torch.library.opcheck(sum_over_columns, (values, *entries))
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("config", CONFIGS)
-def test_gradcheck(engine: str, config: ModelConfig) -> None:
+def test_gradcheck(way: str, config: ModelConfig) -> None:
     model, batch = model_of(config), encode_genotypes(GRAPH, GENOTYPES)
-    outputs = 1 if engine == "stratum" else 2
+    operator, arguments, outputs = OPERATORS[way]
 
     def heads(*tensors: torch.Tensor) -> Any:
-        arguments = (stratum_arguments if engine == "stratum" else incremental_arguments)(
-            model, batch
-        )
-        operator = stratum._forward if engine == "stratum" else incremental._forward
-        return tuple(operator(list(tensors), *arguments[1:])[:outputs])
+        return tuple(operator(list(tensors), *arguments(model, batch)[1:])[:outputs])
 
-    tensors = operands(model, batch)
-    assert torch.autograd.gradcheck(heads, tensors, fast_mode=False)
+    with running(way):
+        tensors = operands(model, batch)
+        assert torch.autograd.gradcheck(heads, tensors, fast_mode=False)
 
 
-@pytest.mark.parametrize("engine", ["stratum", "incremental"])
-def test_compiles_whole_and_never_again_for_a_smaller_batch(engine: str) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_compiles_whole_and_never_again_for_a_smaller_batch(way: str) -> None:
+    with running(way) as engine:
+        compile_and_compare(engine)
+
+
+def compile_and_compare(engine: str) -> None:
     torch._dynamo.reset()
     model = model_of(CONFIGS[0], engine=engine).train()
     plain = model_of(CONFIGS[0], engine=engine).train()

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from data_specs.cell_graph import CellGraph
 from data_specs.parameters.sections import Model
 from dcell_model.data.dataset import encode_genotypes
-from dcell_model.dcell.engines.touched import Ranks, Touched, touched_entries
+from dcell_model.dcell.engines.touched import Touched, touched_entries
 from dcell_model.dcell.layout import SubsystemLayout
+from dcell_model.dcell.ranks import Ranks
 from tests.hierarchies import random_cell_graph
 
 

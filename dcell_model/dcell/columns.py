@@ -1,0 +1,138 @@
+"""The columns of a batch: what of a DCell's work is distinct.
+
+Two samples whose deletions agree under a term have the same numbers at that term and at everything
+below it, in training too. So a batch has one column for each distinct (term, set of deleted genes
+under it), shared by `count` samples; a sample that deletes nothing under a term is its wild type.
+Which columns there are depends on genotypes and hierarchy alone.
+
+Shapes: T terms, E edges, C columns, N entries (touched (term, sample) pairs), L links, X changes.
+"""
+
+import ctypes
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dcell_model.dcell.layout import SubsystemLayout
+from dcell_model.dcell.native import NativeHierarchy, load
+
+REAL = {torch.float32: "float", torch.float64: "double"}  # as functions of the library are named
+
+
+@dataclass(slots=True)
+class Columns:
+    """The columns of a batch, sorted by their terms' rank; links and changes count inside a term.
+
+    Attributes:
+        starts: `[T + 1]` int64, columns of every rank.
+        count: `[C]` int32, samples that share a column.
+        entry_starts: `[T + 1]` int64, entries of every rank.
+        entry_sample, entry_column: `[N]` int32, by rank and sample.
+        link_starts: `[E + 1]` int64, links of every edge of `NativeHierarchy`.
+        link_parent, link_child: `[L]` int32, the parent's column, ascending, and the child's.
+        change_starts: `[T + 1]` int64, changes of every rank.
+        change_column: `[X]` int32, the column that a deleted gene changes directly.
+        change_weight: `[X]` int64, where the gene's weights begin in the flat gene weights.
+    """
+
+    starts: Tensor
+    count: Tensor
+    entry_starts: Tensor
+    entry_sample: Tensor
+    entry_column: Tensor
+    link_starts: Tensor
+    link_parent: Tensor
+    link_child: Tensor
+    change_starts: Tensor
+    change_column: Tensor
+    change_weight: Tensor
+
+    def to_list(self) -> list[Tensor]:
+        """All tensors in the order of the fields."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+
+def columns_of(
+    layout: SubsystemLayout, deleted_sample: Tensor, deleted_gene: Tensor, samples: int
+) -> Columns:
+    """The columns of a batch, by the native pass.
+
+    Args:
+        layout: the subsystems.
+        deleted_sample: `[D]` int64 on the CPU, as in `MutantStateBatch`.
+        deleted_gene: `[D]` int64; genes from G on touch nothing.
+        samples: B.
+    """
+    library = load()
+    assert library is not None
+    hierarchy = NativeHierarchy.of(layout)
+    sample, gene = deleted_sample.contiguous(), deleted_gene.contiguous()
+    sizes = np.zeros(4, dtype=np.int64)
+    made = library.dcell_make_columns(
+        hierarchy.pointer, sample.data_ptr(), gene.data_ptr(), len(gene), samples, sizes.ctypes.data
+    )
+    if not made:
+        raise MemoryError("no room for the columns of a batch; take a smaller train.batch_size")
+    columns, entries, links, changes = sizes.tolist()
+    terms = layout.graph.num_terms
+
+    def room(length: int, dtype: torch.dtype = torch.int32) -> Tensor:
+        return torch.empty(length, dtype=dtype)
+
+    plan = Columns(
+        starts=room(terms + 1, torch.int64),
+        count=room(columns),
+        entry_starts=room(terms + 1, torch.int64),
+        entry_sample=room(entries),
+        entry_column=room(entries),
+        link_starts=room(hierarchy.edges + 1, torch.int64),
+        link_parent=room(links),
+        link_child=room(links),
+        change_starts=room(terms + 1, torch.int64),
+        change_column=room(changes),
+        change_weight=room(changes, torch.int64),
+    )
+    library.dcell_take_columns(
+        ctypes.c_void_p(made), *(tensor.data_ptr() for tensor in plan.to_list())
+    )
+    return plan
+
+
+@torch.library.custom_op("dcell::sum_over_columns", mutates_args=())
+def sum_over_columns(values: Tensor, sample: Tensor, column: Tensor, columns: int) -> Tensor:
+    """`[C, P]` sums of values `[B, P]` over the samples of every column."""
+    library = load() if values.device.type == "cpu" and sample.dtype == torch.int32 else None
+    phenotypes = values.shape[1]
+    sums = values.new_zeros(columns, phenotypes)
+    if library is None or values.dtype not in REAL:
+        return sums.index_add_(0, column, values.index_select(0, sample))
+    values, sample, column = values.contiguous(), sample.contiguous(), column.contiguous()
+    room = torch.empty(columns * phenotypes, dtype=torch.float64)
+    getattr(library, f"dcell_sum_{REAL[values.dtype]}")(
+        len(sample), sample.data_ptr(), column.data_ptr(), phenotypes, values.data_ptr(), columns,
+        room.data_ptr(), sums.data_ptr(),
+    )  # fmt: skip
+    return sums
+
+
+@sum_over_columns.register_fake
+def _(values: Tensor, sample: Tensor, column: Tensor, columns: int) -> Tensor:
+    return values.new_empty(columns, values.shape[1])
+
+
+def _save_entries(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    values, sample, column, _ = inputs
+    ctx.save_for_backward(sample, column)
+    ctx.shape = values.shape
+
+
+def _spread(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+    sample, column = ctx.saved_tensors
+    zeros = grad.new_zeros(ctx.shape)
+    return zeros.index_add(0, sample, grad.index_select(0, column)), None, None, None
+
+
+sum_over_columns.register_autograd(_spread, setup_context=_save_entries)

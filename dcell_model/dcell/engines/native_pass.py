@@ -1,0 +1,315 @@
+"""Only the columns of a batch, in C++: the wild type once, and the differences from it.
+
+A deletion of three genes touches some hundred of the 4,000 terms of yeast. In every other term the
+sample equals the wild type, in training too, since batch norm maps equal inputs to equal outputs.
+So a term has one wild type and, for each set of genes that samples delete under it (a column, see
+`dcell.columns`), the difference D from that:
+
+    z = z_wt + d,    d(p, q) = Σ over touched children c of W_pc D(c, q) − Σ over deleted genes of w
+
+A function f that works sample by sample gives D = f(z_wt + d) − f(z_wt). Batch norm's statistics
+count a column once for each of its μ samples, and the wild type for all others; in differences the
+wild type drops out of them: mean = z_wt + m with m = Σμd/B, and
+var = (Σμ(d − m)² + (B − Σμ)m²)/B. Nothing is neglected: the result is that of the other engines,
+and a term that no sample touches has a variance of exactly zero.
+
+Moments and sums over columns are taken in double precision, and differences of activations without
+the subtraction of nearly equal numbers: batch norm multiplies errors by up to 1/√eps = 316 at every
+term on the way to the root.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dcell_model.data import MutantStateBatch
+from dcell_model.dcell.columns import REAL, Columns, columns_of
+from dcell_model.dcell.engines.processes import samples_everywhere
+from dcell_model.dcell.engines.touched import dynamic
+from dcell_model.dcell.engines.weights import Weights, update_running_statistics
+from dcell_model.dcell.heads import ColumnHeads
+from dcell_model.dcell.layout import SubsystemLayout
+from dcell_model.dcell.native import NativeHierarchy, load
+from dcell_model.dcell.parameters import DCellParameters
+
+ACTIVATIONS = {"tanh": 0, "relu": 1, "gelu": 2}
+NORMS = {"none": 0, "batch": 1, "layer": 2}
+
+
+def forward(model: DCellParameters, batch: MutantStateBatch) -> ColumnHeads:
+    """Predictions of all heads, as the wild type's and the differences from it."""
+    return _run(model, batch)[0]
+
+
+def forward_with_states(
+    model: DCellParameters, batch: MutantStateBatch
+) -> tuple[ColumnHeads, Tensor]:
+    """The same, and `[C]` the root mean square of each column's differences."""
+    heads, columns, outputs = _run(model, batch)
+    D = outputs[6].detach()
+    rows = columns.starts.diff() + 1  # the last of each term is the wild type's
+    is_column = torch.ones(int(rows.sum()), dtype=torch.bool)
+    is_column[rows.cumsum(0) - 1] = False
+    width = torch.from_numpy(NativeHierarchy.of(model.layout).width)
+    counts, found = torch.unique_consecutive(width, return_inverse=True)
+    tables = rows.new_zeros(len(counts)).index_add_(0, found, rows)
+    sizes = zip(D.split((tables * counts).tolist()), counts.tolist(), strict=True)
+    changes = torch.cat([part.view(-1, w).square().mean(1).sqrt() for part, w in sizes])
+    return heads, changes[is_column]
+
+
+def suits(model: DCellParameters, batch: MutantStateBatch) -> bool:
+    """Whether the native pass can run a batch: on a CPU, in one process, without autocast."""
+    return (
+        model.bias.device.type == "cpu"
+        and model.bias.dtype in REAL
+        and not torch.is_autocast_enabled("cpu")
+        and samples_everywhere(model, len(batch)) == len(batch)
+        and _is_built()
+    )
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _is_built() -> bool:
+    return load() is not None
+
+
+def _run(
+    model: DCellParameters, batch: MutantStateBatch
+) -> tuple[ColumnHeads, Columns, list[Tensor]]:
+    """The heads, the columns, and all that the operator returns."""
+    columns = columns_operator(
+        batch.deleted_sample, batch.deleted_gene, len(batch), model.layout.handle
+    )
+    known = model.wild_type_cache.get(model)
+    outputs = forward_operator(
+        Weights.of(model).to_list(), columns, known, len(batch), model.layout.handle, model.training
+    )
+    wild, difference, mean, var, first, *_ = outputs
+    model.wild_type_cache.put(model, first)
+    if model.training and model.config.norm == "batch":
+        update_running_statistics(model, mean, var, len(batch))
+    own = Columns(*columns)
+    hierarchy = NativeHierarchy.of(model.layout)
+    term = torch.from_numpy(hierarchy.terms).repeat_interleave(
+        own.starts.diff(), output_size=len(own.count)
+    )
+    heads = ColumnHeads(
+        wild_type=wild,
+        difference=difference,
+        term=term,
+        count=own.count,
+        sample=own.entry_sample,
+        column=own.entry_column,
+        samples=len(batch),
+    )
+    return heads, own, outputs
+
+
+@torch.library.custom_op("dcell::columns", mutates_args=())
+def columns_operator(
+    deleted_sample: Tensor, deleted_gene: Tensor, samples: int, handle: int
+) -> list[Tensor]:
+    """The fields of `Columns`."""
+    layout = SubsystemLayout.find(handle)
+    return columns_of(layout, deleted_sample, deleted_gene, samples).to_list()
+
+
+@columns_operator.register_fake
+def _(deleted_sample: Tensor, deleted_gene: Tensor, samples: int, handle: int) -> list[Tensor]:
+    layout = SubsystemLayout.find(handle)
+    terms, edges = layout.graph.num_terms, NativeHierarchy.of(layout).edges
+    int32 = deleted_sample.new_empty(0, dtype=torch.int32)
+    starts = deleted_sample.new_empty(terms + 1)
+    entry, link = dynamic(int32), dynamic(int32)
+    change = dynamic(int32)
+    return Columns(
+        starts=starts,
+        count=dynamic(int32),
+        entry_starts=torch.empty_like(starts),
+        entry_sample=entry,
+        entry_column=torch.empty_like(entry),
+        link_starts=deleted_sample.new_empty(edges + 1),
+        link_parent=link,
+        link_child=torch.empty_like(link),
+        change_starts=torch.empty_like(starts),
+        change_column=change,
+        change_weight=torch.empty_like(change, dtype=torch.int64),
+    ).to_list()
+
+
+class _Settings(ctypes.Structure):
+    _fields_ = [
+        *(
+            (name, ctypes.c_int32)
+            for name in ("activation", "norm", "norm_first", "layers", "disruption", "training",
+                         "phenotypes", "known")
+        ),
+        ("samples", ctypes.c_int64),
+        ("threads", ctypes.c_int32),
+    ]  # fmt: skip
+
+
+_COLUMN_FIELDS = ("starts", "count", "entry_starts", "link_starts", "link_parent", "link_child",
+                  "change_starts", "change_column", "change_weight")  # fmt: skip
+
+
+class _Columns(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_void_p) for name in _COLUMN_FIELDS]
+
+
+class _Call:
+    """What both passes hand over: the hierarchy, the columns and the settings."""
+
+    def __init__(
+        self, columns: Sequence[Tensor], like: Tensor, samples: int, handle: int, training: bool,
+        phenotypes: int, known: bool = False,
+    ) -> None:  # fmt: skip
+        layout = SubsystemLayout.find(handle)
+        config, own = layout.config, Columns(*columns)
+        self.hierarchy = NativeHierarchy.of(layout)
+        self.columns = _Columns(*(getattr(own, name).data_ptr() for name in _COLUMN_FIELDS))
+        self.settings = _Settings(
+            activation=ACTIVATIONS[config.activation],
+            norm=NORMS[config.norm],
+            norm_first=config.norm_order == "norm_act",
+            layers=config.layers,
+            disruption=config.gene_input == "disruption",
+            training=training,
+            phenotypes=phenotypes,
+            known=known,
+            samples=samples,
+            threads=torch.get_num_threads(),
+        )
+        self.real = REAL[like.dtype]
+        self.size = int(((own.starts.diff().numpy() + 1) * self.hierarchy.width).sum())
+
+    def __call__(self, name: str, *arguments: Any) -> None:
+        library = load()
+        assert library is not None
+        failed = getattr(library, f"dcell_{name}_{self.real}")(
+            self.hierarchy.pointer,
+            ctypes.addressof(self.columns),
+            ctypes.addressof(self.settings),
+            *arguments,
+        )
+        if failed:
+            raise MemoryError("no room for the pass of a batch; take a smaller batch")
+
+
+def _pointers(tensors: Sequence[Tensor]) -> Any:
+    return (ctypes.c_void_p * len(tensors))(*(t.data_ptr() if t.numel() else 0 for t in tensors))
+
+
+@torch.library.custom_op("dcell::native", mutates_args=())
+def forward_operator(
+    weights: Sequence[Tensor],
+    columns: Sequence[Tensor],
+    known: Tensor,
+    samples: int,
+    handle: int,
+    training: bool,
+) -> list[Tensor]:
+    """Heads of the wild type `[T, P]` and differences `[C, P]`, and what backward needs.
+
+    Between them stand mean and variance of the batch `[R]` and the wild type's pre-activations
+    `[R]`, which are taken from `known` if that is not empty.
+    """
+    own = Weights(*(tensor.contiguous() for tensor in weights))
+    phenotypes, rows = own.head.shape[1], len(own.bias)
+    call = _Call(columns, own.bias, samples, handle, training, phenotypes, known.numel() > 0)
+    own.mean, own.var = own.mean.clone(), own.var.clone()
+    new = own.bias.new_empty
+    first = known.clone() if known.numel() else new(rows)
+    last, D, X = new(rows), new(call.size), new(call.size)
+    Y = new(call.size if call.settings.layers == 2 else 0)
+    wild, difference = torch.empty_like(own.head_bias), new(int(columns[0][-1]), phenotypes)
+    state = [first, last, D, X, Y, wild, difference]
+    call("forward", _pointers(own.to_list()), _pointers(state))
+    return [wild, difference, own.mean, own.var, first, last, D, X, Y]
+
+
+@torch.library.custom_op("dcell::native_backward", mutates_args=())
+def backward_operator(
+    grad_wild: Tensor,
+    grad_difference: Tensor,
+    weights: Sequence[Tensor],
+    columns: Sequence[Tensor],
+    saved: Sequence[Tensor],
+    samples: int,
+    handle: int,
+    training: bool,
+) -> list[Tensor]:
+    """Gradients of all weights, in their order."""
+    own = Weights(*(tensor.contiguous() for tensor in weights))
+    call = _Call(columns, own.bias, samples, handle, training, own.head.shape[1])
+    gradients = own.empty_like()
+    gradients.head_bias = grad_wild.clone()
+    none = own.bias.new_empty(0)
+    given = [grad_wild.contiguous(), grad_difference.contiguous()]
+    grad_columns, grad_first = own.bias.new_empty(call.size), torch.empty_like(own.bias)
+    call(
+        "backward",
+        _pointers(own.to_list()),
+        _pointers([*saved, none, none]),
+        _pointers(given),
+        _pointers(gradients.to_list()),
+        grad_columns.data_ptr(),
+        grad_first.data_ptr(),
+    )
+    return gradients.to_list()
+
+
+@forward_operator.register_fake
+def _(
+    weights: Sequence[Tensor], columns: Sequence[Tensor], known: Tensor, samples: int,
+    handle: int, training: bool,
+) -> list[Tensor]:  # fmt: skip
+    layout, own = SubsystemLayout.find(handle), Weights(*weights)
+    D = dynamic(own.bias)
+    rows = [own.bias.new_empty(layout.num_rows) for _ in range(2)]
+    return [
+        torch.empty_like(own.head_bias),
+        own.head.new_empty(Columns(*columns).count.shape[0], own.head.shape[1]),
+        torch.empty_like(own.mean),
+        torch.empty_like(own.var),
+        *rows,
+        D,
+        torch.empty_like(D),
+        torch.empty_like(D) if layout.config.layers == 2 else own.bias.new_empty(0),
+    ]
+
+
+@backward_operator.register_fake
+def _(
+    grad_wild: Tensor, grad_difference: Tensor, weights: Sequence[Tensor],
+    columns: Sequence[Tensor], saved: Sequence[Tensor], samples: int, handle: int, training: bool,
+) -> list[Tensor]:  # fmt: skip
+    return Weights(*weights).empty_like().to_list()
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
+    weights, columns, _, *settings = inputs
+    ctx.settings = settings
+    # The statistics of this pass take the place of the running ones, which training moves.
+    ctx.save_for_backward(*weights[:-2], *output[2:4], *columns, *output[4:])
+    ctx.set_materialize_grads(False)
+    ctx.shapes = len(weights), len(columns), output[0].shape, output[1].shape
+
+
+def _differentiate(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
+    weights, columns, wild, difference = ctx.shapes
+    tensors = ctx.saved_tensors
+    own, at, saved = tensors[:weights], tensors[weights:][:columns], tensors[weights + columns :]
+    given = [
+        own[0].new_zeros(shape) if gradient is None else gradient
+        for gradient, shape in zip(gradients[:2], (wild, difference), strict=True)
+    ]
+    out = backward_operator(*given, own, at, saved, *ctx.settings)
+    return [*out[:-2], None, None], [None] * columns, *(None,) * 4
+
+
+forward_operator.register_autograd(_differentiate, setup_context=_save)

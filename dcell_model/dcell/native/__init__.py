@@ -1,0 +1,6 @@
+"""The pass over the hierarchy in C++, with a plain C interface."""
+
+from dcell_model.dcell.native.hierarchy import NativeHierarchy
+from dcell_model.dcell.native.library import load
+
+__all__ = ["NativeHierarchy", "load"]

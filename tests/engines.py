@@ -1,0 +1,30 @@
+"""All ways to run a DCell, by name: what `incremental` picks can be forced."""
+
+import contextlib
+from collections.abc import Iterator
+from unittest import mock
+
+import pytest
+
+from dcell_model.data import MutantStateBatch
+from dcell_model.dcell import DCell
+from dcell_model.dcell.engines import native_pass
+from dcell_model.dcell.native import load
+
+WAYS = ("native", "stratum", "torch")
+
+
+@contextlib.contextmanager
+def running(way: str) -> Iterator[str]:
+    """The name of the engine that runs a DCell in this way; skips without the native library."""
+    if way == "native" and load() is None:
+        pytest.skip("the native pass is not built")
+    if way in ("native", "torch"):
+
+        def suits(model: DCell, batch: MutantStateBatch) -> bool:  # a mock would not compile
+            return way == "native"
+
+        with mock.patch.object(native_pass, "suits", new=suits):
+            yield "incremental"
+    else:
+        yield way
