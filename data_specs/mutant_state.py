@@ -3,6 +3,7 @@
 import numpy as np
 
 from data_specs.cell_graph import CellGraph, IntArray
+from data_specs.ragged import ragged_entries
 
 
 class StateEncoder:
@@ -35,11 +36,9 @@ class StateEncoder:
         Returns:
             The genotype that each belongs to, and its index m among the rows of the cell graph.
         """
-        owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-        lengths = np.diff(self._starts)[genes]
-        ends = np.cumsum(lengths)
-        total = int(ends[-1]) if len(ends) else 0
-        place = np.arange(total) - np.repeat(ends - lengths - self._starts[genes], lengths)
-        sample, row = np.repeat(owner, lengths), self._rows[place]
+        genotype, deleted = ragged_entries(offsets[:-1], offsets[1:])
+        gene = genes[deleted]
+        owner, place = ragged_entries(self._starts[gene], self._starts[gene + 1])
+        sample, row = genotype[owner], self._rows[place]
         order = np.lexsort((row, sample))
         return sample[order], row[order]

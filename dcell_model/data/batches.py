@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from data_specs.errors import InputError
+from data_specs.ragged import ragged_entries
 from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset
 
 
@@ -116,8 +117,9 @@ class ResidentSamples:
     def batch(self, indices: list[int] | Tensor) -> MutantStateBatch:
         """Gather the samples of any indices, repeats allowed, on the device."""
         index = torch.as_tensor(indices, dtype=torch.int64).to(self.device, non_blocking=True)
-        sample, row = _ragged(self._row_starts, index)
-        deleted_sample, entry = _ragged(self._gene_starts, index)
+        rows, genes = self._row_starts, self._gene_starts
+        sample, row = ragged_entries(rows[index], rows[index + 1])
+        deleted_sample, entry = ragged_entries(genes[index], genes[index + 1])
         return MutantStateBatch(
             index=index,
             sample=sample,
@@ -131,14 +133,6 @@ class ResidentSamples:
 
 
 _CHUNK = 65_536
-
-
-def _ragged(starts: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-    """Which of the ragged rows `index` each of their entries belongs to, and where it stands."""
-    lengths = starts[index + 1] - starts[index]
-    owner = torch.arange(len(index), device=index.device).repeat_interleave(lengths)
-    first = starts[index] - (lengths.cumsum(0) - lengths)
-    return owner, torch.arange(len(owner), device=index.device) + first[owner]
 
 
 class TrainingBatches:

@@ -17,6 +17,7 @@ from data_specs.cell_graph import DELETED, CellGraph
 from data_specs.errors import ArtefactError, InputError
 from data_specs.mutant_state import StateEncoder
 from data_specs.parameters import no_such
+from data_specs.ragged import ragged_entries
 from data_specs.store import PHENOTYPE, STATE_COLUMNS, Block, Shard, StoreReader
 
 
@@ -253,12 +254,12 @@ class MutantStateDataset(Dataset[MutantState]):
                 values: npt.NDArray[Any] = shard.flat[name][shard.places[name][of] + entries]
                 return values
 
-            owner, row = _ragged(column, "state_offsets", at, own)
+            owner, row = _entries(column, "state_offsets", at, own)
             if self.meta.layout == "dense":
                 changed = column("state", row, own[owner]) == DELETED
                 owner, row = owner[changed], row[changed]
             term, gene = column("term", row, own[owner]), column("gene", row, own[owner])
-            gene_owner, entry = _ragged(column, "gene_offsets", at, own)
+            gene_owner, entry = _entries(column, "gene_offsets", at, own)
             genes = column("genes", entry, own[gene_owner])
             parts.append((places[owner], term, gene, places[gene_owner], genes))
             for to, name in enumerate(self.phenotypes):
@@ -291,18 +292,15 @@ class MutantStateDataset(Dataset[MutantState]):
         return self.reader.block(number)
 
 
-def _ragged(
+def _entries(
     column: Callable[..., npt.NDArray[Any]],
     offsets: str,
     at: npt.NDArray[np.int64],
     blocks: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Which of the samples `at` each of their entries belongs to, and its number in the block."""
-    starts = column(offsets, at, blocks).astype(np.int64)
-    lengths = column(offsets, at + 1, blocks) - starts
-    ends = np.cumsum(lengths)
-    owner = np.repeat(np.arange(len(at)), lengths)
-    return owner, np.arange(len(owner)) - np.repeat(ends - lengths - starts, lengths)
+    starts, ends = (column(offsets, each, blocks).astype(np.int64) for each in (at, at + 1))
+    return ragged_entries(starts, ends)
 
 
 def collate(batch: Sequence[MutantStateBatch], **_: Any) -> MutantStateBatch:

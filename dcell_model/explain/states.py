@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from data_specs.ragged import ragged_entries
 from dcell_model.data import MutantStateBatch
 from dcell_model.dcell import DCell, Subsystem, split_by_term
 from dcell_model.dcell.engines import Ranks, normalise
@@ -175,10 +176,9 @@ def _touching(model: DCell, batch: MutantStateBatch) -> list[IntArray]:
     known = (batch.deleted_gene < model.graph.num_genes).numpy()
     gene, sample = batch.deleted_gene.numpy()[known], batch.deleted_sample.numpy()[known]
     starts = ranks.touched_starts
-    length = starts[gene + 1] - starts[gene]
-    within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
-    rank = ranks.touched_ranks[np.repeat(starts[gene], length) + within]
-    keys = np.unique(ranks.terms[rank] * samples + np.repeat(sample, length))
+    deletion, touched = ragged_entries(starts[gene], starts[gene + 1])
+    term = ranks.terms[ranks.touched_ranks[touched]]
+    keys = np.unique(term * samples + sample[deletion])
     ends = np.searchsorted(keys, np.arange(1, model.graph.num_terms) * samples)
     return np.split(keys % max(samples, 1), ends)
 

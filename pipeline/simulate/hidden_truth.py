@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_specs.errors import ParameterError
+from data_specs.ragged import ragged_entries
 from pipeline.simulate.cell import LEAF_GENES, Bools, Cell, Ints
 
 Floats = NDArray[np.float64]
@@ -138,11 +139,8 @@ def loads(cell: Cell, truth: Truth, genotypes: Ints) -> Floats:
     start = np.concatenate([[0], stop[:-1]])
     for genes in genotypes.T:
         hit = np.flatnonzero(genes >= 0)
-        count = stop[genes[hit]] - start[genes[hit]]
-        sample = np.repeat(hit, count)
-        offset = np.arange(len(sample)) - np.repeat(np.cumsum(count) - count, count)
-        pair = np.repeat(start[genes[hit]], count) + offset
-        np.add.at(load, (terms[pair], sample), weights[pair])
+        loss, pair = ragged_entries(start[genes[hit]], stop[genes[hit]])
+        np.add.at(load, (terms[pair], hit[loss]), weights[pair])
     for edge in reversed(range(len(cell.edges))):
         child, parent = cell.edges[edge]
         if relevant[child] and relevant[parent]:
