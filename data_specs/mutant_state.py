@@ -7,7 +7,7 @@ from data_specs.ragged import ragged_entries
 
 
 class StateEncoder:
-    """Finds the rows of the mutant state that deleted genes change.
+    """Finds the rows of the mutant state that deleted genes change, for all that encode genotypes.
 
     Genotypes come in compressed form: `genes` holds the indices of all deleted genes, one
     genotype after the other, and `offsets` `[N + 1]` where each begins. Indices from the cell
@@ -19,7 +19,7 @@ class StateEncoder:
     """
 
     def __init__(self, graph: CellGraph, genes: int) -> None:
-        annotated = graph.annotations[:, 1]
+        self.graph, annotated = graph, graph.annotations[:, 1]
         # Rows of every gene, one gene after the other: compressed sparse rows over genes.
         self._rows = np.argsort(annotated, kind="stable")
         self._starts = np.concatenate([[0], np.cumsum(np.bincount(annotated, minlength=genes))])

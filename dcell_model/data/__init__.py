@@ -1,7 +1,7 @@
 """What a model reads: samples of a store, batches of them, targets and weights."""
 
 from dcell_model.data.batches import EpochBatches, TrainingBatches
-from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset, encode_genotypes
+from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset, encode, encode_genotypes
 from dcell_model.data.sample_weights import SampleWeights
 from dcell_model.data.targets import (
     all_targets,
@@ -19,6 +19,7 @@ __all__ = [
     "SampleWeights",
     "TrainingBatches",
     "all_targets",
+    "encode",
     "encode_genotypes",
     "read_parts",
     "scaling",

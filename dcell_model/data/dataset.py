@@ -109,14 +109,32 @@ def encode_genotypes(
     offsets = np.cumsum([0, *(len(genes) for genes in genotypes)])
     deleted = np.array([gene for genes in genotypes for gene in genes], dtype=np.int64)
     encoder = StateEncoder(graph, max([graph.num_genes, *(deleted + 1)]))
+    return encode(encoder, offsets, deleted, phenotypes)
+
+
+def encode(
+    encoder: StateEncoder,
+    offsets: npt.NDArray[np.int64],
+    deleted: npt.NDArray[np.int64],
+    phenotypes: npt.NDArray[np.float32] | None = None,
+) -> MutantStateBatch:
+    """As `encode_genotypes`, of genotypes in compressed form, with an encoder that is kept.
+
+    Args:
+        encoder: of the cell graph.
+        offsets: `[B + 1]` int64, where each genotype's genes begin in `deleted`.
+        deleted: int64 indices of the deleted genes.
+        phenotypes: `[B, P]` float32, if there are any.
+    """
+    count = len(offsets) - 1
     sample, row = encoder.delta(offsets, deleted)
-    owner = np.repeat(np.arange(len(genotypes)), np.diff(offsets))
-    term, gene = graph.annotations[row].T
+    term, gene = encoder.graph.annotations[row].T
+    owner, _ = ragged_entries(offsets[:-1], offsets[1:])
     if phenotypes is None:
-        phenotypes = np.empty((len(genotypes), 0), dtype=np.float32)
+        phenotypes = np.empty((count, 0), dtype=np.float32)
     columns = [[sample], [term], [gene], [owner], [deleted]]
     names = tuple(f"phenotype_{number}" for number in range(phenotypes.shape[1]))
-    return _to_batch(np.arange(len(genotypes)), columns, phenotypes, names)
+    return _to_batch(np.arange(count), columns, phenotypes, names)
 
 
 def _to_batch(
@@ -126,7 +144,9 @@ def _to_batch(
     names: tuple[str, ...],
 ) -> MutantStateBatch:
     """Join the parts of every ragged column and hand all over to torch."""
-    columns = [torch.from_numpy(np.concatenate(parts).astype(np.int64)) for parts in ragged]
+    # Joined, they are copies already, which torch may own.
+    joined = (np.concatenate(parts).astype(np.int64, copy=False) for parts in ragged)
+    columns = [torch.from_numpy(column) for column in joined]
     sample, term, gene, deleted_sample, deleted_gene = columns
     return MutantStateBatch(
         index=torch.from_numpy(index),

@@ -15,7 +15,7 @@ from data_specs.gene_names import GeneNames
 from data_specs.mutant_state import StateEncoder
 from dcell_model import checkpoint
 from dcell_model.checkpoint import Calibration, Predictions
-from dcell_model.data import MutantStateBatch
+from dcell_model.data import MutantStateBatch, encode
 from dcell_model.dcell import DCell, root_of
 
 FloatArray = npt.NDArray[np.float64]
@@ -119,23 +119,15 @@ class Trained:
             offsets: `[B + 1]` where each genotype's genes begin.
             genes: indices of the deleted genes of the cell graph.
         """
-        sample, row = self.encoder.delta(offsets, genes)
-        term, gene = self.graph.annotations[row].T
-        owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-        columns = [sample, term, gene, owner, genes]
-        tensors = (torch.from_numpy(np.ascontiguousarray(column)) for column in columns)
-        of_rows, terms, row_genes, owners, deleted = tensors
-        batch = MutantStateBatch(
-            index=torch.arange(len(offsets) - 1),
-            sample=of_rows,
-            term=terms,
-            gene=row_genes,
-            deleted_sample=owners,
-            deleted_gene=deleted,
-            phenotypes=torch.empty(len(offsets) - 1, 0),
-            names=(),
-        )
-        return batch.to(self.device)
+        return encode(self.encoder, offsets, genes).to(self.device)
+
+    def encode_table(self, deleted: IntArray) -> MutantStateBatch:
+        """Genotypes of one order as such a batch.
+
+        Args:
+            deleted: `[B, k]` int64, indices of k deleted genes each.
+        """
+        return self.encode(np.arange(len(deleted) + 1) * deleted.shape[1], deleted.reshape(-1))
 
     def in_units(self, values: Tensor) -> Tensor:
         """Heads `[…, P]` in the phenotypes' own units, float64 on the CPU."""
@@ -158,8 +150,7 @@ class Trained:
         """
         parts = [torch.empty(len(self.members), 0, len(self.phenotypes))]
         for first in range(0, len(deleted), batch_size):
-            some = deleted[first : first + batch_size]
-            batch = self.encode(np.arange(len(some) + 1) * some.shape[1], some.reshape(-1))
+            batch = self.encode_table(deleted[first : first + batch_size])
             heads = [root_of(own(batch, dense=False)) for own in self.members]
             parts.append(torch.stack(heads).cpu())
         return torch.cat(parts, dim=1)

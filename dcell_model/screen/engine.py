@@ -58,8 +58,7 @@ class ScreenEngine:
         return np.stack(np.divmod(unique, genes), axis=1), number, genotypes[:, third]
 
     def _units(self, genotypes: IntArray) -> list[Units]:
-        offsets = np.arange(len(genotypes) + 1) * genotypes.shape[1]
-        batch = self.trained.encode(offsets, genotypes.reshape(-1))
+        batch = self.trained.encode_table(genotypes)
         return [Units(model, batch) for model in self.trained.members]
 
     def _combine(self, left: list[Units], unit: IntArray, gene: IntArray) -> torch.Tensor:
