@@ -279,6 +279,7 @@ def _show(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     from data_specs.layout import read_json
+    from data_specs.ledger_words import dropped
     from pipeline.export import export
 
     for file in export(
@@ -288,12 +289,12 @@ def _export(options: argparse.Namespace) -> None:
     if options.phenotype:
         ledger = read_json(options.out / "ledger.json")
         kept = ", ".join(f"{count:,} in {name}" for name, count in ledger["genotypes"].items())
-        lost = ", ".join(f"{count:,} {name}" for name, count in ledger["dropped"].items() if count)
-        print(f"genotypes: {kept}; dropped: {lost or 'none'}")
+        print(f"genotypes: {kept}; {dropped(ledger['dropped'])}")
 
 
 def _split(options: argparse.Namespace) -> None:
     from data_specs.layout import DataLayout, read_json
+    from data_specs.ledger_words import counted
     from pipeline import split
 
     given = build_parameters(options.data)
@@ -309,8 +310,8 @@ def _split(options: argparse.Namespace) -> None:
             layout = DataLayout(options.data, f"{method}-{seed}")
             split.again(parameters, layout, overwrite=options.overwrite)
             counts = read_json(layout.split / "ledger.json")
-            shown = ", ".join(f"{n:,} {part}" for part, n in counts.items() if part != "method")
-            print(f"{layout.split}  {shown}")
+            del counts["method"]
+            print(f"{layout.split}  {counted(counts)}")
 
 
 def _control(options: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from data_specs import ledger_words
 from data_specs.cell_graph import CellGraph
 from data_specs.chain import chain
 from data_specs.errors import ArtefactError, InputError
@@ -45,8 +46,9 @@ def show(layout: DataLayout, genotype: str | None = None, run: Path | None = Non
     for entry in sources["inputs"]:
         version = f"  {entry['version']}" if entry["version"] else ""
         _line("input", f"{entry['path']}{version}")
-    _show_ontology(layout)
-    _line("annotations", f"{lines['lines']:,} lines, {lines['kept']:,} kept{_list(lines)}")
+    path = layout.ontology / "ledger.json"
+    _lines("ontology", *ledger_words.of_ontology(read_json(path) if path.is_file() else {}))
+    _lines("annotations", *ledger_words.of_annotations(lines))
     _line(
         "hierarchy",
         f"{graph.num_terms:,} terms in {graph.num_strata} strata, {len(graph.edges):,} edges",
@@ -54,34 +56,20 @@ def show(layout: DataLayout, genotype: str | None = None, run: Path | None = Non
     if control := control_of(layout):
         _line("control", str(control))
     _line("genes", f"{graph.num_genes:,} in {len(graph.annotations):,} (term, gene) rows")
-    _line(
-        "genotypes",
-        f"{rows['rows']:,} rows, {rows['genotypes']:,} genotypes ({rows['merged']:,} rows "
-        f"merged){_list(rows)}",
-    )
-    _line(
-        "store",
-        f"{reader.meta.samples:,} samples, {stored['bytes_per_sample']:,} bytes a sample, "
-        f"{reader.meta.layout}",
-    )
-    names = rows.get("names", {})
-    known = f"{stored['unannotated_genes']:,} of {rows['genes']:,} genes without annotation"
-    how = [f"{count:,} {kind.replace('_', ' ')}" for kind, count in names.items()]
-    _line("names", "; ".join([known, *([", ".join(how)] if how else [])]))
+    _lines("genotypes", *ledger_words.of_genotypes(rows))
+    _lines("store", *ledger_words.of_store(stored), f"layout {reader.meta.layout}")
+    _lines("names", *ledger_words.of_names(rows, stored))
     _show_phenotypes(reader.meta.phenotypes, rows["files"])
     for estimate in rows.get("noise", {}).get(reader.meta.phenotypes[0], []):
-        _line("noise", f"{told_by(estimate)},")
-        _line("", best_scores(estimate))
-    parts = ", ".join(f"{split[p]:,} {p}" for p in ("train", "val", "test") if split[p])
-    excluded = f", {split['excluded']:,} excluded" if split.get("excluded") else ""
-    _line("split", f"{split['method']}: {parts}{excluded}")
+        _lines("noise", f"{told_by(estimate)},", best_scores(estimate))
+    parts = {part: count for part, count in split.items() if part != "method"}
+    _line("split", f"{split['method']}: {ledger_words.counted(parts)}")
     path = layout.networks / "ledger.json"
     networks = read_json(path)["networks"] if path.is_file() else {}
     for name, network in networks.items():
-        kept = f"{network['edges']:,} edges between {network['genes']:,} genes"
-        dropped = {"dropped": {k: n for k, n in network["dropped"].items() if n}}
-        _line("network", f"{name}: {kept}{_list(dropped)}")
-    for warning in (few_touch(stored), ambiguous_names(names)):
+        first, *others = ledger_words.of_network(network)
+        _lines("network", f"{name}: {first}", *others)
+    for warning in (few_touch(stored), ambiguous_names(rows.get("names", {}))):
         if warning:
             _line("warning", warning)
     _line("fingerprint", graph.fingerprint)
@@ -103,33 +91,22 @@ def _show_phenotypes(phenotypes: Sequence[str], files: Sequence[Mapping[str, Any
             _line("not measured", f"{name} of {file['path']}: {found}")
 
 
-def _show_ontology(layout: DataLayout) -> None:
-    """What of the ontology was left out, if anything was."""
-    path = layout.ontology / "ledger.json"
-    ontology = read_json(path) if path.is_file() else {}
-    edges = {name: count for name, count in ontology.get("dropped_edges", {}).items() if count}
-    if edges:
-        _line("ontology", f"edges dropped: {', '.join(f'{n:,} {why}' for why, n in edges.items())}")
-    if tags := ontology.get("unknown_tags"):
-        listed = ", ".join(f"{count:,} {tag}" for tag, count in tags.items())
-        _line("ontology", f"lines by tags that OBO does not have: {listed}")
-
-
 def _line(label: str, text: str) -> None:
     print(f"  {label:<12} {text}")
 
 
-def _list(ledger: dict[str, Any]) -> str:
-    dropped = [f"{count:,} {reason}" for reason, count in ledger["dropped"].items()]
-    return f"; dropped: {', '.join(dropped)}" if dropped else ""
+def _lines(label: str, *texts: str) -> None:
+    """Lines of one subject, which the first one names."""
+    for number, text in enumerate(texts):
+        _line("" if number else label, text)
 
 
 def _show_chain(layout: DataLayout, run: Path | None) -> None:
     print("\n  chain of fingerprints, each made from the ones before:")
     links = list(chain(layout, run))
     for link in links:
-        print(f"  {link.name.replace('_', ' '):<12} {link.digest[:32]}  {link.fault or 'fits'}")
-    broken = [link.name.replace("_", " ") for link in links if link.fault]
+        print(f"  {ledger_words.words(link.name):<12} {link.digest[:32]}  {link.fault or 'fits'}")
+    broken = [ledger_words.words(link.name) for link in links if link.fault]
     if broken:
         raise ArtefactError(
             f"{layout.root}: the chain is broken at {', '.join(broken)}: take all parts from one "

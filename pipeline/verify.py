@@ -11,6 +11,7 @@ from data_specs.chain import chain
 from data_specs.errors import ArtefactError
 from data_specs.gene_names import GeneNames, counts
 from data_specs.layout import DataLayout, read_json
+from data_specs.ledger_words import counted, words
 from data_specs.store import STATE_COLUMNS, BlockEntry, StoreReader
 from data_specs.tables import PARTS, ROOT, parts_of
 from data_specs.touching import few_touch
@@ -102,7 +103,7 @@ def _check_control(graph: CellGraph, layout: DataLayout) -> str:
     real = of_hierarchy(layout, exact_names=graph.exact_names)
     for name in ("term_ids", "gene_ids", "strata", "genes_contained"):
         same = np.array_equal(getattr(graph, name), getattr(real, name))
-        _require(same, f"{name.replace('_', ' ')} differ from the hierarchy's")
+        _require(same, f"{words(name)} differ from the hierarchy's")
     for what, ends in (("annotations", ("term", "gene")), ("edges", ("child", "parent"))):
         before, now = getattr(real, what), getattr(graph, what)
         others = moved(before, now)
@@ -134,8 +135,7 @@ def _check_names(graph: CellGraph, layout: DataLayout) -> str:
             (found.gene, found.how) == (gene, how),
             f"'{name}' was taken for {gene} ({how}); the cell graph says {found.gene}",
         )
-    shown = counts(table["how"]).items()
-    return ", ".join(f"{count:,} {how.replace('_', ' ')}" for how, count in shown)
+    return counted(counts(table["how"]), zeros=True)
 
 
 def _check_blocks(reader: StoreReader) -> str:
@@ -252,7 +252,7 @@ def _check_split(reader: StoreReader, layout: DataLayout) -> str:
                 own |= set(table.filter(part=part)[column].explode(empty_as_null=True).unique())
     shared = (values["train"] & values["test"]) - {None}
     _require(any_given or not shared, f"train and test share {len(shared)} {column}")
-    return f"{method}: " + ", ".join(f"{n:,} {part}" for part, n in counts.items() if n)
+    return f"{method}: {counted(counts)}"
 
 
 def _check_chain(layout: DataLayout) -> str:
@@ -260,7 +260,7 @@ def _check_chain(layout: DataLayout) -> str:
     links = list(chain(layout))
     for link in links:
         _require(not link.fault, f"{link.name} {link.fault}")
-    return " → ".join(f"{link.name.replace('_', ' ')} {link.digest[:8]}" for link in links)
+    return " → ".join(f"{words(link.name)} {link.digest[:8]}" for link in links)
 
 
 def _check_ledger(layout: DataLayout) -> str:

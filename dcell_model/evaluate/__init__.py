@@ -1,13 +1,11 @@
 """Stage `evaluate`: how good a model is beside the baselines, in numbers, plots and words."""
 
 from dcell_model.evaluate.stage import run
-from dcell_model.evaluate.summary import orders, print_summary, words
+from dcell_model.evaluate.summary import print_summary
 from dcell_model.evaluate.verdict import verdict
 
 __all__ = [
-    "orders",
     "print_summary",
     "run",
     "verdict",
-    "words",
 ]

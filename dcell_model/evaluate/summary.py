@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data_specs import ledger_words
 from data_specs.measurement_error import best_scores, told_by
 from data_specs.randomised import randomised
 from data_specs.touching import ambiguous_names, few_touch
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from data_specs.console import Console
-
-ORDERS = {"1": "single", "2": "double", "3": "triple"}
 
 
 def print_summary(
@@ -62,43 +61,24 @@ def _facts(ledger: Mapping[str, Any], metrics: Mapping[str, Any]) -> "Table":
             table.add_row(name, line)
             name = ""
 
-    add(
-        "annotations",
-        f"{ledger['lines']:,} lines, {ledger['kept']:,} kept",
-        _dropped(ledger["dropped"]),
-    )
-    ontology = ledger.get("ontology", {})
-    if any(ontology.get("dropped_edges", {}).values()):
-        add("ontology", f"edges {_dropped(ontology['dropped_edges'])}")
-    if tags := ontology.get("unknown_tags"):
-        add("ontology", f"lines by tags that OBO does not have: {_counts(tags)}")
+    add("annotations", *ledger_words.of_annotations(ledger))
+    add("ontology", *ledger_words.of_ontology(ledger.get("ontology", {})))
     if warning := randomised(ledger.get("control")):
         add("warning", warning)
     add("hierarchy", _steps(ledger["steps"]))
     strata, leaves = ledger["strata"], ledger["leaves"]
     add("strata", f"{len(strata)}, the widest of {max(strata):,} terms; {leaves:,} leaves")
-    add(
-        "genotypes",
-        f"{genotypes['rows']:,} rows, {genotypes['genotypes']:,} genotypes ({orders(genotypes)})",
-        f"{_dropped(genotypes['dropped'])}; {genotypes['merged']:,} rows merged",
-    )
-    add(
-        "store",
-        f"{store['samples']:,} samples, {store['bytes_per_sample']:,} bytes each; "
-        f"{store['unannotated_genes']:,} genes without annotation",
-        *([_dropped(store["dropped"])] if any(store["dropped"].values()) else []),
-    )
-    names = genotypes.get("names", {})
-    if names.get("renamed") or names.get("ambiguous"):
-        add("names", ", ".join(f"{count:,} {words(how)}" for how, count in names.items()))
+    add("genotypes", *ledger_words.of_genotypes(genotypes))
+    add("store", *ledger_words.of_store(store))
+    add("names", *ledger_words.of_names(genotypes, store))
     for phenotype in metrics.get("phenotypes", [])[:1]:
         for estimate in genotypes.get("noise", {}).get(phenotype, []):
             add("noise", f"{told_by(estimate)},", best_scores(estimate))
-    for warning in (few_touch(store), ambiguous_names(names)):
+    for warning in (few_touch(store), ambiguous_names(genotypes.get("names", {}))):
         if warning:
             add("warning", warning)
-    samples = (f"{count:,} {part}" for part, count in metrics["samples"].items() if count)
-    add("samples", f"{', '.join(samples)} ({split['method']} split)")
+    samples = ledger_words.counted(metrics["samples"])
+    add("samples", f"{samples} ({split['method']} split)")
     members = metrics.get("members", 1)
     of_all = f"{members} members, " if members > 1 else ""
     add("model", f"{of_all}{metrics['parameters']:,} parameters")
@@ -130,25 +110,6 @@ def _named_lines() -> "Table":
     return table
 
 
-def _dropped(reasons: Mapping[str, int]) -> str:
-    return "dropped: " + (_counts({words(reason): n for reason, n in reasons.items()}) or "none")
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-
-
-def orders(genotypes: Mapping[str, Any]) -> str:
-    """How many genotypes of how many deletions, as the ledger counts them."""
-    counts = genotypes["orders"].items()
-    return ", ".join(f"{count:,} {ORDERS.get(order, order + '-fold')}" for order, count in counts)
-
-
-def words(name: str) -> str:
-    """A key of the ledger as it is read."""
-    return name.replace("_", " ")
-
-
 def _steps(steps: Iterable[Mapping[str, Any]]) -> "Table":
     """Size of the hierarchy after each step, one line a step."""
     from rich.table import Table
@@ -160,7 +121,7 @@ def _steps(steps: Iterable[Mapping[str, Any]]) -> "Table":
     keys = ("terms", "edges", "annotations", "genes")
     table.add_row("after step", *keys, style="dim")
     for step in steps:
-        table.add_row(words(step["step"]), *(f"{step[key]:,}" for key in keys))
+        table.add_row(ledger_words.words(step["step"]), *(f"{step[key]:,}" for key in keys))
     return table
 
 

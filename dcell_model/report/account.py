@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dcell_model.evaluate import orders, words
+from data_specs.ledger_words import orders, words
 
 
 @dataclass(frozen=True, slots=True)

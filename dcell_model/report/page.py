@@ -5,9 +5,9 @@ import re
 from importlib import resources
 from typing import Any
 
+from data_specs.ledger_words import words
 from data_specs.parameters import PROFILES
 from data_specs.terminal import printable
-from dcell_model.evaluate import words
 
 _GO = re.compile(r"GO:\d{7}")
 _YEAST = re.compile(str(PROFILES["yeast"]["annotations"]["gene_id_pattern"]))

@@ -13,6 +13,7 @@ from data_specs import chain
 from data_specs.errors import ArtefactError
 from data_specs.files import write_text
 from data_specs.layout import DataLayout, read_json, require_kind
+from data_specs.ledger_words import words
 from data_specs.outputs import refuse_output_file
 from data_specs.randomised import randomised
 from data_specs.source_manifest import PROFILES
@@ -130,7 +131,7 @@ def _sources(layout: DataLayout) -> dict[str, Any]:
     for role, paths in sources.items():
         for path in [paths] if isinstance(paths, str) else paths or []:
             if isinstance(path, str):
-                roles.setdefault(path, role.replace("_", " "))
+                roles.setdefault(path, words(role))
     public = {source.sha256: source for source in PROFILES.get(sources["profile"], ())}
     public.pop(None, None)  # moving releases: any file may be called like them
     files = [

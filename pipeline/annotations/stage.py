@@ -13,6 +13,7 @@ import polars as pl
 from data_specs.errors import InputError, ParameterError
 from data_specs.files import replacing_folder
 from data_specs.layout import DataLayout, write_json
+from data_specs.ledger_words import dropped
 from data_specs.parameters import Annotations as AnnotationsConfig
 from data_specs.parameters import Parameters
 from data_specs.raw_files import read_text
@@ -287,9 +288,9 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         )
     if table.pairs.is_empty():
         raise InputError(
-            f"{path}: no annotation is left of "
-            f"{table.lines} lines; dropped: {dict(table.dropped)}. Loosen annotations.*, or check "
-            "that ontology, annotations and gene_id_pattern belong together."
+            f"{path}: no annotation is left of {table.lines:,} lines; {dropped(table.dropped)}. "
+            "Loosen annotations.*, or check that ontology, annotations and gene_id_pattern belong "
+            "together."
             f"{_of_columns(table.filled_columns)}"
         )
     for note in _notes(table, parameters, path) if own else ():

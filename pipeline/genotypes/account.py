@@ -9,6 +9,7 @@ import polars as pl
 
 from data_specs.errors import InputError
 from data_specs.genotype_tables import GenotypeFile, Genotypes
+from data_specs.ledger_words import dropped
 from data_specs.parameters import Genotypes as GenotypesConfig
 from pipeline.genotypes.measurement_noise import Sums
 from pipeline.genotypes.merging import Given, added
@@ -88,9 +89,9 @@ def require_some(runs: Sequence[Sequence[Run]], settings: GenotypesConfig) -> No
     flat = [run for own in runs for run in own]
     if not any(run.kept for run in flat):
         raise InputError(
-            f"no genotype is left of {sum(run.rows for run in flat)} rows; dropped: "
-            + ", ".join(f"{why} {count}" for why, count in added(r.dropped for r in flat).items())
-            + f". Are these the right files, and is genotypes.orders {list(settings.orders)} right?"
+            f"no genotype is left of {sum(run.rows for run in flat):,} rows; "
+            f"{dropped(added(run.dropped for run in flat))}. Are these the right files, and is "
+            f"genotypes.orders {list(settings.orders)} right?"
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_specs.figures import BLUE, INK, ORANGE, picture
+from data_specs.ledger_words import words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +48,7 @@ def line_bars(ledger: Mapping[str, Any]) -> list[Bar]:
     left = ledger["lines"]
     bars = [Bar("read", 0, left, f"{left:,}")]
     for reason, count in ledger["dropped"].items():
-        bars.append(Bar(reason.replace("_", " "), left - count, left, f"−{count:,}", drop=True))
+        bars.append(Bar(words(reason), left - count, left, f"−{count:,}", drop=True))
         left -= count
     return [*bars, Bar("kept", 0, left, f"{left:,}")]
 
@@ -56,16 +57,12 @@ def term_bars(ledger: Mapping[str, Any]) -> list[Bar]:
     """The rows for terms: those that the first step left, the change of each further one, kept."""
     steps = ledger["steps"] or [{"step": "read", "terms": sum(ledger["strata"]), "edges": None}]
     first, last = steps[0], steps[-1]
-    bars = [Bar(_name(first), 0, first["terms"], _sizes(first))]
+    bars = [Bar(words(first["step"]), 0, first["terms"], _sizes(first))]
     for before, step in itertools.pairwise(steps):
         fewer = f"{step['terms'] - before['terms']:+,} ({step['edges'] - before['edges']:+,})"
         label = fewer.replace("-", "−").replace("+0", "0")
-        bars.append(Bar(_name(step), step["terms"], before["terms"], label, drop=True))
+        bars.append(Bar(words(step["step"]), step["terms"], before["terms"], label, drop=True))
     return [*bars, Bar("kept", 0, last["terms"], _sizes(last))]
-
-
-def _name(step: Mapping[str, Any]) -> str:
-    return str(step["step"]).replace("_", " ")
 
 
 def _sizes(step: Mapping[str, Any]) -> str:

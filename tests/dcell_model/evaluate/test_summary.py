@@ -31,7 +31,7 @@ LEDGER: dict[str, Any] = {
     "leaves": 1023,
     "genotypes": {
         "rows": 501_510, "dropped": {"no_deletion": 1203, "bad_row": 17}, "merged": 361,
-        "genotypes": 499_929, "orders": {"1": 6, "2": 408_878, "3": 91_041, "4": 4},
+        "genotypes": 499_929, "genes": 5902, "orders": {"1": 6, "2": 408_878, "3": 91_041, "4": 4},
     },
     "store": {
         "samples": 498_729, "bytes_per_sample": 612.4, "dropped": {"unannotated": 1200},

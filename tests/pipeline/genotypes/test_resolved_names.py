@@ -102,7 +102,8 @@ def test_ambiguous_and_unknown_names_stay_as_they_are_and_are_counted(
     assert read_json(layout.store / "ledger.json")["unannotated_genes"] == 2
     show(layout, "two|nobody".upper().replace("|", " "))
     said = capsys.readouterr().out
-    assert "2 of 5 genes without annotation; 3 as written, 0 renamed, 1 ambiguous" in said
+    assert "2 of 5 genes without annotation\n" in said
+    assert " 3 as written, 0 renamed, 1 ambiguous, 1 unresolved\n" in said
     assert "1 names in the genotypes are names of several genes" in said
     assert "deleting TWO, NOBODY changes 0 rows" in said
     with pytest.raises(InputError, match=r"nobody is no name of a gene here"):

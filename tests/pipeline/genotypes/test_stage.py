@@ -174,7 +174,7 @@ def test_name_of_a_spread_is_refused() -> None:
 
 
 def test_nothing_left_says_what_emptied_it() -> None:
-    with pytest.raises(InputError, match=r"dropped: no_deletion 1, order 1\. .*orders \[3\]"):
+    with pytest.raises(InputError, match=r"dropped: 1 no deletion, 1 order\. .*orders \[3\]"):
         merge(
             [("train", a_table([("A|B", None, 1.0, None), ("", None, 1.0, None)]))],
             Genotypes(orders=(3,)),

@@ -1,0 +1,76 @@
+"""What the ledger says in words: every count that is not 0, under the reason that a user reads."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_specs import ledger_words
+from data_specs.layout import DataLayout, read_json
+
+NAMES = st.sampled_from(["negated", "no_gene_id", "bad_row"])
+REASONS = st.dictionaries(NAMES, st.integers(0, 10**7))
+
+
+@given(REASONS)
+def test_every_drop_is_said_with_its_reason(reasons: dict[str, int]) -> None:
+    said = ledger_words.dropped(reasons)
+    found = re.findall(r"([\d,]+) (negated|no gene id|bad row)", said)
+    counts = {name: count for name, count in reasons.items() if count}
+    assert [(ledger_words.words(name), f"{n:,}") for name, n in counts.items()] == [
+        (name, number) for number, name in found
+    ]
+    assert (said == "dropped: none") == (not counts)
+
+
+@pytest.mark.parametrize(
+    ("lines_of", "part", "expected"),
+    [
+        (ledger_words.of_annotations, {"lines": 0, "kept": 0, "dropped": {}},
+         ["0 lines, 0 kept", "dropped: none"]),
+        (ledger_words.of_ontology, {}, []),
+        (ledger_words.of_ontology, {"dropped_edges": {"conditional": 0}, "unknown_tags": {}}, []),
+        (ledger_words.of_ontology, {"dropped_edges": {"obsolete_parent": 2},
+                                    "unknown_tags": {"is_A": 1}},
+         ["edges dropped: 2 obsolete parent",
+          "lines by tags that OBO does not have: 1 is_A"]),
+        (ledger_words.of_genotypes,
+         {"rows": 1500, "genotypes": 1200, "merged": 290, "dropped": {"bad_row": 10},
+          "orders": {"1": 200, "2": 999, "4": 1}},
+         ["1,500 rows, 1,200 genotypes (200 single, 999 double, 1 4-fold)",
+          "dropped: 10 bad row; 290 rows merged"]),
+        (ledger_words.of_store, {"samples": 9, "bytes_per_sample": 1.5, "dropped": {}},
+         ["9 samples, 1.5 bytes each"]),
+        (ledger_words.of_store,
+         {"samples": 9, "bytes_per_sample": 1.5, "dropped": {"unannotated": 4}},
+         ["9 samples, 1.5 bytes each", "dropped: 4 unannotated"]),
+        (ledger_words.of_network, {"edges": 2, "genes": 3, "dropped": {"self": 0, "weight": 1}},
+         ["2 edges between 3 genes", "dropped: 1 weight"]),
+    ],
+)  # fmt: skip
+def test_lines_of_a_step(
+    lines_of: Callable[[Any], list[str]], part: dict[str, Any], expected: list[str]
+) -> None:
+    assert lines_of(part) == expected
+
+
+def test_lines_of_names() -> None:
+    store, genotypes = {"unannotated_genes": 2}, {"genes": 1400}
+    assert ledger_words.of_names(genotypes, store) == ["2 of 1,400 genes without annotation"]
+    genotypes["names"] = {"as_written": 1399, "renamed": 0}  # type: ignore[assignment]
+    assert ledger_words.of_names(genotypes, store)[1:] == ["1,399 as written, 0 renamed"]
+
+
+def test_lines_of_a_build(simulated_build: Path) -> None:
+    ledger = read_json(DataLayout(simulated_build).ledger)
+    said = [
+        *ledger_words.of_annotations(ledger), *ledger_words.of_genotypes(ledger["genotypes"]),
+        *ledger_words.of_store(ledger["store"]),
+        *ledger_words.of_names(ledger["genotypes"], ledger["store"]),
+    ]  # fmt: skip
+    for reason, count in (ledger["dropped"] | ledger["genotypes"]["dropped"]).items():
+        assert not count or any(f"{count:,} {ledger_words.words(reason)}" in line for line in said)
