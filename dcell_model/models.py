@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from data_specs.cell_graph import CellGraph
-from data_specs.chain import TRAINED_ON, refuse_other_data
+from data_specs.chain import TRAINED_ON
 from data_specs.errors import ArtefactError, ParameterError
 from data_specs.gene_networks import read_networks, require_networks
 from data_specs.layout import DataLayout
@@ -227,7 +227,6 @@ def restore(
     if record.restore is not None:
         return record.restore(state, layout, dataset, where)
     dataset.graph.require(state["fingerprint"], f"the checkpoint {where}")
-    refuse_other_data(layout, state["made_from"], f"the checkpoint {where}")
     parameters, phenotypes = parameters_of(state, where), len(state["phenotypes"])
     record.refuse_size(parameters, state["model"], where)
     with torch.device("meta"):  # shapes alone: what is not there needs no memory

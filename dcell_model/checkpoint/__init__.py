@@ -1,5 +1,6 @@
 """Checkpoints and the folders of runs: what is in them, how they are read, checked and restored."""
 
+from dcell_model.checkpoint.agreement import refuse_difference
 from dcell_model.checkpoint.calibration import (
     LEVEL,
     Calibration,
@@ -72,6 +73,7 @@ __all__ = [
     "parameters_of",
     "prepare_folder",
     "reach_in_words",
+    "refuse_difference",
     "require",
     "restore",
     "same",

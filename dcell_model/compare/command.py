@@ -27,7 +27,7 @@ from data_specs.tables import PARTS, TEST
 from data_specs.touching import warn_if_few_touch
 from dcell_model import checkpoint, train
 from dcell_model.baselines import BASELINES, fit_baselines, multi_hot, read_samples
-from dcell_model.checkpoint import lasts_of
+from dcell_model.checkpoint import flat, lasts_of, refuse_difference
 from dcell_model.compare.models import layout_of, record_of, require_controls, require_known
 from dcell_model.compare.paired import against_controls, difference
 from dcell_model.data import target_names
@@ -159,7 +159,10 @@ def _one(
     path = folder / "result.json"
     if path.is_file():
         found: Result = read_json(path)
-        _refuse_others(found["made_with"], made_with, path)
+        refuse_difference(
+            found["made_with"], made_with, f"{path}: was made with",
+            "name another folder, or remove that result",
+        )  # fmt: skip
         return found, True
     measure = _baseline if model in BASELINES else _trained
     result = {
@@ -173,19 +176,8 @@ def _one(
 def _made_with(layout: DataLayout, parameters: Parameters, model: str) -> dict[str, Any]:
     """What a result depends on, flat, as JSON gives it back."""
     record = record_of(model)
-    sections = record.sections(parameters)
-    flat = {f"{s}.{key}": value for s, values in sections.items() for key, value in values.items()}
-    flat = {key: list(v) if isinstance(v, tuple) else v for key, v in flat.items()}
-    return flat | {name: digest_of(layout, name) for name in record.made_from}
-
-
-def _refuse_others(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:
-    for key in sorted(before.keys() | now.keys()):
-        if before.get(key) != now.get(key):
-            raise InputError(
-                f"{path}: was made with {key}={before.get(key)}, now it is {now.get(key)}; name "
-                "another folder, or remove that result"
-            )
+    digests = {name: digest_of(layout, name) for name in record.made_from}
+    return flat(record.sections(parameters)) | digests
 
 
 def _trained(layout: DataLayout, folder: Path, parameters: Parameters, _: str) -> Result:

@@ -35,7 +35,7 @@ from data_specs.outputs import written
 from data_specs.own_entries import remove_own
 from data_specs.parameters import no_such
 from data_specs.tables import part_name, parts_of
-from dcell_model.checkpoint import LEVEL
+from dcell_model.checkpoint import LEVEL, refuse_difference
 from dcell_model.machine import keep_freed_memory, one_thread, progress
 from dcell_model.predict import FloatArray, IntArray, Trained
 from dcell_model.screen.engine import ScreenEngine
@@ -333,11 +333,9 @@ def _prepare(out: Path, description: dict[str, Any], overwrite: bool) -> None:
             # All but the marker, which goes on saying whose folder it is.
             remove_own(out, [name for name in KIND.own if name != MARKER])
             before = description
-        for key, value in description.items():
-            if before.get(key) != value:
-                raise InputError(
-                    f"{out}: holds a screen with {key}={before.get(key)!r}, now it is {value!r}; a "
-                    f"screen goes on as it began ({written(out, [Path(MARKER)])}). Name another "
-                    "folder, or replace it with --overwrite."
-                )
+        refuse_difference(
+            before, description, f"{out}: holds a screen with",
+            f"a screen goes on as it began ({written(out, [Path(MARKER)])}). Name another folder, "
+            "or replace it with --overwrite.",
+        )  # fmt: skip
     write_json(out / MARKER, description)

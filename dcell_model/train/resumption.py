@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from data_specs.errors import InputError
 from data_specs.parameters import Parameters, Values, override, params_of_stages, resolve
 from dcell_model import checkpoint
-from dcell_model.checkpoint import flat, lasts_of, trained_sections
+from dcell_model.checkpoint import flat, lasts_of, refuse_difference, trained_sections
 from dcell_model.models import record_of
 from dcell_model.train.parameters import (
     refuse_for_training,
@@ -118,14 +117,12 @@ def refuse_changes(
     constant = before["train.schedule"] == now["train.schedule"] == "constant"
     constant &= now["train.weight_decay"] is not None  # else it follows from the epochs
     raised = longer and now["train.epochs"] > before["train.epochs"]
-    free = FREE | ({"train.epochs"} if constant or raised else set())
-    for key in sorted((before.keys() | now.keys()) - free):
-        if before.get(key) != now.get(key):
-            raised_only = "; train.epochs may be raised only" if key == "train.epochs" else ""
-            raise InputError(
-                f"{path}: was trained with {key}={before.get(key)}, now it is {now.get(key)}; a "
-                f"run is resumed with the parameters that it began with{raised_only}"
-            )
+    refuse_difference(
+        before, now, f"{path}: was trained with",
+        "a run is resumed with the parameters that it began with"
+        + (" (train.epochs may be raised only)" if longer else ""),
+        free=FREE | ({"train.epochs"} if constant or raised else set()),
+    )  # fmt: skip
 
 
 def _sections(trained_with: str) -> Values:

@@ -20,7 +20,7 @@ from data_specs.output_folders import FolderKind
 from data_specs.outputs import written
 from data_specs.own_entries import is_own, remove_own
 from data_specs.parameters import Parameters, changed
-from dcell_model.checkpoint import flat, run_folder, trained_sections
+from dcell_model.checkpoint import flat, refuse_difference, run_folder, trained_sections
 from dcell_model.models import record_of
 from dcell_model.train import FREE
 from dcell_model.tune.space import Space
@@ -81,15 +81,11 @@ def _refuse_others(out: Path, before: dict[str, Any], now: dict[str, Any]) -> No
             "its parameters.yaml and tune.json hold, but begin a new one in another folder, or "
             "replace it with --overwrite."
         )
-    then, given = _compared(before), _compared(now)
-    for key in (*given, *then):
-        if then.get(key) != given.get(key):
-            raise InputError(
-                f"{out}: holds a search with {key} {then.get(key, 'not there')}, now it is "
-                f"{given.get(key, 'not there')}; a search goes on as it began "
-                f"({written(out, [Path(MARKER)])}). Name another folder, or replace it with "
-                "--overwrite."
-            )
+    refuse_difference(
+        _compared(before), _compared(now), f"{out}: holds a search with",
+        f"a search goes on as it began ({written(out, [Path(MARKER)])}). Name another folder, or "
+        "replace it with --overwrite.",
+    )  # fmt: skip
 
 
 def _compared(description: dict[str, Any]) -> dict[str, Any]:

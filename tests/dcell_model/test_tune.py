@@ -549,10 +549,10 @@ def test_another_search_is_refused(tiny_build: Path, tmp_path: Path) -> None:
     before = (tmp_path / RECORD).read_bytes()
     for options, said in (
         ({"search": ["train.lr=0.001:0.2:log", SEARCHED[1]]},
-         r"--search train.lr 0.001:0.1:log, now it is 0.001:0.2:log; a search goes on as it began"),
-        ({"search": SEARCHED[:1]}, "--search model.norm_order act_norm,norm_act, now it is not"),
-        ({"given": {"train": QUICK["train"] | {"clip": 1}}}, r"train.clip 10.0, now it is 1.0"),
-        ({"seed": 1}, "--seed 0, now it is 1"),
+         r"--search train.lr=0.001:0.1:log, now it is 0.001:0.2:log; a search goes on as it began"),
+        ({"search": SEARCHED[:1]}, "--search model.norm_order=act_norm,norm_act, now it is not"),
+        ({"given": {"train": QUICK["train"] | {"clip": 1}}}, r"train.clip=10.0, now it is 1.0"),
+        ({"seed": 1}, "--seed=0, now it is 1"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=said):
             tuned(tiny_build, tmp_path, **options)
