@@ -70,9 +70,7 @@ class Network(Protocol):
     def eval(self) -> Any: ...  # noqa: D102
 
 
-Restore = Callable[
-    [checkpoint.Checkpoint, DataLayout, MutantStateDataset, Path], tuple[Network, ...]
-]
+Restore = Callable[[checkpoint.Checkpoint, CellGraph | None, Path], tuple[Network, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +95,10 @@ class TrainedModel(ModelRecord):
         create: the model for P phenotypes, its weights drawn from torch's global generator.
         require: refuses a build that lacks what the model needs, before anything is touched.
         prepare: what comes before the first epoch, with an account of it for the record.
-        restore: a checkpoint's members; None has them created on the build again.
+        restore: a checkpoint's members from it alone, on a cell graph that is at hand or its own;
+            None has them created on the build again.
+        ready_for_genotypes: what is done to a restored network that predicts genotypes of no
+            store, a few at a time.
         refuse_size: refuses parameters that ask for more than a checkpoint's tensors can hold.
         plan: where there are several engines, settles which runs such batches; returns why, and
             the multiply-adds of a matrix product, by which threads are chosen.
@@ -113,6 +114,7 @@ class TrainedModel(ModelRecord):
     require: Callable[[DataLayout, Parameters], object] = lambda _layout, _parameters: None
     prepare: Callable[[Any], dict[str, Any]] = lambda _model: {}
     restore: Restore | None = None
+    ready_for_genotypes: Callable[[Any], None] = lambda _model: None
     refuse_size: Callable[[Parameters, Mapping[str, Tensor], Path], None] = lambda *_: None
     plan: Callable[[Any, MutantStateBatch], tuple[str, float]] | None = None
     take_statistics: Callable[[Any, MutantStateBatch], None] | None = None
@@ -136,6 +138,10 @@ def _plan_dcell(model: DCell, batch: MutantStateBatch) -> tuple[str, float]:
     return reason, product_size(model, batch)
 
 
+def _run_incrementally(model: DCell) -> None:
+    model.engine = "incremental"  # the wild type is computed once, whatever the batch
+
+
 def _create_dango(
     layout: DataLayout, dataset: MutantStateDataset, parameters: Parameters, phenotypes: int
 ) -> Dango:
@@ -155,7 +161,8 @@ MODELS: dict[str, TrainedModel] = {
     "dcell": TrainedModel(
         title="DCell",
         create=_create_dcell,
-        restore=lambda state, _, dataset, where: checkpoint.restore(state, dataset.graph, where),
+        restore=checkpoint.restore,
+        ready_for_genotypes=_run_incrementally,
         plan=_plan_dcell,
         take_statistics=take_statistics,
         account=lambda model: {"norm_order": model.config.norm_order},
@@ -212,20 +219,33 @@ def kind_of(state: checkpoint.Checkpoint, where: Path) -> str:
 
 
 def restore(
-    state: checkpoint.Checkpoint, layout: DataLayout, dataset: MutantStateDataset, where: Path
+    state: checkpoint.Checkpoint,
+    layout: DataLayout | None,
+    dataset: MutantStateDataset | None,
+    where: Path,
 ) -> tuple[Network, ...]:
     """The members of a checkpoint, on the data that the model needs, in evaluation mode.
 
-    Most checkpoints have one; an ensemble has several, whose mean is its prediction.
+    Most checkpoints have one; an ensemble has several, whose mean is its prediction. That they are
+    the data that it was trained on has been asked before (`data_specs.chain.refuse_other_data`).
+
+    Args:
+        state: as `checkpoint.load` gives it.
+        layout: of the build; None for the checkpoint alone.
+        dataset: of the build; None for the checkpoint alone.
+        where: the checkpoint's path, for messages.
 
     Raises:
-        ArtefactError: the checkpoint belongs to another hierarchy, or its tensors do not fit.
+        ArtefactError: the checkpoint belongs to another hierarchy, its tensors do not fit, or the
+            model needs a build and there is none.
         InputError: the build lacks what the model needs.
         ParameterError: a model that this version does not know.
     """
     record = record_of(kind_of(state, where), str(where))
     if record.restore is not None:
-        return record.restore(state, layout, dataset, where)
+        return record.restore(state, None if dataset is None else dataset.graph, where)
+    if layout is None or dataset is None:
+        raise checkpoint.needs_build(state, where)
     dataset.graph.require(state["fingerprint"], f"the checkpoint {where}")
     parameters, phenotypes = parameters_of(state, where), len(state["phenotypes"])
     record.refuse_size(parameters, state["model"], where)

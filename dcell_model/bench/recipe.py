@@ -50,7 +50,7 @@ def measure(data: Path, settings: Sequence[str], seed: int, split: str | None) -
     found: Row = {"settings": list(settings), "seed": seed, "split": split or "split"}
     for part in ("val", "test"):
         inside = np.flatnonzero(parts == PARTS.index(part))
-        predicted = run.predict(inside).values.numpy()
+        predicted = run.predict_samples(inside).values.numpy()
         found[part] = scores(predicted[:, 0], targets[inside, 0])
     seconds = sum(row["seconds"] for row in record["history"])
     return found | {

@@ -111,11 +111,12 @@ def _predict(
         return lambda genotypes: trained.predictions(combined.predict(genotypes)).values.numpy()
 
     def predict(genotypes: IntArray) -> FloatArray:
-        trained.members[0].engine = name
+        (model,) = trained.with_subsystems()
+        model.engine = name
         try:
             return trained.predict(genotypes, batch_size=batch_size)
         finally:
-            trained.members[0].engine = "incremental"
+            model.engine = "incremental"
 
     return predict
 

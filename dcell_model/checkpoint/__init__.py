@@ -11,6 +11,7 @@ from dcell_model.checkpoint.calibration import (
 from dcell_model.checkpoint.contents import (
     check_numbers,
     check_shapes,
+    needs_build,
     parameters_of,
     require,
     same,
@@ -70,6 +71,7 @@ __all__ = [
     "locate",
     "member_folder",
     "members_of",
+    "needs_build",
     "parameters_of",
     "prepare_folder",
     "reach_in_words",

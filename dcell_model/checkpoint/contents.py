@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from data_specs.chain import ORIGINS
+from data_specs.chain import ORIGINS, TRAINED_ON
 from data_specs.errors import ArtefactError
 from data_specs.parameters import Parameters, resolve
 
@@ -161,6 +161,16 @@ def parameters_of(state: Mapping[str, Any], where: Path) -> Parameters:
             if isinstance(value, float) and not math.isfinite(value):
                 raise wrong(where, "parameters", f"has {section}.{key}={value}")
     return resolve(values, where=str(where))
+
+
+def needs_build(state: Mapping[str, Any], where: Path) -> ArtefactError:
+    """What is said where a checkpoint is asked alone, and its model needs the build."""
+    besides = " and ".join(sorted(state["made_from"].keys() - set(TRAINED_ON)))
+    needed = f"the {besides} of its build" if besides else "its build"
+    return ArtefactError(
+        f"{where}: the checkpoint of a {parameters_of(state, where).train.model} model, which "
+        f"needs {needed}; expected a DCell. `dcell train` and `dcell compare` read it."
+    )
 
 
 def check_shapes(tensors: Mapping[str, Tensor], expected: Shapes, where: Path) -> None:

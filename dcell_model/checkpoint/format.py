@@ -20,13 +20,19 @@ import numpy.typing as npt
 import torch
 
 from data_specs.cell_graph import CellGraph
-from data_specs.chain import TRAINED_ON
 from data_specs.errors import ArtefactError
 from data_specs.files import replacing_file
 from data_specs.parameters import Parameters
 from data_specs.path_kinds import archive_entries, is_zip, what_is
 from dcell_model.checkpoint.calibration import Calibration
-from dcell_model.checkpoint.contents import Shapes, check, check_shapes, parameters_of, same
+from dcell_model.checkpoint.contents import (
+    Shapes,
+    check,
+    check_shapes,
+    needs_build,
+    parameters_of,
+    same,
+)
 from dcell_model.checkpoint.run_folder import BEST
 from dcell_model.checkpoint.trained_sections import trained_sections
 from dcell_model.dcell import DCell, tensor_shapes
@@ -301,12 +307,7 @@ def restore(checkpoint: Checkpoint, graph: CellGraph | None, where: Path) -> tup
     graph.require(checkpoint["fingerprint"], f"the checkpoint {where}")
     parameters = parameters_of(checkpoint, where)
     if parameters.train.model != "dcell":
-        besides = " and ".join(sorted(checkpoint["made_from"].keys() - set(TRAINED_ON)))
-        needed = f"the {besides} of its build" if besides else "its build"
-        raise ArtefactError(
-            f"{where}: the checkpoint of a {parameters.train.model} model, which needs {needed}; "
-            "expected a DCell. `dcell train` and `dcell compare` read it."
-        )
+        raise needs_build(checkpoint, where)
     phenotypes = len(checkpoint["phenotypes"])
     shapes = tensor_shapes(graph, parameters.model, phenotypes)
     config, engine = parameters.model, parameters.train.engine

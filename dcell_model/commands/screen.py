@@ -65,7 +65,7 @@ def add_to(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from dcell_model import screen
-    from dcell_model.predict import Trained, print_unknown
+    from dcell_model.predict import open_run, print_unknown
     from dcell_model.screen import print_report
 
     settings = screen.Settings(
@@ -82,6 +82,6 @@ def _run(options: argparse.Namespace) -> None:
         overwrite=options.overwrite,
     )  # fmt: skip
     if summary["left_out"]:
-        names = Trained.read(options.checkpoint).names
+        names = open_run(options.checkpoint).names
         print_unknown(names, summary["left_out"], "left out of the screen")
     print_report(options.out, summary)

@@ -192,7 +192,7 @@ def _trained(layout: DataLayout, folder: Path, parameters: Parameters, _: str) -
     _dataset, targets, parts = read_samples(layout, parameters)
     test = np.flatnonzero(parts == TEST)
     run = open_run(folder, layout.root, split=layout.other_split)
-    predicted = run.predict(test).values.numpy()
+    predicted = run.predict_samples(test).values.numpy()
     seconds = sum(row["seconds"] for row in record["history"])
     seconds += record.get("pretraining", {}).get("seconds", 0.0)
     return {

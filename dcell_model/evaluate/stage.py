@@ -80,13 +80,13 @@ def run(
             the baselines of other samples.
     """
     run = open_run(trained, data)
-    record, state, layout, dataset = run.record(), run.state, run.layout, run.dataset
+    record, layout, dataset = run.record(), run.layout, run.dataset
     numbers = read_parts(layout)
     targets = all_targets(dataset)
     used = usable_samples(targets, numbers)
     samples = np.sort(np.concatenate([used["train"], used["val"], used["test"]]))
     parts = numbers[samples]
-    predicted = run.predict(samples)
+    predicted = run.predict_samples(samples)
     predictions, spread = predicted.values.numpy(), predicted.spread
     targets = targets[samples]
     names = dataset.phenotypes
@@ -98,9 +98,7 @@ def run(
         **part_scores(predictions, targets, parts, names),
         "hits": _hits(dataset, samples[test], targets[test, 0], first, config or EvaluateConfig()),
         "members": len(run.members),
-        "interval": _interval(
-            Calibration.of(state), predictions[test], spread[test], targets[test]
-        ),
+        "interval": _interval(run.calibration, predictions[test], spread[test], targets[test]),
         "ceiling": ceiling_in_build(layout, names[0]),
         "baselines": read_json(baselines),
         **{key: record[key] for key in (
@@ -118,7 +116,7 @@ def run(
         for model_name, own in others.items():
             columns[column_of(name, model_name)] = own[:, column]
     with replacing_file(out / "predictions.parquet") as partial:
-        origin = {"checkpoint": run.digest, "store": state["made_from"]["store"]}
+        origin = {"checkpoint": run.digest, "store": run.made_from["store"]}
         table = pa.table(columns).replace_schema_metadata(made_from_metadata(origin))
         pq.write_table(table, partial)
     with replacing_folder(out / "plots", PLOTS) as folder:

@@ -6,7 +6,6 @@ from dcell_model.explain.importance import (
     Settings,
     importances,
     reasons,
-    scale_of,
     table_of,
 )
 from dcell_model.explain.states import TouchedStates
@@ -21,7 +20,6 @@ __all__ = [
     "importances",
     "reasons",
     "run",
-    "scale_of",
     "strongest",
     "table_of",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from data_specs.chain import made_from_metadata
-from data_specs.errors import ArtefactError, InputError
+from data_specs.errors import InputError
 from data_specs.files import replacing_file, replacing_folder
 from data_specs.layout import write_json
 from data_specs.output_folders import FolderKind, taken
@@ -21,10 +21,9 @@ from data_specs.randomised import control_of
 from dcell_model.data import MutantStateDataset, all_targets, read_parts, usable_samples
 from dcell_model.dcell import DCell
 from dcell_model.explain import plots as pictures
-from dcell_model.explain.importance import Settings, importances, reasons, scale_of, table_of
+from dcell_model.explain.importance import Settings, importances, reasons, table_of
 from dcell_model.explain.states import TouchedStates
 from dcell_model.machine import one_thread, progress
-from dcell_model.models import record_of
 from dcell_model.predict import open_run
 
 MARKER, TABLE = "explain.json", "importance.parquet"
@@ -90,17 +89,11 @@ def _run(
     settings: Settings,
 ) -> dict[str, Any]:
     run = open_run(trained, data)
-    state, layout = run.state, run.layout
-    members: tuple[Any, ...] = run.members
-    if not record_of(run.kind).has_subsystems:
-        raise ArtefactError(
-            f"{run.path}: the checkpoint of a {run.kind} model, which has no subsystems; expected "
-            "a DCell"
-        )
-    name = phenotype or state["phenotypes"][0]
-    if name not in state["phenotypes"]:
-        raise InputError(f"{trained}: {no_such('phenotype', name, state['phenotypes'])}")
-    column = state["phenotypes"].index(name)
+    layout, members = run.layout, run.with_subsystems()
+    name = phenotype or run.phenotypes[0]
+    if name not in run.phenotypes:
+        raise InputError(f"{trained}: {no_such('phenotype', name, run.phenotypes)}")
+    column = run.phenotypes.index(name)
     chosen = term_numbers(members[0], terms)
     dataset = MutantStateDataset(layout.store, phenotypes=[name])
     targets, parts = all_targets(dataset), read_parts(layout)
@@ -109,7 +102,7 @@ def _run(
         raise InputError(f"{data}: no sample of the part '{part}' has a value of '{name}'")
     batch = dataset.batch(samples)
     states = [TouchedStates.of(own, batch) for own in members]
-    scale = scale_of(state, column)
+    scale = run.scale_of(column)
     rows = []
     with progress(f"{len(chosen):,} terms", len(chosen)) as shown:
         for row in importances(
@@ -118,7 +111,7 @@ def _run(
             rows.append(row)
             shown.advance()
     table = table_of(rows)
-    origin = {"checkpoint": run.digest, "store": state["made_from"]["store"]}
+    origin = {"checkpoint": run.digest, "store": run.made_from["store"]}
     description: dict[str, Any] = {
         **FORMAT,
         "checkpoint": origin["checkpoint"],

@@ -30,7 +30,7 @@ adds may be taken back by another, so that either sign counts; the other tests a
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,6 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from dcell_model.checkpoint import Calibration
 from dcell_model.explain.permutation import false_discovery_rate, p_value, permutations
 from dcell_model.explain.rlipp import rlipp
 from dcell_model.explain.states import TouchedStates
@@ -65,18 +64,6 @@ class Settings:
     rlipp: bool = True
 
 
-def scale_of(state: Mapping[str, Any], phenotype: int) -> tuple[float, float]:
-    """What a head is multiplied by, and what is added then: of a checkpoint, with calibration.
-
-    Returns:
-        `(mean, std)`: a prediction is `mean + std · head`, in the phenotype's units.
-    """
-    line = Calibration.of(state)
-    slope, intercept = float(line.slope[phenotype]), float(line.intercept[phenotype])
-    mean, std = float(state["target_mean"][phenotype]), float(state["target_std"][phenotype])
-    return intercept + slope * mean, slope * std
-
-
 def importances(
     members: Sequence[TouchedStates],
     targets: FloatArray,
@@ -91,7 +78,7 @@ def importances(
     Args:
         members: states of the B held-out samples, of the model or of each member of an ensemble.
         targets: `[B]` measured phenotypes, in their own units.
-        scale: `scale_of` the checkpoint.
+        scale: `Trained.scale_of` the phenotype.
         terms: which.
         settings: how.
         phenotype: number of the head.

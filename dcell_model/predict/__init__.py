@@ -2,7 +2,7 @@
 
 from dcell_model.predict.command import print_unknown
 from dcell_model.predict.genotype_input import read_gene_names
-from dcell_model.predict.of_store import predict_calibrated, predict_members, predict_together
+from dcell_model.predict.of_store import predict_members, predict_together
 from dcell_model.predict.opened_run import Run, open_run
 from dcell_model.predict.tables import predictions, resolve
 from dcell_model.predict.trained import FloatArray, IntArray, Trained
@@ -13,7 +13,6 @@ __all__ = [
     "Run",
     "Trained",
     "open_run",
-    "predict_calibrated",
     "predict_members",
     "predict_together",
     "predictions",

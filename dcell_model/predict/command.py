@@ -17,6 +17,7 @@ from data_specs.spreadsheets import guarded
 from dcell_model.checkpoint import LEVEL, reach_in_words
 from dcell_model.machine import one_thread
 from dcell_model.predict.genotype_input import read_genotypes
+from dcell_model.predict.opened_run import open_run
 from dcell_model.predict.tables import predictions, resolve
 from dcell_model.predict.trained import Trained
 
@@ -56,7 +57,7 @@ def run(
         raise InputError(f"{out}: suffix '{out.suffix}'; expected .parquet, .csv or .tsv")
     if not 0 < level < 1:
         raise InputError(f"--interval {level}: expected more than 0 and less than 1, such as 0.9")
-    trained = Trained.read(checkpoint)
+    trained = open_run(checkpoint)
     genotypes = resolve(trained, read_genotypes(given, trained.names))
     tables = predictions(trained, genotypes, subsystems=subsystems, level=level)
     if out is None:

@@ -1,6 +1,6 @@
 """Predictions of a trained model for the samples of a store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
-from dcell_model.checkpoint import Calibration, Predictions
 from dcell_model.data import MutantStateDataset
 from dcell_model.dcell import root_of
 from dcell_model.models import Network
@@ -63,30 +62,12 @@ def predict_together(
     return total.cpu()
 
 
-def predict_calibrated(
-    state: Mapping[str, Any],
-    members: Sequence[Network],
-    dataset: MutantStateDataset,
-    samples: Sequence[int] | npt.NDArray[np.int64],
-) -> Predictions:
-    """Predictions `[n, P]` with scale and calibration of a checkpoint, in the order of `samples`.
-
-    Args:
-        state: the checkpoint.
-        members: restored from it.
-        dataset: the store.
-        samples: n sample numbers.
-    """
-    return Calibration.of(state).combine(predict_members(state, members, dataset, samples))
-
-
 def predict_members(
-    state: Mapping[str, Any],
     members: Sequence[Network],
     dataset: MutantStateDataset,
     samples: Sequence[int] | npt.NDArray[np.int64],
+    scale: tuple[Tensor, Tensor],
 ) -> Tensor:
     """`[K, n, P]` predictions of each member as of `predict`, before calibration."""
-    scale = (state["target_mean"], state["target_std"])
     parts = [torch.from_numpy(predict(own, dataset, samples, scale)) for own in members]
     return torch.stack(parts)

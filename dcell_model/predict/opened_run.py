@@ -1,48 +1,36 @@
-"""A finished run on its build: the one way to read, check, restore and scale its model."""
+"""The one way to a trained model: read its checkpoint, check it, restore and scale its networks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from data_specs.chain import refuse_other_data
+from data_specs.errors import InputError
 from data_specs.layout import DataLayout, read_json, require_kind
 from dcell_model import checkpoint
 from dcell_model.checkpoint import RECORD, Predictions
 from dcell_model.data import MutantStateDataset
-from dcell_model.models import Network, kind_of, restore
-from dcell_model.predict.of_store import predict_calibrated
+from dcell_model.models import record_of, restore
+from dcell_model.predict.of_store import predict_members
+from dcell_model.predict.trained import Trained, fields_of
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+@dataclass(frozen=True, kw_only=True)
+class Run(Trained):
     """The best epoch of a training, with the data that it was trained on.
 
     Attributes:
-        path: of the checkpoint.
-        state: what it holds (`dcell_model.checkpoint`).
-        digest: hex SHA-256 of its content, as the file states it.
-        kind: name of the model, such as dcell.
-        members: its networks, in evaluation mode; an ensemble has several.
         layout: of the build, with the split asked for.
         dataset: of the build's store, with the phenotypes of the model.
     """
 
-    path: Path
-    state: checkpoint.Checkpoint
-    digest: str
-    kind: str
-    members: tuple[Network, ...]
     layout: DataLayout
     dataset: MutantStateDataset
-
-    @property
-    def phenotypes(self) -> list[str]:
-        """Names of the P phenotypes that it predicts."""
-        return list(self.state["phenotypes"])
 
     def record(self) -> dict[str, Any]:
         """What `train.json` beside the checkpoint holds.
@@ -50,35 +38,62 @@ class Run:
         Raises:
             ArtefactError: it is missing or damaged.
         """
+        assert self.path is not None
         found: dict[str, Any] = read_json(self.path.parent / RECORD)
         return found
 
-    def predict(self, samples: Sequence[int] | npt.NDArray[np.int64]) -> Predictions:
+    def predict_samples(self, samples: Sequence[int] | npt.NDArray[np.int64]) -> Predictions:
         """Calibrated predictions `[n, P]` in the phenotypes' units, in the order of `samples`.
 
         Args:
             samples: n sample numbers of the store.
         """
-        return predict_calibrated(self.state, self.members, self.dataset, samples)
+        scale = self.mean, self.std
+        return self.calibration.combine(predict_members(self.members, self.dataset, samples, scale))
 
 
-def open_run(folder: Path, data: Path, *, split: str | None = None) -> Run:
-    """Open a run on the build that it was trained on.
+@overload
+def open_run(folder: Path, *, device: str = ...) -> Trained: ...
+@overload
+def open_run(folder: Path, data: Path, *, split: str | None = ..., device: str = ...) -> Run: ...
+def open_run(
+    folder: Path, data: Path | None = None, *, split: str | None = None, device: str = "cpu"
+) -> Trained:
+    """Open a run by its checkpoint alone, or on the build that it was trained on.
+
+    A checkpoint of a DCell is all that it takes to predict genotypes. On the build it also predicts
+    samples, and every model can be opened.
 
     Args:
         folder: of the run, or its checkpoint.
         data: folder of the build.
         split: name of another split of the build (`DataLayout.splits`).
+        device: `cpu` or `cuda`.
+
+    Returns:
+        The model; on a build a `Run`. Without a build DCells are run by the engine `incremental`,
+        and on one as they were trained.
 
     Raises:
-        InputError: no build, or one without the networks that the model reads.
-        ArtefactError: no checkpoint, a damaged one, or one of other data.
+        InputError: no build, or one without the networks that the model reads; no CUDA device.
+        ArtefactError: no checkpoint, a damaged one, one of other data, or without a build one of a
+            model that needs it.
     """
-    require_kind(data, "build")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: no CUDA device is visible; use cpu")
+    if data is not None:
+        require_kind(data, "build")
     path = checkpoint.locate(folder)
     state, digest = checkpoint.load_with_digest(path)
+    if data is None:
+        alone = Trained(**fields_of(state, digest, restore(state, None, None, path), path))
+        for model in alone.members:
+            record_of(alone.kind).ready_for_genotypes(model.to(device))
+        return alone
     layout = DataLayout(data, split)
     refuse_other_data(layout, state["made_from"], f"the checkpoint {path}")
     dataset = MutantStateDataset(layout.store, phenotypes=state["phenotypes"])
     members = restore(state, layout, dataset, path)
-    return Run(path, state, digest, kind_of(state, path), members, layout, dataset)
+    for model in members:
+        model.to(device)
+    return Run(**fields_of(state, digest, members, path), layout=layout, dataset=dataset)

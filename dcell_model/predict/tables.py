@@ -146,7 +146,7 @@ class _Member:
 @torch.no_grad()
 def _members(trained: Trained, batch: MutantStateBatch) -> list[_Member]:
     found = []
-    for model in trained.members:
+    for model in trained.with_subsystems():
         heads, change = forward_with_states(model, batch)
         term, difference = heads.entry_terms(), heads.entry_differences()
         head = difference + heads.wild_type[term]
@@ -193,7 +193,7 @@ def _rows(
 def _wild_type_rows(trained: Trained, none: IntArray) -> pa.Table:
     batch = trained.encode(np.zeros(2, int), none)
     with torch.no_grad():
-        heads = [forward_with_states(model, batch)[0] for model in trained.members]
+        heads = [forward_with_states(model, batch)[0] for model in trained.with_subsystems()]
     wild = torch.stack([own.wild_type.cpu() for own in heads]).mean(dim=0)
     terms, nothing = np.arange(len(wild)), torch.zeros_like(wild)
     return _states(trained, None, terms, wild, nothing, nothing[:, 0])

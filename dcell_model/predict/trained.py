@@ -1,8 +1,10 @@
-"""A trained model as a checkpoint alone gives it: what `dcell predict` and `dcell screen` ask."""
+"""A trained model and the units of its phenotypes: what everybody asks who has one."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -10,107 +12,117 @@ import torch
 from torch import Tensor
 
 from data_specs.cell_graph import CellGraph
-from data_specs.errors import ArtefactError, InputError
+from data_specs.errors import ArtefactError
 from data_specs.gene_names import GeneNames
 from data_specs.mutant_state import StateEncoder
-from dcell_model import checkpoint
-from dcell_model.checkpoint import Calibration, Predictions
+from dcell_model.checkpoint import Calibration, Checkpoint, Predictions
 from dcell_model.data import MutantStateBatch, encode
 from dcell_model.dcell import DCell, root_of
+from dcell_model.models import Network, kind_of, record_of
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Trained:
     """A model that predicts, with the names of its genes and the units of its phenotypes.
 
+    `open_run` gives one; of another number of `seen_genes` than its cell graph has there is none
+    (`ArtefactError`).
+
     Attributes:
-        members: in evaluation mode, run by the engine `incremental`; most checkpoints have one, an
-            ensemble has K, and predicts their mean.
-        names: all names of genes that the checkpoint knows.
-        encoder: finds what deletions change.
+        members: its networks, in evaluation mode; most checkpoints have one, an ensemble has K, and
+            predicts their mean.
+        kind: name of the model, such as dcell.
         phenotypes: names of the P phenotypes.
         mean, std: `[P]` float64, what heads are scaled back with.
         calibration: of the root's predictions; those of other terms' heads have none.
         seen_genes: `[G]` whether training saw a gene deleted; all true where nobody knows.
-        digest: hex SHA-256 of the checkpoint's content.
+        made_from: digests of the data that it was trained on, by name (`data_specs.chain`).
+        digest: hex SHA-256 of the checkpoint's content, as the file states it.
+        path: of the checkpoint; None for models at hand.
     """
 
-    members: tuple[DCell, ...]
-    names: GeneNames
-    encoder: StateEncoder
+    members: tuple[Network, ...]
+    kind: str
     phenotypes: tuple[str, ...]
     mean: Tensor
     std: Tensor
     calibration: Calibration
     seen_genes: npt.NDArray[np.bool_]
-    digest: str
+    made_from: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
+    path: Path | None = None
 
-    @classmethod
-    def read(cls, path: Path, device: str = "cpu") -> "Trained":
-        """Read a checkpoint.
-
-        Raises:
-            ArtefactError: it is damaged or of another version.
-            InputError: no CUDA device is visible.
-        """
-        if device == "cuda" and not torch.cuda.is_available():
-            raise InputError("--device cuda: no CUDA device is visible; use cpu")
-        state, digest = checkpoint.load_with_digest(path)
-        members = checkpoint.restore(state, None, path)
-        scale = state["target_mean"], state["target_std"]
-        return cls.of(
-            [own.to(device) for own in members], state["phenotypes"], scale,
-            digest, Calibration.of(state),
-            state["seen_genes"].numpy().astype(np.bool_), path,
-        )  # fmt: skip
+    def __post_init__(self) -> None:
+        if len(self.seen_genes) != self.graph.num_genes:
+            raise ArtefactError(
+                f"{self.path}: 'seen_genes' has {len(self.seen_genes)} genes; its cell graph has "
+                f"{self.graph.num_genes}. Train again, or take another file."
+            )
 
     @classmethod
     def of(
         cls,
         members: Sequence[DCell],
-        phenotypes: list[str],
+        phenotypes: Sequence[str],
         scale: tuple[Tensor, Tensor],
-        digest: str = "",
         calibration: Calibration | None = None,
         seen_genes: npt.NDArray[np.bool_] | None = None,
-        where: Path | None = None,
     ) -> "Trained":
-        """Models at hand; put into evaluation mode and run by `incremental` from now on.
-
-        Raises:
-            ArtefactError: `seen_genes` of another number of genes.
-        """
+        """DCells at hand; put into evaluation mode and run by `incremental` from now on."""
+        genes = members[0].graph.num_genes
         for model in members:
             model.eval()
-            model.engine = "incremental"  # the wild type is computed once, whatever the batch
-        mean, std = (value.double().cpu() for value in scale)
-        graph = members[0].graph
-        encoder = StateEncoder(graph, graph.num_genes)
-        calibration = calibration or Calibration.none(len(phenotypes))
-        if seen_genes is None or not len(seen_genes):
-            seen_genes = np.ones(graph.num_genes, dtype=np.bool_)
-        if len(seen_genes) != graph.num_genes:
-            raise ArtefactError(
-                f"{where}: 'seen_genes' has {len(seen_genes)} genes; its cell graph has "
-                f"{graph.num_genes}. Train again, or take another file."
-            )
+            record_of("dcell").ready_for_genotypes(model)
         return cls(
-            tuple(members), GeneNames.of(graph), encoder, tuple(phenotypes), mean, std, calibration,
-            seen_genes, digest,
-        )  # fmt: skip
+            members=tuple(members),
+            kind="dcell",
+            phenotypes=tuple(phenotypes),
+            mean=scale[0].double().cpu(),
+            std=scale[1].double().cpu(),
+            calibration=calibration or Calibration.none(len(phenotypes)),
+            seen_genes=np.ones(genes, dtype=np.bool_) if seen_genes is None else seen_genes,
+        )
 
     @property
     def graph(self) -> CellGraph:
         """The hierarchy and genes, the same for all members."""
         return self.members[0].graph
 
+    @functools.cached_property
+    def names(self) -> GeneNames:
+        """All names of genes that it knows."""
+        return GeneNames.of(self.graph)
+
+    @functools.cached_property
+    def encoder(self) -> StateEncoder:
+        """Finds what deletions change."""
+        return StateEncoder(self.graph, self.graph.num_genes)
+
     @property
     def device(self) -> torch.device:
         """Where the members are."""
-        return self.members[0].bias.device
+        return next(self.members[0].parameters()).device
+
+    @property
+    def has_subsystems(self) -> bool:
+        """Whether its terms have states, as a DCell's."""
+        return record_of(self.kind).has_subsystems
+
+    def with_subsystems(self) -> tuple[DCell, ...]:
+        """The members, of a model whose terms have states.
+
+        Raises:
+            ArtefactError: it is another one.
+        """
+        if not self.has_subsystems:
+            raise ArtefactError(
+                f"{self.path}: the checkpoint of a {self.kind} model, which has no subsystems; "
+                "expected a DCell"
+            )
+        return cast(tuple[DCell, ...], self.members)
 
     def encode(self, offsets: IntArray, genes: IntArray) -> MutantStateBatch:
         """Genotypes as a batch on the model's device.
@@ -136,6 +148,18 @@ class Trained:
     def predictions(self, roots: Tensor) -> Predictions:
         """What the members' roots `[K, …, P]`, in units of training, predict together."""
         return self.calibration.combine(self.in_units(roots))
+
+    def scale_of(self, phenotype: int) -> tuple[float, float]:
+        """What makes a head of a phenotype a calibrated prediction, by the phenotype's number.
+
+        Returns:
+            `(mean, std)`: the prediction is `mean + std · head`, in the phenotype's units.
+        """
+        slope, intercept, mean, std = (
+            float(values[phenotype])
+            for values in (self.calibration.slope, self.calibration.intercept, self.mean, self.std)
+        )
+        return intercept + slope * mean, slope * std
 
     @torch.no_grad()
     def roots(self, deleted: IntArray, *, batch_size: int = 4096) -> Tensor:
@@ -165,3 +189,22 @@ class Trained:
         roots = self.roots(deleted, batch_size=batch_size)
         values: FloatArray = self.predictions(roots).values.numpy()
         return values
+
+
+def fields_of(
+    state: Checkpoint, digest: str, members: tuple[Network, ...], path: Path
+) -> dict[str, Any]:
+    """The attributes of what a checkpoint holds."""
+    seen = state["seen_genes"].numpy().astype(np.bool_)
+    return {
+        "members": members,
+        "kind": kind_of(state, path),
+        "phenotypes": tuple(state["phenotypes"]),
+        "mean": state["target_mean"].double(),
+        "std": state["target_std"].double(),
+        "calibration": Calibration.of(state),
+        "seen_genes": seen if len(seen) else np.ones(members[0].graph.num_genes, dtype=np.bool_),
+        "made_from": state["made_from"],
+        "digest": digest,
+        "path": path,
+    }

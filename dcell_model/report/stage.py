@@ -2,7 +2,7 @@
 
 import base64
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,18 @@ from data_specs.randomised import randomised
 from data_specs.source_manifest import PROFILES
 from dcell_model.baselines import column_of
 from dcell_model.checkpoint import RECORD, ledger_of
-from dcell_model.data import MutantStateDataset
 from dcell_model.evaluate import plots, verdict
 from dcell_model.explain import (
     Settings,
     TouchedStates,
     importances,
     reasons,
-    scale_of,
     strongest,
     table_of,
 )
 from dcell_model.machine import one_thread
-from dcell_model.models import record_of, title_of
-from dcell_model.predict import FloatArray, IntArray, open_run
+from dcell_model.models import title_of
+from dcell_model.predict import FloatArray, IntArray, Run, open_run
 from dcell_model.report.account import strata, waterfalls
 from dcell_model.report.examples import examples, pick
 from dcell_model.report.page import render
@@ -70,16 +68,15 @@ def run(data: Path, folder: Path, out: Path) -> None:
             f"(dcell summary --ledger {ledger_of(data, folder)} --run {folder})."
         )
     opened = open_run(trained, data)
-    state, layout = opened.state, opened.layout
-    members, dataset = opened.members, opened.dataset
+    layout = opened.layout
     links = list(chain.chain(layout, folder))
-    phenotype, part = state["phenotypes"][0], next(p for p in PART_NAMES if p in metrics)
+    phenotype, part = opened.phenotypes[0], next(p for p in PART_NAMES if p in metrics)
     samples, measured, predicted = _predictions(folder, metrics, phenotype, part)
-    name, has_subsystems = title_of(metrics["model"]), record_of(metrics["model"]).has_subsystems
+    name = title_of(metrics["model"])
     shown = {
-        title: examples(members, dataset, samples[rows], measured[rows],
+        title: examples(opened.members, opened.dataset, samples[rows], measured[rows],
                         {each: values[rows] for each, values in predicted.items()},
-                        has_subsystems=has_subsystems)
+                        has_subsystems=opened.has_subsystems)
         for title, rows in pick(measured, predicted[name]).items()
     }  # fmt: skip
     again = repetition(data, folder, record["settings"], record["commit"])
@@ -96,9 +93,7 @@ def run(data: Path, folder: Path, out: Path) -> None:
         waterfalls=waterfalls(ledger),
         strata=strata(ledger),
         figures=_figures(metrics, record, measured, predicted, part, phenotype),
-        subsystems=_subsystems(members, dataset, samples, measured, state)
-        if has_subsystems
-        else None,
+        subsystems=_subsystems(opened, samples, measured) if opened.has_subsystems else None,
         examples=shown,
         links=links,
         again=again,
@@ -167,23 +162,17 @@ def _figures(
         }
 
 
-def _subsystems(
-    members: Sequence[Any],
-    dataset: MutantStateDataset,
-    samples: IntArray,
-    measured: FloatArray,
-    state: Mapping[str, Any],
-) -> dict[str, Any]:
+def _subsystems(run: Run, samples: IntArray, measured: FloatArray) -> dict[str, Any]:
     """The terms that the predictions of a model with subsystems rest on most."""
     known = np.flatnonzero(~np.isnan(measured))
     if len(known) > MOST:
         known = np.sort(np.random.default_rng(0).choice(known, MOST, replace=False))
-    batch = dataset.batch(samples[known])
-    states = [TouchedStates.of(own, batch) for own in members]
-    scale = scale_of(state, 0)
+    batch = run.dataset.batch(samples[known])
+    states = [TouchedStates.of(own, batch) for own in run.with_subsystems()]
     settings = Settings(rlipp=False, permutations=PERMUTATIONS)
-    terms = range(members[0].graph.num_terms)
-    table = table_of(list(importances(states, measured[known], scale, terms, settings)))
+    terms = range(run.graph.num_terms)
+    rows = importances(states, measured[known], run.scale_of(0), terms, settings)
+    table = table_of(list(rows))
     return {
         "rows": strongest(table, TERMS),
         "samples": len(known),

@@ -37,7 +37,7 @@ from data_specs.parameters import no_such
 from data_specs.tables import part_name, parts_of
 from dcell_model.checkpoint import LEVEL, refuse_difference
 from dcell_model.machine import keep_freed_memory, one_thread, progress
-from dcell_model.predict import FloatArray, IntArray, Trained
+from dcell_model.predict import FloatArray, IntArray, Trained, open_run
 from dcell_model.screen.engine import ScreenEngine
 from dcell_model.screen.genes import genes_of, query_of
 from dcell_model.screen.genotype_space import GenotypeSpace, Part
@@ -286,7 +286,7 @@ def run(
     keep_freed_memory()
     given = [checkpoint, *([settings.genes] if settings.genes else [])]
     with taken(out, KIND, overwrite=overwrite, inputs=given):
-        screen = Screen.of(Trained.read(checkpoint, device), settings)
+        screen = Screen.of(open_run(checkpoint, device=device), settings)
         _prepare(out, screen.description(), overwrite)
         return _run(screen, out, settings, top)
 

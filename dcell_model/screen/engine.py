@@ -59,12 +59,12 @@ class ScreenEngine:
 
     def _units(self, genotypes: IntArray) -> list[Units]:
         batch = self.trained.encode_table(genotypes)
-        return [Units(model, batch) for model in self.trained.members]
+        return [Units(model, batch) for model in self.trained.with_subsystems()]
 
     def _combine(self, left: list[Units], unit: IntArray, gene: IntArray) -> torch.Tensor:
         numbers = (torch.tensor(own, device=self.trained.device) for own in (unit, gene))
         parts = list(zip(*(own.split(self.batch_size) for own in numbers), strict=True))
-        of_members = zip(self.trained.members, left, self.single(), strict=True)
+        of_members = zip(self.trained.with_subsystems(), left, self.single(), strict=True)
         return torch.stack([
             torch.cat([combine(model, a, own, b, right).cpu() for own, right in parts])
             for model, a, b in of_members

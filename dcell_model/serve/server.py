@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_specs.errors import InputError
 from dcell_model.machine import one_thread
-from dcell_model.predict import Trained
+from dcell_model.predict import Trained, open_run
 from dcell_model.serve import view
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def run(checkpoint: Path, port: int) -> None:
     """
     listening = listen(port)
     with listening, one_thread():
-        trained = Trained.read(checkpoint)
+        trained = open_run(checkpoint)
         app = application(trained, str(checkpoint), listening.getsockname()[1])
         print(f"{checkpoint} is at {address(listening)}; Ctrl-C ends it", flush=True)
         try:

@@ -177,7 +177,7 @@ def _calibration(
     if not len(samples):
         return Calibration.none(len(state["phenotypes"]))
     members = restore(state, layout, dataset, out / BEST)
-    own = predict_members(state, members, dataset, samples)
+    own = predict_members(members, dataset, samples, (state["target_mean"], state["target_std"]))
     return Calibration.fit(
         own.mean(dim=0), torch.from_numpy(targets[samples]), line=parameters.train.calibrate,
         centre=torch.from_numpy(targets[parts["train"]].mean(axis=0, dtype=np.float64)),

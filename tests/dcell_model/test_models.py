@@ -15,7 +15,7 @@ from data_specs.errors import ArtefactError, InputError, ParameterError
 from data_specs.layout import DataLayout, read_json
 from data_specs.parameters import MODEL_SECTIONS, Parameters
 from data_specs.parameters.sections import resolve
-from dcell_model import cli, models, train
+from dcell_model import cli, models, open_run, train
 from dcell_model.baselines import BASELINES, FittedModel
 from dcell_model.baselines.samples import Fit
 from dcell_model.checkpoint import format as checkpoint
@@ -167,6 +167,8 @@ def test_what_asks_for_a_hierarchy_refuses_it(data: Path, tmp_path: Path) -> Non
     train.run(data, tmp_path, resolve({"train": {"model": "toy", "epochs": 1}}))
     with pytest.raises(ArtefactError, match="of a toy model, which needs its build; expected a DC"):
         checkpoint.restore(checkpoint.load(tmp_path), None, tmp_path)
+    with pytest.raises(ArtefactError, match="of a toy model, which needs its build; expected a DC"):
+        open_run(tmp_path)
     with pytest.raises(ArtefactError, match="of a toy model, which has no subsystems"):
         explain.run(tmp_path, data, tmp_path / "explained")
 

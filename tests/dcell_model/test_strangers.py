@@ -28,7 +28,7 @@ from dcell_model.checkpoint import per_term_file
 from dcell_model.data.dataset import MutantStateDataset
 from dcell_model.dcell.layout import tensor_shapes
 from dcell_model.dcell.model import DCell
-from dcell_model.predict.trained import Trained
+from dcell_model.predict.opened_run import open_run
 from dcell_model.screen.command import Settings, run
 from dcell_model.train import resumed_state
 from tests.conftest import CHECKOUT
@@ -124,7 +124,7 @@ def test_every_entry_of_a_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> N
     used = []
 
     def read() -> None:
-        trained = Trained.read(path)
+        trained = open_run(path)
         assert np.isfinite(trained.predict(genes)).all() or "twice" in what
 
     for what, changed in mutations(state):
@@ -161,7 +161,7 @@ def test_parameters_that_ask_for_another_model(
     values[section] = {**values[section], name: value} if name else value
     path = tmp_path / "checkpoint.pt"
     checkpoint.save(state | {"parameters": json.dumps(values)}, path)
-    read = attempt(lambda: Trained.read(path), path, key)
+    read = attempt(lambda: open_run(path), path, key)
     assert not read or key == "model.width_genes"
 
 
@@ -171,11 +171,11 @@ from pathlib import Path
 import torch
 from data_specs.errors import InputError
 from dcell_model.checkpoint.per_term_file import import_
-from dcell_model.predict.trained import Trained
+from dcell_model.predict.opened_run import open_run
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 path = Path(sys.argv[1])
 try:
-    import_(path) if path.suffix == ".npz" else Trained.read(path)
+    import_(path) if path.suffix == ".npz" else open_run(path)
     raise SystemExit("was read")
 except InputError as error:
     print(error)
@@ -289,7 +289,7 @@ def test_a_cell_graph_that_no_build_writes(
     path = tmp_path / "checkpoint.pt"
     checkpoint.save(state | {"cell_graph": files, "fingerprint": wrong.fingerprint}, path)
     with pytest.raises(ArtefactError, match=r"checkpoint\.pt.* no build writes such a cell graph"):
-        Trained.read(path)
+        open_run(path)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from data_specs.parameters.sections import resolve
 from dcell_model.checkpoint import format as checkpoint
 from dcell_model.cli import main
 from dcell_model.dcell.model import DCell
+from dcell_model.predict.opened_run import open_run
 from dcell_model.predict.trained import Trained
 from dcell_model.serve import server
 from dcell_model.serve.view import genotype_view, model_view, suggestions, term_view
@@ -209,5 +210,5 @@ def test_ctrl_c_ends_it_quietly(saved: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
     assert (process.returncode, errors) == (0, "")
-    expected = Trained.read(saved).predict(np.array([[1]]))[0]
+    expected = open_run(saved).predict(np.array([[1]]))[0]
     assert answer["predicted"] == pytest.approx(expected.tolist())

@@ -23,7 +23,7 @@ from dcell_model.checkpoint.run_folder import member_folder
 from dcell_model.data.dataset import MutantStateDataset
 from dcell_model.evaluate import stage as evaluate
 from dcell_model.predict.of_store import predict
-from dcell_model.predict.trained import Trained
+from dcell_model.predict.opened_run import open_run
 from dcell_model.report import stage as report
 from dcell_model.train import loop
 
@@ -79,7 +79,7 @@ def test_the_mean_is_calibrated_and_predicted(tiny_build: Path, ensemble: Path) 
     )  # fmt: skip
     torch.testing.assert_close(calibration.slope, expected.slope)
     torch.testing.assert_close(calibration.errors[0], expected.errors[0])
-    trained = Trained.read(ensemble)
+    trained = open_run(ensemble)
     genotypes = [dataset[int(sample)].genes for sample in val]
     known = trained.graph.num_genes
     row, own = next((n, own) for n, own in enumerate(genotypes) if max(own) < known)
@@ -181,7 +181,7 @@ def test_a_screen_is_that_of_the_mean(ensemble: Path, tmp_path: Path) -> None:
     given = ["--checkpoint", str(ensemble), "--order", "2", "--score", "additive"]
     cli.main(["screen", *given, "--out", str(tmp_path)])
     rows = pl.read_parquet(tmp_path / "genotypes.parquet" / "*.parquet")
-    trained = Trained.read(ensemble)
+    trained = open_run(ensemble)
     ids = {name: n for n, name in enumerate(trained.graph.gene_ids)}
     pairs = np.array([[ids[a], ids[b]] for a, b in rows.select("gene_1", "gene_2").iter_rows()])
 
@@ -276,7 +276,7 @@ def test_members_of_other_shapes_are_refused(ensemble: Path, tmp_path: Path) -> 
     state["members"][1]["bias"] = state["members"][1]["bias"][1:].clone()
     checkpoint.save(state, tmp_path / "checkpoint.pt")
     with pytest.raises(ArtefactError, match="'bias' has shape"):
-        Trained.read(tmp_path / "checkpoint.pt")
+        open_run(tmp_path / "checkpoint.pt")
     del state["members"]
     checkpoint.save(state, tmp_path / "checkpoint.pt")
     with pytest.raises(ArtefactError, match="no entry 'members'"):
