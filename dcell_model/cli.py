@@ -1,40 +1,16 @@
-"""The command `dcell`: train, query and benchmark models on built data."""
+"""The command `dcell`: train, query and benchmark DCell models on built data."""
 
-import argparse
-from collections.abc import Sequence
+from functools import partial
 
-from data_specs.errors import exit_with_message
-from data_specs.version import version
-from dcell_model.commands import (
-    bench,
-    compare,
-    exchange,
-    explain,
-    predict,
-    report,
-    screen,
-    serve,
-    summary,
-    train,
-    tune,
-)
+from data_specs.command_line import run_program
+from dcell_model import commands as of
 
 COMMANDS = (
-    train, tune, summary, report, compare, predict, screen, serve, explain, exchange, bench,
+    of.Train, of.Tune, of.Summary, of.Report, of.Compare, of.Predict, of.Screen, of.Serve,
+    of.Explain, of.Export, of.Import, of.Bench,
 )  # fmt: skip
 
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run `dcell`; input errors end it with one line and status 1."""
-    parser = argparse.ArgumentParser(prog="dcell", description=__doc__)
-    parser.add_argument("--version", action="version", version=f"dcell {version()}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_to(commands)
-    with exit_with_message():
-        options = parser.parse_args(arguments)
-        options.run(options)
-
+main = partial(run_program, "dcell", __doc__, COMMANDS)
 
 if __name__ == "__main__":
     main()

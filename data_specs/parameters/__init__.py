@@ -10,7 +10,16 @@ from data_specs.parameters.given import (
     refuse_without_effect,
 )
 from data_specs.parameters.presets import PRESETS, PROFILES
-from data_specs.parameters.ranges import CONTROLS, weight_decay_section
+from data_specs.parameters.ranges import (
+    CONTROLS,
+    DIFFERENT,
+    Count,
+    Seed,
+    Seeds,
+    SplitMethod,
+    Whole,
+    weight_decay_section,
+)
 from data_specs.parameters.sections import (
     KEYS,
     MODEL_SECTIONS,
@@ -37,6 +46,7 @@ from data_specs.parameters.values import absent, fit, no_such, unknown
 
 __all__ = [
     "CONTROLS",
+    "DIFFERENT",
     "KEYS",
     "MODEL_SECTIONS",
     "PRESETS",
@@ -44,6 +54,7 @@ __all__ = [
     "SECTIONS",
     "Annotations",
     "Baselines",
+    "Count",
     "Dango",
     "Dask",
     "Evaluate",
@@ -52,12 +63,16 @@ __all__ = [
     "Model",
     "Networks",
     "Parameters",
+    "Seed",
+    "Seeds",
     "Simulate",
     "Sources",
     "Split",
+    "SplitMethod",
     "Store",
     "Train",
     "Values",
+    "Whole",
     "absent",
     "build_parameters",
     "changed",

@@ -9,7 +9,6 @@ from data_specs.layout import DataLayout, read_json
 from data_specs.parameters.former_names import FORMER, say_former, under_present_names
 from data_specs.parameters.sections import KEYS, SECTIONS, Parameters, Values, resolve
 from data_specs.parameters.values import unknown
-from data_specs.raw_files import read_text
 from data_specs.terminal import as_typed
 
 # PyYAML raises these too: of a date like 2017-13-45, of numbers of thousands of digits, of nesting.
@@ -32,6 +31,8 @@ def read(path: Path) -> Values:
         ParameterError: the file is missing, unreadable, or no mapping.
     """
     import yaml
+
+    from data_specs.raw_files import read_text
 
     if not path.exists():
         raise ParameterError(f"{path}: no such parameter file")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le, Lt, MinLen, Predicate
+from annotated_types import BaseMetadata, Ge, Gt, Le, Lt, MinLen, Predicate
 
 from data_specs.errors import ParameterError
 from data_specs.parameters.presets import SYSTEMATIC_NAME
@@ -67,6 +67,7 @@ _EXPECTED = {
 DIFFERENT = Predicate(_different)
 
 Seed = Annotated[int, Ge(0), Lt(2**32)]
+Seeds = Annotated[tuple[Seed, ...], DIFFERENT]
 Count = Annotated[int, Ge(1), Le(MOST)]
 Whole = Annotated[int, Ge(0), Le(MOST)]
 Width = Annotated[int, Ge(1), Le(100_000)]
@@ -84,6 +85,7 @@ Scheduler = Annotated[Text, Predicate(_scheduler)]
 GafColumns = Annotated[tuple[Annotated[int, Ge(1), Le(17)], ...], MinLen(1), DIFFERENT]
 PruningStep = Literal["annotated", "containment", "redundant", "transitive_reduction"]
 PruningSteps = Annotated[tuple[PruningStep, ...], DIFFERENT]
+SplitMethod = Literal["random", "query", "gene"]
 Control = Literal["none", "genes", "terms"]
 CONTROLS = ("genes", "terms")  # what of a hierarchy can be randomised
 Orders = Annotated[tuple[Annotated[int, Ge(1), Le(1000)], ...], DIFFERENT]
@@ -98,7 +100,7 @@ def check_bounds(value: Any, marks: Iterable[Any], where: str) -> None:
     """
     if isinstance(value, float) and not math.isfinite(value):
         raise ParameterError(f"{where} is {value}; expected a finite number")
-    marks = tuple(marks)
+    marks = [mark for mark in marks if isinstance(mark, BaseMetadata)]
     if all(_holds(value, mark) for mark in marks):
         return
     broken = next(mark for mark in marks if not _holds(value, mark))

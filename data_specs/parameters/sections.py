@@ -32,6 +32,7 @@ from data_specs.parameters.ranges import (
     Scheduler,
     Seed,
     Share,
+    SplitMethod,
     Text,
     Texts,
     Weight,
@@ -63,13 +64,23 @@ class Sources:
     """Where the three raw inputs come from; a path given here replaces the profile's file."""
 
     profile: Literal["demo", "yeast", "local"] = "demo"
-    ontology: Text | None = None
-    annotations: Text | None = None
-    genotypes: Texts = ()
-    test_genotypes: Texts = ()
+    ontology: Annotated[
+        Text,
+        "OBO, or a hierarchy with annotations of its own: DCell topology, DrugCell ontology, "
+        "GenNet topology.csv, CX2 or GraphML; plain or gzipped",
+    ] | None = None  # fmt: skip
+    annotations: Annotated[Text, "GAF 2.0 to 2.2, plain or gzipped"] | None = None
+    genotypes: Annotated[
+        Texts, "tables: Kuzmin, Costanzo, tau-SGA, DCell text, or plain (CSV, TSV, Parquet)"
+    ] = ()
+    test_genotypes: Annotated[Texts, "genotype tables to test on, kept out of training"] = ()
     networks: Texts = ()  # of genes; index pairs (STRING adjacency) need network_genes
     network_genes: Text | None = None  # the gene of each index, one a line, counted from 1
-    gene_names: Text | None = None  # columns from, to: applied to names before any other rule
+    gene_names: Annotated[
+        Text,
+        "names of genes to read as others, before any other rule: a table of two columns, from and "
+        "to (TSV or CSV)",
+    ] | None = None  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +150,7 @@ class Store:
 class Split:
     """Which genotypes are held out; given test files are always the test part."""
 
-    method: Literal["random", "query", "gene"] = "random"
+    method: SplitMethod = "random"
     val: Share = 0.1
     test: Share = 0.1
     seed: Seed = 0
@@ -189,7 +200,7 @@ class Dango:
 class Train:
     """The training loop and the loss."""
 
-    model: Text = "dcell"  # a name of `dcell_model.models.MODELS`
+    model: Annotated[Text, "the network: dcell or dango"] = "dcell"
     engine: Literal["auto", "incremental", "stratum", "reference"] = "auto"
     phenotypes: Texts = ()  # empty: the store's first
     epochs: Count = 30
@@ -213,8 +224,13 @@ class Train:
     norm_samples: Whole = 8192  # whose statistics evaluation normalises with; 0: running averages
     checkpoint_steps: Count | None = None  # also within an epoch, after so many steps
     seed: Seed = 0
-    members: Annotated[int, Ge(1), Le(100)] = 1  # trained with seed, seed + 1, …; the mean predicts
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    members: Annotated[
+        int, Ge(1), Le(100),
+        "networks of an ensemble, trained with seed, seed + 1, …; their mean predicts",
+    ] = 1  # fmt: skip
+    device: Annotated[Literal["auto", "cpu", "cuda"], "auto takes a GPU where there is one"] = (
+        "auto"
+    )
     precision: Literal["fp32", "bf16"] = "fp32"
     num_workers: Annotated[int, Ge(0), Le(1000)] = 0
 
@@ -251,7 +267,7 @@ class Dask:
 class Parameters:
     """All sections; `preset` names a whole setting that the sections start from."""
 
-    preset: str | None = None
+    preset: Annotated[str | None, ", ".join(PRESETS)] = None
     simulate: Simulate = field(default_factory=Simulate)
     sources: Sources = field(default_factory=Sources)
     ontology: Ontology = field(default_factory=Ontology)

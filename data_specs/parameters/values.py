@@ -3,6 +3,7 @@
 import difflib
 import types
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from data_specs.errors import ParameterError
@@ -16,7 +17,7 @@ def fit(value: Any, hint: Any, where: str) -> Any:
 
     Args:
         value: as `yaml.safe_load` or `json.load` give it.
-        hint: the type, with its `Annotated` parts.
+        hint: the type, with its `Annotated` parts; functions among them convert the value.
         where: what messages call the field.
 
     Raises:
@@ -25,6 +26,9 @@ def fit(value: Any, hint: Any, where: str) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         fitted = fit(value, arguments[0], where)
+        for convert in arguments[1:]:
+            if isinstance(convert, types.FunctionType):
+                fitted = convert(fitted)
         check_bounds(fitted, arguments[1:], where)
         return fitted
     if origin in (Union, types.UnionType):
@@ -33,14 +37,21 @@ def fit(value: Any, hint: Any, where: str) -> Any:
         (inner,) = (argument for argument in arguments if argument is not type(None))
         return fit(value, inner, where)
     if origin is Literal:
-        if value in arguments and not isinstance(value, bool):
-            return value
-        raise ParameterError(unknown(_shown(value), [str(a) for a in arguments], where))
+        if not isinstance(value, bool):
+            for argument in arguments:
+                if value in (argument, str(argument)):
+                    return argument
+        shown = value[:60] if isinstance(value, str) else _shown(value)
+        raise ParameterError(unknown(shown, [str(a) for a in arguments], where))
     if origin is tuple:
         items = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
         items = [items] if isinstance(items, int | float) else items
         if isinstance(items, list | tuple):
-            return tuple(fit(v, arguments[0], f"{where}[{n}]") for n, v in enumerate(items))
+            of_option = where.startswith("--")  # its values are typed, not counted
+            return tuple(
+                fit(v, arguments[0], where if of_option else f"{where}[{n}]")
+                for n, v in enumerate(items)
+            )
     elif (fitted := _plain(value, hint)) is not None:
         check_bounds(fitted, (), where)
         return fitted
@@ -53,18 +64,19 @@ def _plain(value: Any, hint: Any) -> Any:
         return value if isinstance(value, bool) else None
     if isinstance(value, bool):
         return None
+    if hint is Path:
+        return Path(value) if isinstance(value, str) else None
     if hint is str:
         if hasattr(value, "isoformat"):  # YAML reads 2017-07-19 as a date
             return value.isoformat()
         return str(value) if isinstance(value, str) or _is_whole(value) else None
-    if hint is int:
-        return value if _is_whole(value) else None
-    if not isinstance(value, str | float) and not _is_whole(value):
+    if isinstance(value, float) and hint is int:
         return None
-    try:  # YAML 1.1 reads 1e-3 as a string
-        return float(value)
+    try:  # a command line has text, and YAML 1.1 reads 1e-3 as text
+        number = hint(value) if isinstance(value, str | float) else value
     except ValueError:
         return None
+    return hint(number) if isinstance(number, float) or _is_whole(number) else None
 
 
 def _is_whole(value: Any) -> bool:

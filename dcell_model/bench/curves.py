@@ -1,22 +1,23 @@
 """Trains with every engine from one seed and lays their loss curves on each other."""
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from data_specs.errors import exit_with_message
+from data_specs.command_line import Assignments, Build, OutputFolder, run_command
 from data_specs.figures import BLUE, GREY, ORANGE, picture
 from data_specs.layout import write_json
 from data_specs.output_folders import FolderKind, taken
-from data_specs.outputs import output_path
 from data_specs.parameters import build_parameters, override, resolve
 from dcell_model import train
 from dcell_model.bench.command import provenance
 
+PROGRAM = "python -m dcell_model.bench.curves"
 ENGINES = ("reference", "stratum", "incremental")
 KIND = FolderKind("benchmark", ("curves.json", "curves.png"), ("curves.json", "curves.png"))
 
@@ -91,18 +92,21 @@ def engine_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], path: Pa
         figure.align_ylabels([above, below])
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """`python -m dcell_model.bench.curves --data DIR --out DIR [--set KEY=VALUE …]`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=output_path, required=True)
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--overwrite", action="store_true", help="replace earlier curves")
-    command = ["python", "-m", "dcell_model.bench.curves", *sys.argv[1:]]
-    with exit_with_message():
-        options = parser.parse_args(arguments)
-        run(options.data, options.out, options.set, command, overwrite=options.overwrite)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """Train with every engine from one seed and plot their loss curves over each other."""
 
+    data: Build
+    set: Assignments = ()
+    out: Annotated[OutputFolder, "folder to write"]
+    overwrite: Annotated[bool, "replace earlier curves"] = False
+
+    def __call__(self) -> None:
+        run(self.data, self.out, self.set, [*PROGRAM.split(), *sys.argv[1:]],
+            overwrite=self.overwrite)  # fmt: skip
+
+
+main = partial(run_command, PROGRAM, Curves)
 
 if __name__ == "__main__":
     main()

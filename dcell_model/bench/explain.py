@@ -6,27 +6,32 @@ root is left out. `samples`, how many genotypes touch a term, stands beside the 
 did no better would find only what a screen deletes often.
 """
 
-import argparse
 import statistics
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from annotated_types import MinLen
 
 from data_specs.chain import trained_folder
-from data_specs.errors import InputError, exit_with_message
+from data_specs.command_line import Folder, OutputFile, run_command
+from data_specs.errors import InputError
 from data_specs.layout import DataLayout, read_json, write_json
-from data_specs.outputs import output_path, refuse_part_of
+from data_specs.outputs import refuse_part_of
+from data_specs.parameters import Count
 from dcell_model.bench.command import provenance
 from dcell_model.checkpoint import BEST, KIND
 from dcell_model.explain import SIGNIFICANT, TABLE, TESTED, Settings, run
 from dcell_model.written_folders import refuse_file
 
+PROGRAM = "python -m dcell_model.bench.explain"
 SCORES = ("ablation", "gradient_input", "head_pearson", "rlipp", "rlipp_gain", "samples")
 
 
@@ -70,34 +75,30 @@ def _auc(inside: Sequence[Mapping[str, Any]], outside: Sequence[Mapping[str, Any
     return round(float(np.mean((above > 0) + 0.5 * (above == 0))), 3)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Explain runs on simulated builds and write a record."""
-    name = "dcell_model.bench.explain"
-    parser = argparse.ArgumentParser(prog=f"python -m {name}", description=__doc__)
-    parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR",
-                        help="folders of simulated builds")  # fmt: skip
-    parser.add_argument("--run", type=Path, nargs="+", required=True, metavar="DIR",
-                        help="folders of the runs on them, in the same order")  # fmt: skip
-    parser.add_argument("--permutations", type=int, default=200, metavar="N")
-    parser.add_argument(
-        "--out", type=output_path, required=True, metavar="F", help="record to write"
-    )
-    with exit_with_message():
-        options = parser.parse_args(arguments)
-        if len(options.data) != len(options.run):
-            raise InputError(f"{len(options.data)} builds and {len(options.run)} runs; expected "
-                             "a run for each build")  # fmt: skip
-        refuse_file(options.out, suffix=".json", kind="record")
-        for data, folder in zip(options.data, options.run, strict=True):
-            refuse_part_of(options.out, data, DataLayout(data).own_of_all(), "build")
-            refuse_part_of(options.out, folder, KIND.own, "run")
-        record = provenance(["python", "-m", name, *sys.argv[1:]])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explain:
+    """Measure whether `dcell explain` finds the subsystems that the simulator has planted."""
+
+    data: Annotated[tuple[Folder, ...], MinLen(1), "folders of simulated builds"]
+    run: Annotated[tuple[Folder, ...], "folders of the runs on them, in the same order"]
+    permutations: Count = 200
+    out: Annotated[OutputFile, "record to write"]
+
+    def __call__(self) -> None:
+        if len(self.data) != len(self.run):
+            raise InputError(f"{len(self.data)} builds and {len(self.run)} runs; expected a run "
+                             "for each build")  # fmt: skip
+        refuse_file(self.out, suffix=".json", kind="record")
+        for data, folder in zip(self.data, self.run, strict=True):
+            refuse_part_of(self.out, data, DataLayout(data).own_of_all(), "build")
+            refuse_part_of(self.out, folder, KIND.own, "run")
+        record = provenance([*PROGRAM.split(), *sys.argv[1:]])
         record["runs"] = [
-            _one(data, folder, options.permutations)
-            for data, folder in zip(options.data, options.run, strict=True)
+            _one(data, folder, self.permutations)
+            for data, folder in zip(self.data, self.run, strict=True)
         ]
         record["mean_auc"] = {score: _mean(score, record["runs"]) for score in SCORES}
-        write_json(options.out, record)
+        write_json(self.out, record)
         for score, auc in record["mean_auc"].items():
             print(f"{score:<16} {'–' if auc is None else f'{auc:.3f}'}")
 
@@ -120,6 +121,8 @@ def _one(data: Path, folder: Path, count: int) -> dict[str, Any]:
         **recovery(table, planted_terms(data)),
     }
 
+
+main = partial(run_command, PROGRAM, Explain)
 
 if __name__ == "__main__":
     main()

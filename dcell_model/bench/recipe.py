@@ -4,21 +4,22 @@ Settings are judged by the validation part of each split. The scores of the test
 beside them, for the settings that are chosen in the end, and choose nothing.
 """
 
-import argparse
 import itertools
 import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from data_specs.errors import exit_with_message
+from data_specs.command_line import Build, Metavar, OutputFile, run_command
 from data_specs.layout import read_json, write_json
-from data_specs.parameters import build_parameters, override, resolve
+from data_specs.parameters import Count, Seeds, build_parameters, override, resolve
 from data_specs.tables import PARTS
 from dcell_model import train
 from dcell_model.baselines import read_samples
@@ -27,6 +28,7 @@ from dcell_model.bench.process import measured
 from dcell_model.predict import open_run
 from dcell_model.scores import scores
 
+PROGRAM = "python -m dcell_model.bench.recipe"
 Row = dict[str, Any]
 
 
@@ -118,28 +120,32 @@ def _shown(row: Row) -> str:
     )
 
 
-def main() -> None:
-    """`python -m dcell_model.bench.recipe --data DIR --axes KEY=A,B … --out F`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--axes", nargs="+", default=[], metavar="KEY=A,B",
-                        help="all combinations of these values")  # fmt: skip
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--splits", action="store_true",
-                        help="each seed on its own split, of dcell-data split")  # fmt: skip
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--one", help=argparse.SUPPRESS)
-    with exit_with_message():
-        given = parser.parse_args()
-        if given.one:
-            data, settings, seed, split = json.loads(given.one)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Train a build with every combination of some settings."""
+
+    data: Build = Path("data")
+    axes: Annotated[
+        tuple[str, ...], Metavar("KEY=A,B"), "all combinations of these values"
+    ] = ()  # fmt: skip
+    seeds: Seeds = (0,)
+    splits: Annotated[bool, "each seed on its own split, of dcell-data split"] = False
+    jobs: Count = 1
+    out: Annotated[OutputFile, "record to write"] = Path("recipe.json")
+    one: Annotated[str | None, Metavar("JSON"), "one row; the program calls itself so"] = None
+
+    def __call__(self) -> None:
+        if self.one:
+            data, settings, seed, split = json.loads(self.one)
             print(json.dumps(measure(Path(data), settings, seed, split)))
             return
-        run(given.data, given.out, list(combinations(given.axes)), seeds=given.seeds,
-            splits=given.splits, jobs=given.jobs,
-            command=["python", "-m", "dcell_model.bench.recipe", *sys.argv[1:]])  # fmt: skip
+        run(
+            self.data, self.out, list(combinations(self.axes)), seeds=self.seeds,
+            splits=self.splits, jobs=self.jobs, command=[*PROGRAM.split(), *sys.argv[1:]],
+        )  # fmt: skip
 
+
+main = partial(run_command, PROGRAM, Recipe)
 
 if __name__ == "__main__":
     main()

@@ -6,20 +6,22 @@ else the machine does counts little; wall time stands beside it. Setting up (sin
 evaluated once) is timed apart.
 """
 
-import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from annotated_types import Gt
 
 from data_specs.cell_graph import CellGraph
-from data_specs.errors import exit_with_message
+from data_specs.command_line import Build, OutputFile, run_command
 from data_specs.layout import DataLayout, write_json
-from data_specs.outputs import output_path, refuse_part_of
+from data_specs.outputs import refuse_part_of
+from data_specs.parameters import Count
 from data_specs.parameters import Model as ModelConfig
 from dcell_model.bench.command import provenance
 from dcell_model.dcell import DCell
@@ -27,6 +29,8 @@ from dcell_model.machine import keep_freed_memory, one_thread
 from dcell_model.predict import FloatArray, IntArray, Trained
 from dcell_model.screen import GenotypeSpace, Part, ScreenEngine
 from dcell_model.written_folders import refuse_file
+
+PROGRAM = "python -m dcell_model.bench.screen"
 
 # Pairs a round and batch size of each: the reference takes a second for some hundred pairs.
 ENGINES = {
@@ -121,28 +125,27 @@ def _predict(
     return predict
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Time the engines on the hierarchy of a build and write a record."""
-    parser = argparse.ArgumentParser(prog="python -m dcell_model.bench.screen", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of a build")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N")
-    parser.add_argument("--scale", type=float, default=1.0, help="share of the pairs to take")
-    parser.add_argument(
-        "--out", type=output_path, required=True, metavar="F", help="record to write"
-    )
-    with exit_with_message():
-        options = parser.parse_args(arguments)
-        refuse_file(options.out, suffix=".json", kind="record")
-        layout = DataLayout(options.data)
-        refuse_part_of(options.out, options.data, layout.own_of_all(), "build")
-        command = ["python", "-m", "dcell_model.bench.screen", *sys.argv[1:]]
-        record = provenance(command)
-        record |= run(CellGraph.read(layout.cell_graph), options.rounds,
-                      options.scale)  # fmt: skip
-        write_json(options.out, record)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """Time the engines of `dcell screen` on the hierarchy of a build."""
+
+    data: Build
+    rounds: Count = 5
+    scale: Annotated[float, Gt(0), "share of the pairs to use"] = 1.0
+    out: Annotated[OutputFile, "record to write"]
+
+    def __call__(self) -> None:
+        refuse_file(self.out, suffix=".json", kind="record")
+        layout = DataLayout(self.data)
+        refuse_part_of(self.out, self.data, layout.own_of_all(), "build")
+        record = provenance([*PROGRAM.split(), *sys.argv[1:]])
+        record |= run(CellGraph.read(layout.cell_graph), self.rounds, self.scale)
+        write_json(self.out, record)
         for name, row in record["engines"].items():
             print(f"{name:<12} {row['median']:>10,.0f} pairs/s  {row['times_reference']:>6.1f}x")
 
+
+main = partial(run_command, PROGRAM, Screen)
 
 if __name__ == "__main__":
     main()

@@ -4,7 +4,6 @@ GNU OpenMP's threads spin at every barrier before they sleep. Where other proces
 a thread spins for one that does not run: a step of many small products can take ten times as long.
 """
 
-import argparse
 import contextlib
 import os
 import statistics
@@ -12,15 +11,20 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from data_specs.errors import exit_with_message
+from annotated_types import Gt
+
+from data_specs.command_line import Folder, OutputFile, run_command
 from data_specs.layout import write_json
+from data_specs.parameters import Count
 from dcell_model.bench import step
 from dcell_model.bench.command import provenance
 from dcell_model.bench.step import Step
 
+PROGRAM = "python -m dcell_model.bench.threads"
 LIBRARY = 300_000  # what GNU OpenMP has where nobody says otherwise
 SPINS = (LIBRARY, 10_000, 1000)  # GOMP_SPINCOUNT
 
@@ -100,31 +104,33 @@ def _shown(row: dict[str, Any]) -> str:
     )
 
 
-def main() -> None:
-    """`python -m dcell_model.bench.threads --small DIR --large DIR --out F`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--small", type=Path, required=True, help="build of the demo's size")
-    parser.add_argument("--large", type=Path, required=True, help="build of yeast's size")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3.0, help="how long each is timed")
-    parser.add_argument("--contained", action="store_true", help="also 146 million parameters")
-    parser.add_argument("--out", type=Path, required=True)
-    command = ["python", "-m", "dcell_model.bench.threads", *sys.argv[1:]]
-    with exit_with_message():
-        options = parser.parse_args()
-        small, large = str(options.small), str(options.large)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threads:
+    """Time training steps by number of threads, and by how long they spin."""
+
+    small: Annotated[Folder, "build of the demo's size"]
+    large: Annotated[Folder, "build of yeast's size"]
+    rounds: Count = 3
+    seconds: Annotated[float, Gt(0), "time of each measurement"] = 3.0
+    contained: Annotated[bool, "also 146 million parameters"] = False
+    out: Annotated[OutputFile, "record to write"]
+
+    def __call__(self) -> None:
+        small, large = str(self.small), str(self.large)
         timed = [
             (small, "stratum", 256, "contained"),
             (large, "incremental", 256, "direct"),
             (large, "incremental", 1024, "direct"),
-            *([(large, "stratum", 256, "contained")] if options.contained else []),
+            *([(large, "stratum", 256, "contained")] if self.contained else []),
         ]
         settings = [
-            Step(data=data, engine=engine, batch_size=size, widths=widths, seconds=options.seconds)
+            Step(data=data, engine=engine, batch_size=size, widths=widths, seconds=self.seconds)
             for data, engine, size, widths in timed
         ]
-        run(settings, options.out, rounds=options.rounds, command=command)
+        run(settings, self.out, rounds=self.rounds, command=[*PROGRAM.split(), *sys.argv[1:]])
 
+
+main = partial(run_command, PROGRAM, Threads)
 
 if __name__ == "__main__":
     main()

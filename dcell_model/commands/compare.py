@@ -1,61 +1,63 @@
-"""The options of `dcell compare`."""
+"""The command `dcell compare`."""
 
-import argparse
-from pathlib import Path
-from typing import Any
+import sys
+from dataclasses import dataclass
+from typing import Annotated
 
-from data_specs.outputs import output_path
-from dcell_model.commands.options import add_command
-
-
-def add_to(commands: Any) -> None:
-    """Add the command to those of `dcell`."""
-    compare = add_command(
-        commands,
-        "compare",
-        help="train DCell, simpler models and DCell on controls on the same splits, several times",
-        description="Train models on the same splits with several seeds; print mean ± sd, and "
-        "differences to the first model on the same split and seed, mean ± standard error.",
-        epilog="example:\n  dcell-data split data/kuzmin2018 --methods random gene --seeds 0 1 2\n"
-        "  dcell-data control data/kuzmin2018 --controls genes terms --seeds 0 1 2\n"
-        "  dcell compare --data data/kuzmin2018 --out runs/compared --seeds 0 1 2 \\\n"
-        "      --models dcell dcell:genes dcell:terms mlp ridge",
-    )
-    compare.add_argument("--data", metavar="DIR", type=Path, required=True)
-    compare.add_argument("--out", metavar="DIR", type=output_path, required=True,
-                         help="folder of the comparison; what is done in it is kept")  # fmt: skip
-    compare.add_argument("--splits", nargs="+", default=["random", "gene"], metavar="METHOD")
-    compare.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N")
-    compare.add_argument("--models", nargs="+", metavar="MODEL",
-                         help="what train.model names, a baseline (mean, ridge, …), or "
-                         "dcell:genes and dcell:terms, on what `dcell-data control` made "
-                         "(default: what the build has the data for, with fm, mlp and ridge as "
-                         "the baselines)")  # fmt: skip
-    compare.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
-                         help="parameters of the training, e.g. train.epochs=20")  # fmt: skip
-    compare.set_defaults(run=_run)
+from data_specs.command_line import Build, Metavar, Name, OutputFolder, TakesParameters, sets
+from data_specs.parameters import DIFFERENT, Seeds, SplitMethod
 
 
-def _run(options: argparse.Namespace) -> None:
-    import sys
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compare(TakesParameters):
+    r"""Train DCell, simpler models and DCell on controls on the same splits, several times.
 
-    from dcell_model import compare
-    from dcell_model.compare import models as compared_models
-    from dcell_model.compare import terminal as comparison_table
-    from dcell_model.train import print_notes, training_parameters
+    Prints mean ± standard deviation over the seeds, and differences to the first model on the same
+    split and seed, mean ± standard error.
 
-    own = {"train.seed": "--seeds", "baselines.seed": "--seeds", "train.model": "--models"}
-    parameters, notes = training_parameters(
-        options.data, options.set, where="dcell compare", options=own
-    )
-    print_notes(notes)
-    record = compare.run(
-        options.data,
-        options.out,
-        parameters,
-        methods=options.splits,
-        seeds=options.seeds,
-        models=options.models or compared_models.usual(options.data),
-        command=["dcell", *sys.argv[1:]],
-    )
-    comparison_table.print_record(record)
+    Example:
+      dcell-data split data/kuzmin2018 --methods random gene --seeds 0 1 2
+      dcell-data control data/kuzmin2018 --controls genes terms --seeds 0 1 2
+      dcell compare --data data/kuzmin2018 --out runs/compared --seeds 0 1 2 \
+          --models dcell dcell:genes dcell:terms mlp ridge
+    """
+
+    data: Build
+    out: Annotated[OutputFolder, "folder of the comparison; finished results in it are kept"]
+    splits: Annotated[tuple[SplitMethod, ...], DIFFERENT, "methods of the splits"] = (
+        "random", "gene",
+    )  # fmt: skip
+    seeds: Annotated[Seeds, "one split and one training each"] = (0, 1, 2)
+    models: Annotated[
+        tuple[Name, ...], DIFFERENT, Metavar("MODEL"),
+        "a value of train.model, a baseline (mean, ridge, …), or dcell:genes and dcell:terms, on "
+        "the builds of `dcell-data control` (default: the models for which the build has data, "
+        "and the baselines fm, mlp and ridge)",
+    ] = ()  # fmt: skip
+    preset: str | None = sets("preset")
+
+    def __call__(self) -> None:
+        from dcell_model import compare
+        from dcell_model.compare import models, terminal
+        from dcell_model.train import print_notes, training_parameters
+
+        parameters, notes = training_parameters(
+            self.data,
+            self.assignments(),
+            params=self.parameters,
+            where="dcell compare",
+            options={
+                "train.seed": "--seeds", "baselines.seed": "--seeds", "train.model": "--models"
+            },
+        )  # fmt: skip
+        print_notes(notes)
+        record = compare.run(
+            self.data,
+            self.out,
+            parameters,
+            methods=self.splits,
+            seeds=self.seeds,
+            models=self.models or models.usual(self.data),
+            command=["dcell", *sys.argv[1:]],
+        )
+        terminal.print_record(record)

@@ -1,35 +1,30 @@
-"""The options of `dcell report`."""
+"""The command `dcell report`."""
 
-import argparse
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated
 
-from data_specs.outputs import output_path
-from dcell_model.commands.options import add_command
+from data_specs.command_line import Build, Folder, OutputFile
 
 
-def add_to(commands: Any) -> None:
-    """Add the command to those of `dcell`."""
-    report = add_command(
-        commands,
-        "report",
-        help="write one HTML page that shows a run, and how to repeat it",
-        description="Write one self-contained HTML page: sources, what was kept, how the model "
-        "learnt, what it predicts beside the baselines, and how to repeat the run.",
-        epilog="example:\n  dcell report --data data/kuzmin2018 --run runs/first",
-    )
-    report.add_argument("--data", metavar="DIR", type=Path, required=True, help="folder of a build")
-    report.add_argument("--run", metavar="DIR", type=Path, required=True, dest="folder",
-                        help="folder of a run on it")  # fmt: skip
-    report.add_argument("--out", metavar="F", type=output_path,
-                        help="page to write (default: report.html in the run)")  # fmt: skip
-    report.set_defaults(run=_run)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Write one HTML page that shows a run, and how to repeat it.
 
+    The page needs no other file. It shows the sources, what the build kept, the training, the
+    predictions beside those of the baselines, and the commands that repeat the run.
 
-def _run(options: argparse.Namespace) -> None:
-    from dcell_model.checkpoint import REPORT
-    from dcell_model.report import stage as run
+    Example:
+      dcell report --data data/kuzmin2018 --run runs/first
+    """
 
-    out = options.out or options.folder / REPORT
-    run.run(options.data, options.folder, out)
-    print(out)
+    data: Build
+    run: Annotated[Folder, "folder of a run on it"]
+    out: Annotated[OutputFile | None, "page to write (default: report.html in the run)"] = None
+
+    def __call__(self) -> None:
+        from dcell_model.checkpoint import REPORT
+        from dcell_model.report import stage
+
+        out = self.out or self.run / REPORT
+        stage.run(self.data, self.run, out)
+        print(out)

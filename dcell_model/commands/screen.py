@@ -1,87 +1,73 @@
-"""The options of `dcell screen`."""
+"""The command `dcell screen`."""
 
-import argparse
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from data_specs.outputs import output_path
-from data_specs.terminal import as_typed
-from dcell_model.commands.options import add_checkpoint, add_command, add_overwrite, positive
+from data_specs.command_line import Checkpoint, File, Metavar, Name, OutputFolder
+from data_specs.parameters import Count
 
 
-def add_to(commands: Any) -> None:
-    """Add the command to those of `dcell`."""
-    screen = add_command(
-        commands,
-        "screen",
-        help="predict all pairs, or all triples around some genes, and their interactions",
-        description="Predict every genotype of an order from a checkpoint alone, and how far it is "
-        "from what its parts foretell. A screen that was stopped goes on where it was.",
-        epilog="examples:\n"
-        "  dcell screen --checkpoint runs/first/checkpoint.pt --order 2 --out screens/pairs\n"
-        "  dcell screen --checkpoint runs/first/checkpoint.pt --order 3 \\\n"
-        "    --with 'RAD51|RAD52' TFC3 --threshold 0.08 --out screens/rad\n\n"
-        "scores (the column 'interaction'):\n"
-        "  prediction      the prediction itself, for a model trained on interactions\n"
-        "  multiplicative  e_ij = f_ij - f_i f_j and\n"
-        "                  t_ijk = f_ijk - f_i f_j f_k - e_ij f_k - e_ik f_j - e_jk f_i\n"
-        "                  with f = prediction / prediction for the wild type\n"
-        "  additive        the same with differences from the wild type that add up\n"
-        "  auto            multiplicative for a phenotype called fitness, prediction for one\n"
-        "                  called interaction, epsilon or tau",
-    )  # fmt: skip
-    add_checkpoint(screen)
-    screen.add_argument("--order", type=int, choices=(2, 3), required=True,
-                        help="genes deleted at once")  # fmt: skip
-    screen.add_argument(
-        "--with",
-        metavar="GENES",
-        type=as_typed,
-        nargs="+",
-        default=[],
-        dest="queries",
-        help="only genotypes with one of these genes, or with all of 'A|B'",
-    )
-    screen.add_argument("--genes", metavar="F", type=Path,
-                        help="file of the genes to combine, of any form that predict reads "
-                        "(default: all)")  # fmt: skip
-    screen.add_argument(
-        "--phenotype", metavar="NAME", type=as_typed, help="default: the model's first"
-    )
-    screen.add_argument("--score", choices=("auto", "prediction", "multiplicative", "additive"),
-                        default="auto", help="what an interaction is, see below")  # fmt: skip
-    screen.add_argument("--top", metavar="N", type=positive, default=100,
-                        help="strongest to list in top.parquet (default: 100)")  # fmt: skip
-    screen.add_argument("--threshold", metavar="X", type=float,
-                        help="keep only |interaction| >= X")  # fmt: skip
-    screen.add_argument("--part-rows", metavar="N", type=positive, default=100_000,
-                        help="genotypes a part (default: 100,000)")  # fmt: skip
-    screen.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    screen.add_argument("--out", metavar="DIR", type=output_path, required=True,
-                        help="folder of the screen")  # fmt: skip
-    add_overwrite(screen, "replace a screen with other settings; what is not its own stays")
-    screen.set_defaults(run=_run)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    r"""Predict all pairs, or all triples around some genes, and their interactions.
 
+    Reads nothing but a checkpoint. Called again, a screen that was stopped goes on.
 
-def _run(options: argparse.Namespace) -> None:
-    from dcell_model import screen
-    from dcell_model.predict import open_run, print_unknown
-    from dcell_model.screen import print_report
+    scores (the column 'interaction'):
+      prediction      the prediction itself, for a model trained on interactions
+      multiplicative  e_ij = f_ij - f_i f_j and
+                      t_ijk = f_ijk - f_i f_j f_k - e_ij f_k - e_ik f_j - e_jk f_i
+                      with f = prediction / prediction for the wild type
+      additive        the same with differences from the wild type that add up
+      auto            multiplicative for a phenotype called fitness, prediction for one
+                      called interaction, epsilon or tau
 
-    settings = screen.Settings(
-        order=options.order,
-        queries=options.queries,
-        genes=options.genes,
-        phenotype=options.phenotype,
-        score=options.score,
-        threshold=options.threshold,
-        part_rows=options.part_rows,
-    )
-    summary = screen.run(
-        options.checkpoint, options.out, settings, top=options.top, device=options.device,
-        overwrite=options.overwrite,
-    )  # fmt: skip
-    if summary["left_out"]:
-        names = open_run(options.checkpoint).names
-        print_unknown(names, summary["left_out"], "left out of the screen")
-    print_report(options.out, summary)
+    Examples:
+      dcell screen --checkpoint runs/first/checkpoint.pt --order 2 --out screens/pairs
+      dcell screen --checkpoint runs/first/checkpoint.pt --order 3 \
+        --with 'RAD51|RAD52' TFC3 --threshold 0.08 --out screens/rad
+    """
+
+    checkpoint: Checkpoint
+    order: Annotated[Literal[2, 3], "genes deleted at once"]
+    with_: Annotated[
+        tuple[Name, ...], Metavar("GENES"),
+        "only genotypes with one of these genes, or with all of 'A|B'",
+    ] = ()  # fmt: skip
+    genes: Annotated[
+        File | None, "file of the genes to combine, in any form that predict reads (default: all)"
+    ] = None
+    phenotype: Annotated[Name | None, "default: the first of the model"] = None
+    score: Annotated[
+        Literal["auto", "prediction", "multiplicative", "additive"],
+        "how an interaction is computed, see below",
+    ] = "auto"
+    top: Annotated[Count, "strongest interactions to list in top.parquet"] = 100
+    threshold: Annotated[float | None, "keep only |interaction| >= X"] = None
+    part_rows: Annotated[Count, "genotypes in each file of genotypes.parquet"] = 100_000
+    device: Literal["cpu", "cuda"] = "cpu"
+    out: Annotated[OutputFolder, "folder of the screen"]
+    overwrite: Annotated[bool, "replace a screen with other settings; other files stay"] = False
+
+    def __call__(self) -> None:
+        from dcell_model import screen
+        from dcell_model.predict import open_run, print_unknown
+        from dcell_model.screen import print_report
+
+        settings = screen.Settings(
+            order=self.order,
+            queries=self.with_,
+            genes=self.genes,
+            phenotype=self.phenotype,
+            score=self.score,
+            threshold=self.threshold,
+            part_rows=self.part_rows,
+        )
+        summary = screen.run(
+            self.checkpoint, self.out, settings, top=self.top, device=self.device,
+            overwrite=self.overwrite,
+        )  # fmt: skip
+        if summary["left_out"]:
+            names = open_run(self.checkpoint).names
+            print_unknown(names, summary["left_out"], "left out of the screen")
+        print_report(self.out, summary)

@@ -1,28 +1,25 @@
-"""The options of `dcell summary`."""
+"""The command `dcell summary`."""
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from dcell_model.commands.options import add_command
-
-
-def add_to(commands: Any) -> None:
-    """Add the command to those of `dcell`."""
-    summary = add_command(
-        commands,
-        "summary",
-        help="print what was kept, the scores beside the baselines, and where the plots are",
-        description="Print the summary of a finished run.",
-        epilog="example:\n  dcell summary --ledger results/ledger.json --run results",
-    )
-    summary.add_argument("--ledger", metavar="F", type=Path, required=True)
-    summary.add_argument("--run", metavar="DIR", type=Path, required=True, dest="folder")
-    summary.set_defaults(run=_run)
+from data_specs.command_line import File, Folder
 
 
-def _run(options: argparse.Namespace) -> None:
-    print_finished(options.ledger, options.folder)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Print what a build kept, a run's scores beside the baselines, and where the plots are.
+
+    Example:
+      dcell summary --ledger results/ledger.json --run results
+    """
+
+    ledger: Annotated[File, "ledger.json of the build, or of the stage ledger"]
+    run: Annotated[Folder, "folder of a run on it"]
+
+    def __call__(self) -> None:
+        print_finished(self.ledger, self.run)
 
 
 def print_finished(ledger: Path, folder: Path) -> None:

@@ -9,7 +9,7 @@ that was stopped goes on where it was.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from data_specs.files import replacing_file
 from data_specs.layout import MARKERS, DataLayout, read_json, write_json
 from data_specs.measurement_error import ceiling_in_build
 from data_specs.output_folders import FolderKind, taken
-from data_specs.parameters import Parameters, Split, changed, unknown
+from data_specs.parameters import Parameters, changed
 from data_specs.tables import PARTS, TEST
 from data_specs.touching import warn_if_few_touch
 from dcell_model import checkpoint, train
@@ -79,13 +79,6 @@ def run(
         InputError: a split or control is missing, or a run in `out` was made with other parameters
             or data.
     """
-    for option, values in (("--splits", methods), ("--seeds", seeds), ("--models", models)):
-        if len(set(values)) < len(values):  # a mean would count it twice
-            raise InputError(f"{option} {' '.join(map(str, values))}: one is named twice")
-    known = get_args(get_type_hints(Split)["method"])
-    for method in methods:
-        if method not in known:
-            raise InputError(unknown(method, known, "--splits"))
     require_known(models)
     splits = [(method, seed) for method in methods for seed in seeds]
     with taken(out, KIND, overwrite=False):

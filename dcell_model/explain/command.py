@@ -32,7 +32,6 @@ FORMAT = {"format": "dcell-explain", "version": 1}
 KIND = FolderKind(
     "explanation", (TABLE, MARKER, *(f"plots/{name}" for name in PLOTS)), (TABLE,), MARKER, FORMAT
 )
-HELD_OUT = ("test", "val")
 
 
 @one_thread()
@@ -63,18 +62,10 @@ def run(
         What `explain.json` holds.
 
     Raises:
-        InputError: an unknown part, phenotype or term, fewer than one permutation, no sample, or a
-            folder of something else.
+        InputError: an unknown phenotype or term, no sample, or a folder of something else.
         ArtefactError: the checkpoint is damaged, another model's, or of other data.
     """
     settings = settings or Settings()
-    if part not in HELD_OUT:
-        raise InputError(f"part '{part}'; expected {' or '.join(HELD_OUT)}, which are held out")
-    if settings.permutations < 1 or settings.min_samples < 1 or settings.seed < 0:
-        raise InputError(
-            f"permutations {settings.permutations}, min. samples {settings.min_samples}, seed "
-            f"{settings.seed}; expected at least 1, 1 and 0"
-        )
     with taken(out, KIND, overwrite=overwrite, inputs=[trained]):
         return _run(trained, data, out, part, phenotype, terms, settings)
 

@@ -1,44 +1,42 @@
 """`python -m dcell_model.train`: DVC's stage, and what torchrun starts."""
 
-import argparse
-from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Annotated
 
-from data_specs.errors import exit_with_message
-from data_specs.outputs import output_path
-from dcell_model.train import run
-from dcell_model.train.parameters import print_notes
-from dcell_model.train.resumption import parameters_of, saying_how_to_go_on
+from data_specs.command_line import Build, OutputFolder, TakesParameters, run_command
+from dcell_model.train import parameters_of, print_notes, run, saying_how_to_go_on
 
 COMMAND = "python -m dcell_model.train"
+OF_STAGE = Path("results/train")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the stage on `data/`, or as the arguments say."""
-    parser = argparse.ArgumentParser(
-        prog=COMMAND,
-        description="Train on a build.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  torchrun --nproc-per-node 2 -m dcell_model.train --data data --out run",
-    )
-    parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR")
-    parser.add_argument("--out", type=output_path, metavar="DIR")
-    parser.add_argument("--params", type=Path, metavar="F",
-                        help="in place of the parameters that the build was made with")  # fmt: skip
-    parser.add_argument("--set", nargs="+", default=[], action="extend", metavar="KEY=VALUE")
-    parser.add_argument("--resume", action="store_true", help="continue the run in the folder")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
-    with exit_with_message():
-        given = parser.parse_args(arguments)
-        out = given.out or Path("results/train")
-        with saying_how_to_go_on(given.data, out, COMMAND):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Train(TakesParameters):
+    """Train on a build.
+
+    Example:
+      torchrun --nproc-per-node 2 -m dcell_model.train --data data --out run
+    """
+
+    data: Build = Path("data")
+    out: Annotated[OutputFolder, "folder of the run"] = OF_STAGE
+    resume: Annotated[bool, "continue the run in the folder"] = False
+    overwrite: Annotated[bool, "replace an earlier run; always so in results/train"] = False
+
+    def __call__(self) -> None:
+        with saying_how_to_go_on(self.data, self.out, COMMAND):
             parameters, notes = parameters_of(
-                given.data, out, given.set, params=given.params, resume=given.resume, where=COMMAND
-            )
+                self.data, self.out, self.assignments(), params=self.parameters,
+                resume=self.resume, where=COMMAND,
+            )  # fmt: skip
             print_notes(notes)
-            run(given.data, out, parameters, resume=given.resume,
-                overwrite=given.overwrite or not given.out)  # fmt: skip
+            run(self.data, self.out, parameters, resume=self.resume,
+                overwrite=self.overwrite or self.out == OF_STAGE)  # fmt: skip
 
+
+main = partial(run_command, COMMAND, Train)
 
 if __name__ == "__main__":
     main()

@@ -27,7 +27,6 @@ def training_parameters(
     data: Path,
     assignments: Sequence[str] = (),
     *,
-    preset: str | None = None,
     params: Path | None = None,
     where: str = "dcell train",
     options: Mapping[str, str] | None = None,
@@ -36,8 +35,7 @@ def training_parameters(
 
     Args:
         data: folder of the build.
-        assignments: `section.key=value`, over all else.
-        preset: in place of the build's own.
+        assignments: `section.key=value` and `preset=name`, over all others.
         params: a file in place of what the build was made with.
         where: what messages call the command.
         options: parameters that the command takes from an option of its own.
@@ -51,10 +49,7 @@ def training_parameters(
     """
     refuse_for_training(assignments, where, options)
     of_build = build_parameters(data)
-    given = dict(read(params) if params else of_build)
-    if preset:
-        given["preset"] = preset
-    given = override(given, assignments)
+    given = override(read(params) if params else of_build, assignments)
     parameters = resolve(given, where=str(params or where))
     record_of(parameters.train.model, str(params or where))
     if not of_build:

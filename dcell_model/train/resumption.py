@@ -36,7 +36,6 @@ def parameters_of(
     out: Path,
     assignments: Sequence[str] = (),
     *,
-    preset: str | None = None,
     params: Path | None = None,
     resume: bool = False,
     where: str,
@@ -48,8 +47,7 @@ def parameters_of(
     Args:
         data: folder of the build.
         out: folder of the run.
-        assignments: `section.key=value`, over all else.
-        preset: over that of the build or the run.
+        assignments: `section.key=value` and `preset=name`, over all others.
         params: a file in place of what the build says; a resumed run is held to it.
         resume: whether the run goes on.
         where: what messages call the command.
@@ -63,28 +61,22 @@ def parameters_of(
     """
     begun = lasts_of(out)
     if not resume or not begun:
-        parameters, notes = training_parameters(
-            data, assignments, preset=preset, params=params, where=where
-        )
+        parameters, notes = training_parameters(data, assignments, params=params, where=where)
         refuse_of_other_model(assignments, parameters.train.model)
         return parameters, notes
     if params is None and is_stage(data, out):
         params = params_of_stages(data)  # else DVC would record others than the run had
     saved = checkpoint.load(begun[0])  # of an ensemble the first has the seed of the run
     if params:
-        parameters, notes = training_parameters(
-            data, assignments, preset=preset, params=params, where=where
-        )
+        parameters, notes = training_parameters(data, assignments, params=params, where=where)
     else:
         refuse_for_training(assignments, where)
         # Runs of earlier versions hold only what their model depends on.
         own = json.loads(saved.get("settings") or "{}")
         typed = (text.removeprefix("preset=") for text in assignments if text.startswith("preset="))
-        if (preset or next(typed, own.get("preset"))) == own.get("preset"):
+        if next(typed, own.get("preset")) == own.get("preset"):
             # Settings leave out what was a default then, and need not be one now.
             own |= _sections(saved["parameters"])
-        if preset:
-            own["preset"] = preset
         parameters, notes = resolve(override(own, assignments), where=where), []
         record_of(parameters.train.model, where)
     refuse_changes(saved["parameters"], parameters, begun[0])

@@ -32,7 +32,7 @@ from dcell_model.tune.study import Search
 from dcell_model.tune.trial import OutOfTimeError, Trial, try_values
 
 Say = Callable[[str], None]
-TRIALS, REPEATS = 30, 3
+TRIALS = 30
 _LABELS = {repeats.DEFAULT: "before", repeats.BEST: "best"}
 
 
@@ -48,20 +48,7 @@ class Budget:
 
     trials: int | None = TRIALS
     minutes: float | None = None
-    repeats: int = REPEATS
-
-    def refuse_too_much(self) -> None:
-        """Refuse more than a folder has names for.
-
-        Raises:
-            InputError: says how many are possible.
-        """
-        for option, number, most in (
-            ("--trials", self.trials or 0, folder.MOST_TRIALS),
-            ("--repeats", self.repeats, folder.MOST_REPEATS),
-        ):
-            if number > most:
-                raise InputError(f"{option} {number}: expected at most {most:,}")
+    repeats: int = 3
 
 
 def run(
@@ -96,7 +83,6 @@ def run(
         InputError: another search is there, no validation part, or no trial came to its end.
     """
     budget = budget or Budget()
-    budget.refuse_too_much()
     require_kind(data, "build")
     layout = DataLayout(data)
     with taken(out, KIND, overwrite=overwrite, inputs=[data]):

@@ -30,7 +30,7 @@ JOURNAL, PARAMETERS, RECORD = "study.journal", "parameters.yaml", "tune.json"
 RESULT = "result.json"
 PLOTS = ("history.png", "parameters.png")
 FORMAT = {"format": "dcell-tune", "version": 2}
-MOST_TRIALS, MOST_REPEATS = 9999, 99  # names of folders have so many digits
+MOST_TRIALS = 9999  # names of folders have so many digits
 _RUNS = tuple(
     name.replace("#", "[0-9]") for name in ("trials/####", "repeats/default-##", "repeats/best-##")
 )

@@ -1,6 +1,7 @@
 """The formats that a hierarchy is exported to, and what each keeps: data only, cheap to import."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 FIELDS = ("terms", "edges", "annotations", "names", "namespaces", "gene names")
 _STRUCTURE = ("terms", "edges", "annotations")
@@ -23,7 +24,8 @@ class Format:
     any_id: bool = False
 
 
-FORMATS = {
+FormatName = Literal["drugcell", "topology", "gennet", "cx2", "obo", "graphml"]
+FORMATS: dict[FormatName, Format] = {
     "drugcell": Format(("drugcell_ont.txt", "gene2ind.txt"), _STRUCTURE, "a term's name is its id"),
     "topology": Format(
         ("hierarchy.topology", "gene2ind.txt"), _STRUCTURE, "a term's name is its id"

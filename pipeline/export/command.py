@@ -15,7 +15,17 @@ from data_specs.output_folders import FolderKind, refuse_not_empty, taken
 from data_specs.outputs import refuse_part_of
 from data_specs.raw_files import read_text
 from data_specs.tables import ROOT
-from pipeline.exchange import FORMATS, Topology, cx2, gennet, graphml, obo_gaf, reader_of, topology
+from pipeline.exchange import (
+    FORMATS,
+    FormatName,
+    Topology,
+    cx2,
+    gennet,
+    graphml,
+    obo_gaf,
+    reader_of,
+    topology,
+)
 from pipeline.export import cellmaps_tables
 from pipeline.ontology import read_ontology
 
@@ -33,7 +43,12 @@ WRITERS: dict[str, Callable[[Topology], str]] = {
 
 
 def export(
-    source: Path, kind: str, out: Path, phenotype: str | None = None, *, overwrite: bool = False
+    source: Path,
+    kind: FormatName,
+    out: Path,
+    phenotype: str | None = None,
+    *,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Write a hierarchy as a folder of files.
 
@@ -111,7 +126,7 @@ def of_cell_graph(graph: CellGraph, namespaces: dict[str, str] | None = None) ->
     )
 
 
-def render(hierarchy: Topology, kind: str) -> dict[str, str]:
+def render(hierarchy: Topology, kind: FormatName) -> dict[str, str]:
     """The texts of a format by file name; terms without a parent hang under one root.
 
     Raises:
@@ -137,7 +152,7 @@ def _rooted(hierarchy: Topology) -> Topology:
     )
 
 
-def _refuse_odd_ids(hierarchy: Topology, kind: str) -> None:
+def _refuse_odd_ids(hierarchy: Topology, kind: FormatName) -> None:
     """A separator in an id would cut it in two when the file is read, silently."""
     separators = r"^\s|\s$" if FORMATS[kind].any_id else r"[\s,|]"
     for what, ids in (("term", hierarchy.terms), ("gene", hierarchy.genes)):

@@ -52,7 +52,7 @@ class Commit:
     def knows(self, command: str, option: str = "") -> bool:
         """Whether `dcell` has a command, and the command an option."""
         shown = self.call("dcell", command, "--help", refused=True)
-        return "invalid choice" not in shown and option in shown
+        return "invalid choice" not in shown and "unknown '" not in shown and option in shown
 
     def make(self) -> None:
         """One of everything."""

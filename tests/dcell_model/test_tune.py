@@ -155,9 +155,9 @@ def test_searches_are_read_as_their_parameters_are() -> None:
         ("train.batch_size=64", "expected at least two values, all different"),
         ("train.batch_size=64,64", "expected at least two values, all different"),
         ("train.batch_size=0,64", "is 0; expected at least 1"),
-        ("train.schedule=cosine,linear", "unknown ''linear''; did you mean 'cosine'"),
+        ("train.schedule=cosine,linear", "unknown 'linear'; did you mean 'cosine'"),
         ("train.schedule=1:2", "train.schedule is no number; expected values"),
-        ("model.norm_order=[a,b]", r"unknown ''\[a''"),
+        ("model.norm_order=[a,b]", r"unknown '\[a'"),
         ("train.phenotypes=a,b", "cannot be searched: it decides what is compared"),
         ("train.select=pearson,loss", "cannot be searched: it decides what is compared"),
         ("train.seed=0:9", "the best of several seeds is no better recipe"),
@@ -654,10 +654,10 @@ def test_an_interrupted_command_says_how_to_go_on(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--trials", "0"], "invalid positive value"),
-        (["--trials", "10000"], "--trials 10000: expected at most 9,999"),
-        (["--repeats", "100"], "--repeats 100: expected at most 99"),
-        (["--minutes", "nan"], "invalid _minutes value"),
+        (["--trials", "0"], "--trials is 0; expected at least 1 and at most 9999"),
+        (["--trials", "10000"], "--trials is 10000; expected at least 1"),
+        (["--repeats", "100"], "--repeats is 100; expected at least 0 and at most 99"),
+        (["--minutes", "nan"], "--minutes is nan; expected a finite number"),
         (["--search", "train.lr=1:2:3"], "expected LOW:HIGH or LOW:HIGH:log"),
         (["--set", "split.val=0.2"], "dcell tune does not use split.val"),
         (

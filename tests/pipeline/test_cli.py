@@ -112,7 +112,7 @@ def test_simulate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
     with pytest.raises(SystemExit):
         cli.main([command, "--help"])
-    assert f"example:\n  dcell-data {command}" in capsys.readouterr().out
+    assert f"Example:\n  dcell-data {command}" in capsys.readouterr().out
 
 
 def test_errors_have_no_traceback(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_what_belongs_to_the_build_is_refused(tiny_build: Path, key: str) -> Non
 
 def test_a_preset_is_taken_as_far_as_it_is_of_the_training(tiny_build: Path) -> None:
     built = resolve(build_parameters(tiny_build))
-    parameters, notes = training_parameters(tiny_build, preset="torchcell")
+    parameters, notes = training_parameters(tiny_build, ["preset=torchcell"])
     assert parameters.model.width_genes == "direct"
     assert parameters.hierarchy == built.hierarchy
     assert parameters.annotations == built.annotations
@@ -49,8 +49,8 @@ def test_a_builds_own_preset_is_no_news(tiny_build: Path, tmp_path: Path) -> Non
     given = {"preset": "torchcell", "hierarchy": {"containment": 1}}
     (build / "params.json").write_text(json.dumps(given))
     assert training_parameters(build)[1] == []
-    assert training_parameters(build, preset="torchcell")[1] == []
-    assert training_parameters(build, preset="paper-2018")[1] != []
+    assert training_parameters(build, ["preset=torchcell"])[1] == []
+    assert training_parameters(build, ["preset=paper-2018"])[1] != []
 
 
 def test_a_file_takes_the_place_of_the_builds(tiny_build: Path, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_file_of_a_build_that_is_no_mapping(tmp_path: Path) -> None:
         (["compare", "--set", "hierarchy.containment=10"], "dcell compare does not use hier"),
         (["compare", "--set", "train.seed=3"], "takes train.seed from --seeds"),
         (["compare", "--splits", "randm"], "--splits: unknown 'randm'; did you mean 'random'?"),
-        (["compare", "--seeds", "0", "0"], "--seeds 0 0: one is named twice"),
+        (["compare", "--seeds", "0", "0"], "--seeds is [0, 0]; expected values that all differ"),
     ],
 )
 def test_commands_of_a_model_refuse(
@@ -107,7 +107,7 @@ def test_commands_of_a_model_refuse(
         (["split", "DATA", "--set", "hierarchy.containment=10"], "dcell-data split does not use"),
         (["split", "DATA", "--set", "split.seed=1"], "takes split.seed from --seeds"),
         (["split", "DATA", "--methods", "randm"], "did you mean 'random'?"),
-        (["split", "DATA", "--seeds", "-1"], "split.seed is -1; expected at least 0"),
+        (["split", "DATA", "--seeds", "-1"], "--seeds is -1; expected at least 0"),
         (["simulate", "--out", "OUT", "--set", "train.lr=1"], "dcell-data simulate does not use"),
         (["build", "--ontology", "a", "--genotypes", "b", "--out", "OUT", "--set",
           "simulate.terms=50"], "dcell-data build does not use simulate.terms"),
