@@ -283,7 +283,7 @@ def _table(
         raw = pa.py_buffer(content(path.name))
         if _sha256(raw) != sha256:
             raise ArtefactError(
-                f"{path}: its checksum is not the one that cell_graph.json names; the "
+                f"{path}: its checksum differs from the one in cell_graph.json; the "
                 "files are damaged or mixed. Build it again."
             )
         table = pa.ipc.open_file(raw).read_all()

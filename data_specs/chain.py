@@ -205,7 +205,7 @@ def _read_checkpoint_link(run: Path) -> Link | None:
     path = trained_folder(run) / "train.json"
     values = read_json(path).get("link")
     if not values:
-        raise ArtefactError(f"{path}: does not say what data it is from. Train again.")
+        raise ArtefactError(f"{path}: does not say on which data it was trained. Train again.")
     return Link("checkpoint", values["digest"], values["made_from"])
 
 
@@ -217,7 +217,7 @@ def _read_predictions(run: Path) -> Link | None:
         metadata = pq.read_schema(path).metadata or {}
         made_from = json.loads(metadata[MADE_FROM])
     except (KeyError, ValueError, pa.ArrowException) as error:
-        raise ArtefactError(f"{path}: does not say what it is from ({error})") from None
+        raise ArtefactError(f"{path}: does not say from which data it was made ({error})") from None
     return Link("predictions", digest_of_files([path]), made_from)
 
 

@@ -101,7 +101,7 @@ def _working(target: Path, real: Path, where: Path, own: Patterns = ()) -> Itera
             at = target if named.is_relative_to(place.folder) or named == real else named
             raise InputError(
                 f"{shown(at)}: cannot be {'written' if at is target else 'used'}: {reason}. "
-                "Nothing was left behind; what was there before is untouched."
+                "Nothing was left behind; earlier files are untouched."
             ) from error
 
 

@@ -63,7 +63,7 @@ def read_networks(
         names: which; empty reads all.
 
     Raises:
-        ArtefactError: a table is missing, damaged, or names a gene that the store has not.
+        ArtefactError: a table is missing, damaged, or names a gene that is not in the store.
         InputError: the build has no networks, or none of a name.
     """
     folder, tables = layout.networks, require_networks(layout, names)
@@ -74,7 +74,7 @@ def read_networks(
         table = _read(path, tables[name])
         ends = [pc.index_in(table[column], index) for column in ("gene_a", "gene_b")]
         if any(column.null_count for column in ends):
-            raise ArtefactError(f"{path}: a gene that the store has not. Build the data again.")
+            raise ArtefactError(f"{path}: a gene that is not in the store. Build the data again.")
         edges[name] = np.stack([c.to_numpy().astype(np.int64) for c in ends], axis=1)
         weights[name] = np.array(table["weight"].to_numpy())  # torch asks for a writable one
     return GeneNetworks(len(gene_ids), edges, weights)
@@ -109,7 +109,7 @@ def _read(path: Path, sha256: str) -> Any:
     try:
         if sha256_of(path) != sha256:
             raise ArtefactError(
-                f"{path}: its checksum is not the one that {MANIFEST} names; the files are damaged "
+                f"{path}: its checksum differs from the one in {MANIFEST}; the files are damaged "
                 "or mixed. Build the data again."
             )
         table = pq.read_table(path)

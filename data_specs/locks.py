@@ -159,4 +159,4 @@ def _holder(path: Path) -> str:
             f"({told['command']})"
         )
     except (OSError, ValueError, KeyError, TypeError):
-        return "one that has not said yet which it is"
+        return "a process that has not yet said which it is"

@@ -153,7 +153,7 @@ def refuse_finished(
         shown = ", ".join(map(str, found[:3])) + (", …" if len(found) > 3 else "")
         raise InputError(
             f"{folder}: holds {kind} ({shown}), written {written(real, found)}. --overwrite "
-            f"replaces it and leaves what else is there; or {instead}."
+            f"replaces it and leaves all other files; or {instead}."
         )
 
 

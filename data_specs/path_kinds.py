@@ -92,7 +92,7 @@ def _what_archive(path: Path) -> str:
         return "a damaged ZIP archive"
     names = [entry.filename for entry in entries]
     if "checkpoint.json.npy" in names:
-        return "a file of `dcell export`, of which `dcell import` makes a checkpoint"
+        return "a file of `dcell export`, which `dcell import` turns into a checkpoint"
     if any(name.endswith("/data.pkl") for name in names):
         return "a file of PyTorch"
     if names and all(name.endswith(".npy") for name in names):

@@ -180,7 +180,7 @@ def check_workbook(path: Path) -> None:
             if rows * columns > max(2**20, size):
                 raise InputError(
                     f"{path}: '{entry.filename}' spans {rows:,} rows and {columns:,} columns, "
-                    "nearly all of them empty. Delete what lies far off, or save it as text."
+                    "nearly all of them empty. Delete the cells far off, or save it as text."
                 )
 
 

@@ -16,10 +16,10 @@ def few_touch(store: Mapping[str, Any]) -> str | None:
     if touching is None or 2 * touching >= samples:
         return None
     return (
-        f"only {touching:,} of {samples:,} samples touch a term of the hierarchy; the others are "
-        f"as the wild type to a DCell. {store['unannotated_genes']:,} genes of the genotypes have "
+        f"only {touching:,} of {samples:,} samples touch a term of the hierarchy; for a DCell the "
+        f"others equal the wild type. {store['unannotated_genes']:,} genes of the genotypes have "
         "no annotation: do the genotypes and the annotations name genes alike? "
-        "genotypes/gene_names.parquet says what each name was taken for."
+        "genotypes/gene_names.parquet lists the gene that was read for each name."
     )
 
 
@@ -38,5 +38,5 @@ def ambiguous_names(names: Mapping[str, Any]) -> str | None:
     return (
         f"{count:,} names in the genotypes are names of several genes, and are taken as genes "
         "without annotation; genotypes/gene_names.parquet lists them. Write systematic names, or "
-        "say by sources.gene_names which genes are meant."
+        "map them to genes with sources.gene_names."
     )

@@ -27,8 +27,8 @@ _MOST_MEMORY = 2**28  # that xz may take for its dictionary; `xz -9` takes 65 Mi
 
 _KINDS = {
     stat.S_IFDIR: "a folder; expected a file",
-    stat.S_IFIFO: "a pipe, which can be read only once; write what it gives into a file, and name "
-    "that",
+    stat.S_IFIFO: "a pipe, which can be read only once; write its output into a file, and name "
+    "that file",
     stat.S_IFSOCK: "a socket; expected a file",
     stat.S_IFCHR: "a device; expected a file",
     stat.S_IFBLK: "a device; expected a file",

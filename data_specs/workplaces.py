@@ -121,8 +121,8 @@ class Workplace:
                     bring_foreign(whole, self.real, ())
         except OSError as error:
             raise InputError(
-                f"{self.real}: what belongs there is still in {self.folder}: {error.strerror}. "
-                "Nothing is lost; the next command that writes there will bring it home."
+                f"{self.real}: its files are still in {self.folder}: {error.strerror}. "
+                "Nothing is lost; the next command that writes there moves them back."
             ) from error
 
 

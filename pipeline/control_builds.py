@@ -85,8 +85,8 @@ def _parameters_of(real: DataLayout) -> dict[str, object]:
         require(real, name)
     if not real.parameters.is_file() and not params_of_stages(real.root):
         raise ArtefactError(
-            f"{real.parameters}: no such file, so that nothing is known of how the build was made. "
-            "Build the data again."
+            f"{real.parameters}: no such file, so the parameters of the build are unknown. Build "
+            "the data again."
         )
     if account := cell_graph.control_of(real):
         raise InputError(

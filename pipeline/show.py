@@ -146,7 +146,7 @@ def _indices(given: list[str], ids: list[str], names: GeneNames) -> npt.NDArray[
         gene = names.resolve(name).gene  # a name that no gene has may be one without annotation
         if gene not in index:
             raise InputError(
-                f"{names.explain(name)}, and the store has no genotype of it"
+                f"{names.explain(name)}, and no genotype of the store has it"
                 if names.gene(name)
                 else f"{names.explain(name)}. Write a systematic or standard name, or a synonym."
             )

@@ -34,7 +34,7 @@ def under_present_names(given: Mapping[str, Any], where: str) -> dict[str, Any]:
             if fit(other, _HINTS[present], where) != fit(value, _HINTS[present], where):
                 raise ParameterError(
                     f"{where}: {present} is {other} and {former}, its former name, is {value}; "
-                    f"expected one of them. Leave out {former}."
+                    f"expected one of them. Omit {former}."
                 )
     return result
 

@@ -181,7 +181,7 @@ def check_together(parameters: Any, where: str) -> None:
     if both:
         raise ParameterError(
             f"{where}annotations.exclude_evidence and annotations.include_evidence both name "
-            f"{', '.join(sorted(both))}; leave it out of one of them"
+            f"{', '.join(sorted(both))}; omit it from one of them"
         )
     if train.norm_samples == 1:
         raise ParameterError(

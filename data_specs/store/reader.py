@@ -120,7 +120,7 @@ class Shard:
         self.bytes = np.frombuffer(self._mapped, dtype=np.uint8)
         if frame_digest(self.bytes, blocks) != entry.sha256:
             raise ArtefactError(
-                f"{file}: what is around the blocks is damaged: its checksum does not match. "
+                f"{file}: the part outside the blocks is damaged: its checksum does not match. "
                 "Build the store again."
             )
         self.file, self.blocks = file, blocks

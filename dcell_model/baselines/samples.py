@@ -89,7 +89,7 @@ def train_and_val(parts: npt.NDArray[np.uint8], targets: Floats, seed: int) -> t
             raise InputError(
                 f"phenotype {int(np.argmax(missing)) + 1} of {len(missing)} is not measured in "
                 f"any of the {int(inside.sum())} samples of the {part} part; expected at least "
-                "one. Choose other train.phenotypes, or split otherwise."
+                "one. Choose other train.phenotypes, or make another split."
             )
     return train, val
 

@@ -95,7 +95,7 @@ def from_hetero_data(data: Any) -> CellGraph:
         ("is_child_of", links, (len(ids), len(ids))),
     ):
         if len(found) and ((found < 0).any() or (found.max(axis=0) >= limits).any()):
-            raise InputError(f"HeteroData: {what} numbers a node that there is not")
+            raise InputError(f"HeteroData: {what} refers to a node that does not exist")
     for child, parent in links[strata[links[:, 0]] <= strata[links[:, 1]]].tolist():
         raise InputError(
             f"HeteroData: {ids[child]} is in stratum {strata[child]} and its parent {ids[parent]} "

@@ -178,7 +178,7 @@ def _found(hits: Mapping[str, Any]) -> "Table":
 
     title = f"hits ({hits['rule']}): {hits['hits']:,} of {hits['samples']:,} genotypes"
     if hits["few"]:
-        title += f"\nfewer than {FEW}: these scores say little"
+        title += f"\nfewer than {FEW}: these scores are uncertain"
     table = Table(box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
     table.title = title
     table.add_column("model")

@@ -78,5 +78,5 @@ def _warn(p_values: Sequence[float | None], permutations: int, console: "Console
         needed = int(len(known) / lowest / SIGNIFICANT)
         console.print(
             f"  {permutations:,} permutations are too few for a false discovery rate of "
-            f"{SIGNIFICANT:g} here; {needed:,} would do"
+            f"{SIGNIFICANT:g} here; {needed:,} are enough"
         )

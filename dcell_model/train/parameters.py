@@ -94,7 +94,7 @@ def refuse_for_training(
     """
     refuse_without_effect(
         assignments, (*TRAINING, "preset"), where,
-        "it says how a build is made, and this one is finished; build again with it",
+        "it is a parameter of builds, and this build is finished; build again with it",
         options,
     )  # fmt: skip
 
@@ -110,7 +110,7 @@ def refuse_of_other_model(assignments: Iterable[str], model: str) -> None:
         if not is_read_by(model, key):
             reader = next(name for name in MODELS if is_read_by(name, key))
             raise ParameterError(
-                f"--set {assignment}: has no effect with train.model={model}; leave it out, or "
+                f"--set {assignment}: has no effect with train.model={model}; omit it, or "
                 f"train the other model (--model {reader})"
             )
 

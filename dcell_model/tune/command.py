@@ -102,7 +102,7 @@ def run(
         best = search.best
         if best is None:
             raise InputError(
-                f"{out}: none of {len(search.trials)} trials came to its end; give more --trials "
+                f"{out}: none of {len(search.trials)} trials was finished; give more --trials "
                 "or --minutes, or search elsewhere"
             )
         _say_best(best, search, parameters, objective, say)

@@ -30,7 +30,7 @@ FIXED = {
     "train.select": _COMPARED,
     "train.phenotypes": _COMPARED,
     "train.standardize": _COMPARED,
-    "train.seed": "the best of several seeds is no better recipe; --repeats shows what they make",
+    "train.seed": "the best of several seeds is no better setting; --repeats shows what seeds change",
     "train.engine": _NO_SCORE,
     "train.device": _NO_SCORE,
     "train.num_workers": _NO_SCORE,
@@ -144,10 +144,10 @@ def search_space(
         if key in space:
             raise ParameterError(f"--search {search}: {key} is named twice")
         if key in held:
-            raise ParameterError(f"--search {search}: --set {key} holds it; leave one of them out")
+            raise ParameterError(f"--search {search}: --set {key} holds it; omit one of them")
         space[key] = _parsed(key, text, f"--search {search}")
     if not space:
-        raise ParameterError("--set holds all that is searched; name with --search what should be")
+        raise ParameterError("--set holds every parameter of the search; name others with --search")
     _refuse_impossible(parameters, space)
     return space
 

@@ -157,7 +157,7 @@ def _aspects(parts: Any) -> dict[str, list[Values]]:
     for status in aspects["status"]:
         if status.get("success") is False:
             raise _FaultError(
-                f"says itself that it is not whole: {str(status.get('error'))[:120]!r}"
+                f"says in its status that it is incomplete: {str(status.get('error'))[:120]!r}"
             )
     return aspects
 

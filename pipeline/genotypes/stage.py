@@ -109,7 +109,9 @@ def phenotypes_of(files: Sequence[GenotypeFile], asked: Sequence[str] = ()) -> l
         if name not in names:
             columns = [c for file in files for c in (*file.phenotypes, *file.left_out)]
             near = unknown(name, list(dict.fromkeys(columns)))
-            raise InputError(f"no genotype file has what genotypes.phenotypes names: {near}")
+            raise InputError(
+                f"no genotype file has a column that genotypes.phenotypes names: {near}"
+            )
     names.sort(key=lambda name: asked.index(name) if asked else 0)
     for name in names:
         if f"{name}_spread" in names:
@@ -201,7 +203,7 @@ def _sort(
             raise InputError(
                 f"{file.path}: none of its {rows:,} rows has a value of '{file.phenotypes[0]}', "
                 f"its first phenotype; found {words_of(own)[file.phenotypes[0]]}. Name another one "
-                "first in genotypes.phenotypes, or leave the file out."
+                "first in genotypes.phenotypes, or omit the file."
             )
     return runs
 

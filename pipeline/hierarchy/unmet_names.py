@@ -38,8 +38,8 @@ def unmet(layout: DataLayout, genes: Sequence[str]) -> InputError:
 def _advice(layout: DataLayout, unknown: pl.Series) -> str:
     if unknown.is_empty():
         return (
-            "The annotation file knows them all, but no term has one of them that is left: loosen "
-            "annotations.* or hierarchy.*."
+            "The annotation file has them all, but no term has one of them after filters and "
+            "pruning: loosen annotations.* or hierarchy.*."
         )
     rows = pl.read_parquet(layout.annotations / "names.parquet", glob=False).select(
         "name", "gene", "kind"
@@ -67,7 +67,7 @@ def _advice(layout: DataLayout, unknown: pl.Series) -> str:
             )
     where = f"No column of {given[0][1]} has them. " if given else ""
     return (
-        f"{where}Say what they stand for with sources.gene_names, a table of two columns, from and "
+        f"{where}Map them to genes with sources.gene_names, a table of two columns, from and "
         "to, or take annotations that name genes as the genotypes do."
     )
 

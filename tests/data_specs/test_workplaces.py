@@ -296,7 +296,7 @@ def test_what_the_disk_does_not_take_back_is_said(
 
     with monkeypatch.context() as patch, killed_at(None, links=False):
         patch.setattr(os, "rename", refusing)
-        with pytest.raises(InputError, match=r"what belongs there is still in .*No space left"):
+        with pytest.raises(InputError, match=r"its files are still in .*No space left"):
             write(out)
     assert own_of(out) == NEW
     write(out)

@@ -164,7 +164,7 @@ def test_searches_are_read_as_their_parameters_are() -> None:
         ("train.device=cpu,cuda", "no score depends on it"),
         ("split.val=0.1,0.2", r"does not read split.val; expected one of train.\* and model.\*"),
         ("dango.width=8,16", "with train.model=dcell does not read dango.width"),
-        ("train.epochs=1,2", "--set train.epochs holds it; leave one of them out"),
+        ("train.epochs=1,2", "--set train.epochs holds it; omit one of them"),
     ],
 )
 def test_what_cannot_be_searched_is_said(search: str, said: str) -> None:
@@ -305,7 +305,7 @@ def test_a_search_ends_when_its_time_is_over(
 
 
 def test_no_time_at_all(tiny_build: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="none of 0 trials came to its end; give more --trials"):
+    with pytest.raises(InputError, match="none of 0 trials was finished; give more --trials"):
         tuned(tiny_build, tmp_path, minutes=1e-9)
     record, _ = tuned(tiny_build, tmp_path, trials=1)
     assert len(record["trials"]) == 1

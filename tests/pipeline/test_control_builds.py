@@ -128,7 +128,9 @@ def test_what_has_no_controls(capsys: pytest.CaptureFixture[str], split_build: P
         capsys, "control", str(split_build), *command, *settings
     )
     (split_build / "params.json").unlink()
-    assert "nothing is known of how" in fail(capsys, "control", str(split_build), *command)
+    assert "the parameters of the build are unknown" in fail(
+        capsys, "control", str(split_build), *command
+    )
 
 
 def test_controls_of_samples_that_their_parameters_do_not_give(

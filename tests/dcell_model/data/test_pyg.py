@@ -132,7 +132,7 @@ def test_what_does_not_fit_is_named() -> None:
         from_hetero_data(data)
     data = to_hetero_data(graph)
     data["gene_ontology"].term_gene_mapping = torch.tensor([[0, graph.num_genes]])
-    with pytest.raises(InputError, match="term_gene_mapping numbers a node that there is not"):
+    with pytest.raises(InputError, match="term_gene_mapping refers to a node that does not exist"):
         from_hetero_data(data)
 
 

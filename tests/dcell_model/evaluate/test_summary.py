@@ -162,7 +162,7 @@ def test_few_hits_are_said_to_be_few() -> None:
     few = HITS | {"hits": 7, "few": True, "rule": "measured below -0.08, p below 0.05"}
     text = printed(METRICS | {"hits": [HITS, few]})
     text = "\n".join(line.rstrip() for line in text.splitlines())
-    assert "7 of 49,873\ngenotypes\nfewer than 20: these scores say little" in text, text
+    assert "7 of 49,873\ngenotypes\nfewer than 20: these scores are uncertain" in text, text
     assert "hits" not in printed(METRICS | {"hits": [HITS | {"samples": 0}]}).split("plots")[0]
 
 

@@ -38,7 +38,7 @@ def test_names_that_nothing_has(tmp_path: Path, sections: dict[str, dict[str, An
         "no genotype touches a term: none of the 4 names in the genotypes (TP51, TP52, TP53, …) "
     )
     assert "genes of the hierarchy (YAL001C, YAL002W, YAL003W, …). No column of " in said
-    assert "tiny.gaf has them. Say what they stand for with sources.gene_names" in said
+    assert "tiny.gaf has them. Map them to genes with sources.gene_names" in said
     assert not (tmp_path / "build").exists()
 
 
