@@ -21,7 +21,7 @@ _MODES = (
 )  # fmt: skip
 _BEGINNINGS = (
     (b"\x1f\x8b", "a gzipped file"), (b"PAR1", "a Parquet table"), (b"ARROW1", "an Arrow file"),
-    (b"\x89PNG", "a PNG picture"), (b"\x89HDF", "an HDF5 file"), (b"BZh", "a bzip2 file"),
+    (b"\x89PNG", "a PNG image"), (b"\x89HDF", "an HDF5 file"), (b"BZh", "a bzip2 file"),
     (b"\xfd7zXZ", "an xz file"), (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
 )  # fmt: skip
 _LOOKED_AT = 4096

@@ -174,7 +174,7 @@ def test_an_archive_tells_dvc_that_there_is_no_git() -> None:
 
 
 def test_everything_that_a_stage_writes_is_cached() -> None:
-    """Else DVC has no figures to compare, and cannot bring a stage back that it ran before."""
+    """Else DVC has no numbers to compare, and cannot bring a stage back that it ran before."""
     for stage in STAGES.values():
         for key in ("outs", "metrics", "plots"):
             assert all(isinstance(entry, str) for entry in stage.get(key, []))

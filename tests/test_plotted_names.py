@@ -1,4 +1,4 @@
-"""All pictures with names that mean something to matplotlib, to XML or to a terminal."""
+"""All plots with names that mean something to matplotlib, to XML or to a terminal."""
 
 import re
 from collections.abc import Callable

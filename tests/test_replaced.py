@@ -29,7 +29,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_building_again(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mine = {
         "runs/first/checkpoint.pt": "a run", "notes.txt": "notes", "store/notes.txt": "notes",
-        "plots/mine.png": "a picture", ".hidden/x": "x", "networks/mine.parquet": "mine",
+        "plots/mine.png": "an image", ".hidden/x": "x", "networks/mine.parquet": "mine",
     }  # fmt: skip
     for name, text in mine.items():
         (built / name).parent.mkdir(parents=True, exist_ok=True)

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import numpy as np
 
 from data_specs.command_line import Assignments, Build, OutputFolder, run_command
-from data_specs.figures import BLUE, GREY, ORANGE, picture
 from data_specs.layout import write_json
 from data_specs.output_folders import FolderKind, taken
 from data_specs.parameters import build_parameters, override, resolve
+from data_specs.plots import BLUE, GREY, ORANGE, saved_plot
 from dcell_model import train
 from dcell_model.bench.command import provenance
 
@@ -72,7 +72,7 @@ def engine_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], path: Pa
         for engine, history in histories.items()
     }
     styles = {first: (GREY, 9, "-"), others[0]: (BLUE, 3.5, "-"), others[-1]: (ORANGE, 2, "--")}
-    with picture(path) as figure:
+    with saved_plot(path) as figure:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
         for engine, loss in losses.items():
             color, width, line = styles[engine]

@@ -1,4 +1,4 @@
-"""The handful of figures that runs are compared by: `scores.json`, which DVC keeps and compares."""
+"""The few numbers by which runs are compared: `scores.json`, which DVC keeps and compares."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

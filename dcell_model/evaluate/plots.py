@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from data_specs.figures import BLUE, GREY, INK, ORANGE, picture
+from data_specs.plots import BLUE, GREY, INK, ORANGE, saved_plot
 from data_specs.terminal import printable
 from dcell_model.models import title_of
 from dcell_model.scores import PART_NAMES, SCORE_NAMES
@@ -41,7 +41,7 @@ def loss_curves(
     known = {key: [row for row in history if row.get(key) is not None] for key in curves}
     shown = [key for key in curves if known[key]] or ["train_loss"]
     best = _best_epoch(history) if best_epoch is None else best_epoch
-    with picture(path) as figure:
+    with saved_plot(path) as figure:
         panels = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
         for axes, key in zip(panels, shown, strict=True):
             label, color = curves[key]
@@ -113,7 +113,7 @@ def prediction_against_measurement(
     rows = -(-len(models) // columns)
     high = {1: 8.0, 2: 5.9}.get(columns, 4.6)
     densities: list[PolyCollection] = []
-    with picture(path, 9.6 if len(models) == 1 else 12.0, rows * high) as figure:
+    with saved_plot(path, 9.6 if len(models) == 1 else 12.0, rows * high) as figure:
         grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
         panels = grid.flatten()[: len(models)]
         for axes, (title, (values, found)) in zip(panels, models.items(), strict=True):
@@ -198,7 +198,7 @@ def comparison(metrics: Mapping[str, Any], path: Path) -> None:
     model = title_of(metrics.get("model", "dcell"))
     values = {model: metrics.get(part, {}).get("pearson")} | {name: found[name] for name in ranked}
     lengths = [value or 0.0 for value in values.values()]
-    with picture(path, 12, 2 + 0.75 * len(values)) as figure:
+    with saved_plot(path, 12, 2 + 0.75 * len(values)) as figure:
         axes = figure.subplots()
         colors = [BLUE, *[GREY] * len(ranked)]
         axes.barh(list(values), lengths, color=colors, height=0.66)

@@ -1,4 +1,4 @@
-"""What a run ends with: what was kept, what was learnt, and where the pictures are."""
+"""What a run ends with: what was kept, what was learnt, and where the plots are."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

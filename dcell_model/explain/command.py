@@ -20,7 +20,7 @@ from data_specs.parameters import no_such
 from data_specs.randomised import control_of
 from dcell_model.data import MutantStateDataset, all_targets, read_parts, usable_samples
 from dcell_model.dcell import DCell
-from dcell_model.explain import plots as pictures
+from dcell_model.explain import plots as explain_plots
 from dcell_model.explain.importance import Settings, importances, reasons, table_of
 from dcell_model.explain.states import TouchedStates
 from dcell_model.machine import one_thread, progress
@@ -123,9 +123,11 @@ def _run(
         pq.write_table(described, partial, compression="zstd")
     with replacing_folder(out / "plots", PLOTS) as folder:
         folder.mkdir()
-        pictures.top_subsystems(table, folder / "top.png", phenotype=name, samples=len(samples))
+        explain_plots.top_subsystems(
+            table, folder / "top.png", phenotype=name, samples=len(samples)
+        )
         if settings.rlipp:
-            pictures.rlipp_by_stratum(table, folder / "rlipp.png")
+            explain_plots.rlipp_by_stratum(table, folder / "rlipp.png")
     return description
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from data_specs.figures import BLUE, GREY, INK, ORANGE, picture
+from data_specs.plots import BLUE, GREY, INK, ORANGE, saved_plot
 from data_specs.terminal import printable
 from dcell_model.explain.terminal import SIGNIFICANT, strongest
 
@@ -25,7 +25,7 @@ def top_subsystems(table: pa.Table, path: Path, *, phenotype: str, samples: int)
     from matplotlib.patches import Patch
 
     rows = strongest(table, SHOWN)
-    with picture(path, 12, 2.4 + 0.36 * max(1, len(rows))) as figure:
+    with saved_plot(path, 12, 2.4 + 0.36 * max(1, len(rows))) as figure:
         axes = figure.subplots()
         places = np.arange(len(rows))
         significant = [row["ablation_fdr"] <= SIGNIFICANT for row in rows]
@@ -71,7 +71,7 @@ def rlipp_by_stratum(table: pa.Table, path: Path) -> None:
     stratum = np.array([row["stratum"] for row in rows])
     gain = np.array([row["rlipp_gain"] for row in rows])
     passed = np.array([row["rlipp_fdr"] <= SIGNIFICANT for row in rows], dtype=bool)
-    with picture(path) as figure:
+    with saved_plot(path) as figure:
         axes = figure.subplots()
         axes.axhline(0, color=INK, linewidth=1)
         x = stratum + random.uniform(-0.28, 0.28, len(rows))

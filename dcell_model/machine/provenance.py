@@ -1,4 +1,4 @@
-"""Where a figure comes from: the machine, the versions, the commit."""
+"""Where a number comes from: the machine, the versions, the commit."""
 
 import importlib.metadata
 import os
@@ -34,7 +34,7 @@ def record() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages that figures depend on."""
+    """Of Python and of the packages on which numbers depend."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:

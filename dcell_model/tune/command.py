@@ -22,7 +22,7 @@ from dcell_model.checkpoint import TRAINING
 from dcell_model.dcell import with_norm_order
 from dcell_model.machine import duration, provenance
 from dcell_model.tune import folder, repeats
-from dcell_model.tune import plots as pictures
+from dcell_model.tune import plots as tune_plots
 from dcell_model.tune.folder import KIND, PARAMETERS, PLOTS, RECORD
 from dcell_model.tune.lines import Lines
 from dcell_model.tune.objective import Objective
@@ -240,8 +240,8 @@ def _write(
                                                 f"validation {objective.name}"))  # fmt: skip
     with replacing_folder(out / "plots", PLOTS) as plots:
         plots.mkdir()
-        pictures.history(search.trials, best, plots / PLOTS[0], score=objective.name)
-        pictures.slices(
+        tune_plots.history(search.trials, best, plots / PLOTS[0], score=objective.name)
+        tune_plots.slices(
             search.trials, best, plots / PLOTS[1], space=search.space, default=record["default"],
             importances=record["importances"], score=objective.name,
         )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data_specs.figures import BLUE, GREY, INK, ORANGE, picture
+from data_specs.plots import BLUE, GREY, INK, ORANGE, saved_plot
 from data_specs.terminal import printable
 from dcell_model.tune.space import Range, Space, in_words
 from dcell_model.tune.trial import FINISHED, Trial
@@ -21,7 +21,7 @@ _ACROSS = 3  # panels
 def history(trials: Sequence[Trial], best: Trial, path: Path, *, score: str) -> None:
     """Score of every trial by its number, with the best so far, PNG of 1200 × 800."""
     finished, given_up = _parted(trials)
-    with picture(path) as figure:
+    with saved_plot(path) as figure:
         axes = figure.subplots()
         so_far = np.maximum.accumulate(
             [t.score if t.ended == FINISHED and t.score is not None else -math.inf for t in trials]
@@ -71,7 +71,7 @@ def slices(
     across = min(_ACROSS, len(keys))
     down = math.ceil(len(keys) / across)
     finished, given_up = _parted(trials)
-    with picture(path, 12, 1.0 + 3.4 * down) as figure:
+    with saved_plot(path, 12, 1.0 + 3.4 * down) as figure:
         panels = figure.subplots(down, across, squeeze=False, sharey=True)
         for axes, key in zip(panels.flat, keys, strict=False):
             place = _placed(axes, space[key])

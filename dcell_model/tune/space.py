@@ -30,7 +30,7 @@ FIXED = {
     "train.select": _COMPARED,
     "train.phenotypes": _COMPARED,
     "train.standardize": _COMPARED,
-    "train.seed": "the best of several seeds is no better setting; --repeats shows what seeds change",
+    "train.seed": "the best of several seeds is no better setting; --repeats shows their effect",
     "train.engine": _NO_SCORE,
     "train.device": _NO_SCORE,
     "train.num_workers": _NO_SCORE,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_specs.figures import BLUE, INK, ORANGE, picture
 from data_specs.ledger_words import words
+from data_specs.plots import BLUE, INK, ORANGE, saved_plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ def ledger_waterfall(ledger: Mapping[str, Any], path: Path) -> None:
         path: the PNG file to write, 1200 wide and as high as the rows need.
     """
     lines, terms = line_bars(ledger), term_bars(ledger)
-    with picture(path, 12, 3 + 0.46 * (len(lines) + len(terms))) as figure:
+    with saved_plot(path, 12, 3 + 0.46 * (len(lines) + len(terms))) as figure:
         panels = figure.subplots(2, 1, height_ratios=[len(lines), len(terms)])
         _draw(
             panels[0], lines, "lines", "Annotation lines, dropped for the first reason that holds"
@@ -102,7 +102,7 @@ def strata_sizes(ledger: Mapping[str, Any], path: Path) -> None:
         path: the file to write.
     """
     strata, heights = ledger["strata"], ledger["heights"]
-    with picture(path, 12, 8) as figure:
+    with saved_plot(path, 12, 8) as figure:
         panels = figure.subplots(2, 1, sharex=True, height_ratios=[5, 3])
         titles = (
             f"{sum(strata):,} terms in {len(strata)} strata (longest path from the root)",

@@ -1,4 +1,4 @@
-"""Stage `ledger`: one account of what every step kept and dropped, and two pictures of it."""
+"""Stage `ledger`: one account of what every step kept and dropped, and two plots of it."""
 
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,11 @@ def assemble(layout: DataLayout) -> dict[str, Any]:
     }
 
 
-def run(layout: DataLayout, target: Path, pictures: Path) -> None:
-    """Write the ledger to `target` and its plots into the folder `pictures`."""
+def run(layout: DataLayout, target: Path, plots_folder: Path) -> None:
+    """Write the ledger to `target` and its plots into `plots_folder`."""
     ledger = assemble(layout)
     write_json(target, ledger)
-    with replacing_folder(pictures, ENTRIES["plots"]) as folder:
+    with replacing_folder(plots_folder, ENTRIES["plots"]) as folder:
         folder.mkdir()
         plots.ledger_waterfall(ledger, folder / "ledger.png")
         plots.strata_sizes(ledger, folder / "strata.png")

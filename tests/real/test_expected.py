@@ -36,8 +36,8 @@ def test_ledger_is_exactly_the_expected_one(real_data: Path, tmp_path: Path, nam
     arguments += ["--set", *settings, *SETTINGS[name], "--out", str(tmp_path / "build")]
     cli.main(arguments)
     ledger: dict[str, Any] = json.loads((tmp_path / "build" / "ledger.json").read_text())
-    figures = expected["settings"][name]
+    numbers = expected["settings"][name]
     assert set(expected["settings"]) == set(SETTINGS)
-    for key in figures.keys() - {"widths"}:
-        assert ledger[key] == figures[key], key
+    for key in numbers.keys() - {"widths"}:
+        assert ledger[key] == numbers[key], key
     cli.main(["verify", str(tmp_path / "build")])

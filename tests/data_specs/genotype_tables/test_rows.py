@@ -335,7 +335,7 @@ def test_empty_workbook_and_parquet(tmp_path: Path) -> None:
             read(tmp_path / name)
 
 
-# Real files; figures counted with wc and awk, not with this code
+# Real files; numbers counted with wc and awk, not with this code
 
 
 @pytest.mark.real

@@ -1,4 +1,4 @@
-"""Loss curves of all engines, from builds to the picture."""
+"""Loss curves of all engines, from builds to the plot."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The figures that runs are compared by."""
+"""The numbers by which runs are compared."""
 
 import json
 

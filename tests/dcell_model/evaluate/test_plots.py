@@ -1,4 +1,4 @@
-"""Plots are pictures of the stated size that show something, the same bytes at every run."""
+"""Plots are images of the stated size that show something, the same bytes at every run."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -56,7 +56,7 @@ def test_table_plots_and_report(
         command(trained, tiny_build, tmp_path / "a", *again)
     assert "holds an explanation (importance.parquet), written 20" in capsys.readouterr().err
     command(trained, tiny_build, tmp_path / "a", "--overwrite", *again)
-    assert "0 of" in capsys.readouterr().out  # and the pictures say that there is nothing
+    assert "0 of" in capsys.readouterr().out  # and the plots say that there is nothing
 
 
 def test_some_terms(trained: Path, tiny_build: Path, tmp_path: Path) -> None:

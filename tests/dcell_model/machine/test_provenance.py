@@ -1,4 +1,4 @@
-"""Where figures come from."""
+"""Where numbers come from."""
 
 import re
 

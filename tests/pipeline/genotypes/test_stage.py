@@ -366,7 +366,7 @@ def test_failure_leaves_what_was_there(tmp_path: Path, written: Writer) -> None:
     assert [path.name for path in layout.root.iterdir() if path.name.startswith(".")] == []
 
 
-# Real files; figures counted with awk, sort and uniq, not with this code
+# Real files; numbers counted with awk, sort and uniq, not with this code
 
 
 @pytest.mark.real

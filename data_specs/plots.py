@@ -1,4 +1,4 @@
-"""The one look of all pictures, and how they reach the disk."""
+"""The one look of all plots, and how they are written."""
 
 import contextlib
 import warnings
@@ -36,10 +36,10 @@ LOOK: dict[str, Any] = {
 
 
 @contextlib.contextmanager
-def picture(path: Path, width: float = 12.0, height: float = 8.0) -> Iterator["Figure"]:
-    """An empty figure of so many hundred pixels; written when done, the same bytes always.
+def saved_plot(path: Path, width: float = 12.0, height: float = 8.0) -> Iterator["Figure"]:
+    """An empty figure of matplotlib; it is written at the end, always with the same bytes.
 
-    The user's own matplotlib settings have no say.
+    The user's own matplotlib settings have no effect.
 
     Args:
         path: `.svg` for a drawing of paths, which pages embed; all else is PNG.
