@@ -141,7 +141,7 @@ class CellGraph:
         return digest.hexdigest()
 
     def to_files(self) -> dict[str, bytes]:
-        """The files of the cell graph by name: what `write` puts into a folder."""
+        """The files that `write` puts into a folder, by name."""
         columns: dict[str, list[Any]] = {
             "terms": [
                 self.term_ids, self.term_names, self.strata, self.heights, self.genes_contained,
@@ -186,7 +186,7 @@ class CellGraph:
         Raises:
             ArtefactError: a file is missing, damaged or of another version.
         """
-        read_json(folder / DESCRIPTION)  # says what is wrong where there is no such folder
+        read_json(folder / DESCRIPTION)  # its error names a folder that is missing
 
         def content(name: str) -> pa.Buffer:
             with pa.memory_map(str(folder / name)) as source:

@@ -1,4 +1,4 @@
-"""What holds for the arrays of every cell graph, and is checked whatever their checksums say."""
+"""Rules for the arrays of every cell graph, checked even where checksums match."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -8,11 +8,11 @@ import numpy.typing as npt
 
 IntArray = npt.NDArray[np.int64]
 MOST_GENES = 2**31 - 1
-"""What a term may contain: above it, widths made from the number overflow."""
+"""Genes that a term may contain; with more, its width overflows."""
 
 
 class Graph(Protocol):
-    """What is checked of a cell graph; `data_specs.cell_graph.CellGraph` says what each is."""
+    """The arrays that are checked; `data_specs.cell_graph.CellGraph` describes them."""
 
     @property
     def term_ids(self) -> Sequence[str]:
@@ -51,7 +51,7 @@ class Graph(Protocol):
 
 
 def fault_of(graph: Graph) -> str | None:
-    """What no build writes, in words; None if all is well. O(terms + edges + annotations)."""
+    """The first broken rule, in words; None if there is none. O(terms + edges + annotations)."""
     return next((fault for check in _CHECKS if (fault := check(graph))), None)
 
 
@@ -103,7 +103,7 @@ def _depths(graph: Graph) -> str | None:
 def _counts(graph: Graph) -> str | None:
     contained = graph.genes_contained
     direct = np.bincount(graph.annotations[:, 0], minlength=len(graph.term_ids))
-    # Contained is what the whole annotated ontology says: pruning may have lost some of the genes.
+    # Contained genes are those of the whole annotated ontology; pruning may have lost some.
     if bool((contained < direct).any()):
         return "a term contains fewer genes than it has"
     if bool((contained > MOST_GENES).any()):

@@ -1,4 +1,4 @@
-"""The chain of fingerprints: what every artefact is, and what it was made from.
+"""The chain of fingerprints: the content of every artefact, and its origin.
 
     inputs → hierarchy → cell graph → store → split → checkpoint → predictions
                                             → networks ↗
@@ -34,7 +34,7 @@ ARTEFACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "split": (("split.parquet",), ("store",)),
     "networks": (("networks.json",), (INPUTS, "store")),
 }
-# What every checkpoint is made from, and what some are made from besides, by their model.
+# The artefacts from which every checkpoint is made, and those that only some models need.
 TRAINED_ON = ("cell_graph", "store", "split")
 ORIGINS = (*TRAINED_ON, "networks")
 
@@ -45,9 +45,9 @@ class Link:
 
     Attributes:
         name: a key of `ARTEFACTS`, `inputs`, `checkpoint` or `predictions`.
-        digest: hex SHA-256 of what it holds.
-        made_from: digests of what it was made from, by name.
-        fault: what does not fit; empty if all does.
+        digest: hex SHA-256 of its content.
+        made_from: digests of the artefacts from which it was made, by name.
+        fault: the mismatch in words; empty if there is none.
     """
 
     name: str
@@ -102,10 +102,10 @@ def digest_of(layout: DataLayout, name: str) -> str:
 
 
 def check(layout: DataLayout, name: str) -> Link:
-    """Compare an artefact with its link, and this with the links of what it was made from.
+    """Compare an artefact with its link, and the link with those of its sources.
 
     Returns:
-        The link; its `fault` says what does not fit.
+        The link; its `fault` describes a mismatch.
 
     Raises:
         ArtefactError: a file is missing or not readable.
@@ -124,7 +124,7 @@ def check(layout: DataLayout, name: str) -> Link:
 
 
 def refuse_other_data(layout: DataLayout, made_from: Mapping[str, str], what: str) -> None:
-    """Refuse a checkpoint, or what was made with it, on other data than it was made from.
+    """Refuse a checkpoint, or a result of it, together with data on which it was not trained.
 
     Raises:
         ArtefactError: names the first artefact that is another one, or that nothing is said of.
@@ -222,5 +222,5 @@ def _read_predictions(run: Path) -> Link | None:
 
 
 def made_from_metadata(made_from: Mapping[str, str]) -> dict[bytes, bytes]:
-    """What a table of predictions says of its origin, as Parquet metadata."""
+    """The origin of a table of predictions, as Parquet metadata."""
     return {MADE_FROM: json.dumps(dict(made_from), sort_keys=True).encode()}

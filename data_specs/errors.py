@@ -30,7 +30,7 @@ class ArtefactError(InputError):
 def fault_of_the_disk(error: Exception) -> str | None:
     """Why reading or writing failed where the disk or its rights are to blame; else None.
 
-    Polars and LMDB say in words what the operating system's error was.
+    Polars and LMDB give the operating system's error only in words.
     """
     code = getattr(error, "errno", None)
     if code is None and (found := re.search(r"\(os error (\d+)\)", str(error))):
@@ -61,7 +61,7 @@ def _nobody_reads() -> bool:
 def exit_with_message() -> Iterator[None]:
     """Let a console command print cleanly, and end with one line and status 1, no traceback.
 
-    Options are read inside: what argparse prints may hold anything, too.
+    Options are read inside, because argparse prints them, and they may hold any character.
     """
     with clean_output(), _errors_as_lines():
         yield

@@ -23,7 +23,7 @@ AS_WRITTEN, AMBIGUOUS, UNRESOLVED = "as_written", "ambiguous", "unresolved"
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a name means.
+    """The meaning of a name.
 
     Attributes:
         gene: its systematic name; where no gene has the name, or several have, the name itself,
@@ -44,7 +44,7 @@ class Resolution:
 
 
 class GeneNames:
-    """The names of genes, and what each one means.
+    """The names of genes, and their meanings.
 
     Args:
         rows: name, gene, kind as `data_specs.tables.GENE_NAMES`; `systematic` rows name genes
@@ -86,7 +86,7 @@ class GeneNames:
         return bool(self._exact[MAPPED])
 
     def resolve(self, name: str) -> Resolution:
-        """What a name means; never fails."""
+        """The meaning of a name; never fails."""
         found = self._look_up(name, (MAPPED,))
         if not found:
             return self._resolve_own(name)

@@ -13,7 +13,7 @@ MARKER = "dcell-data.json"
 FORMAT = {"format": "dcell-data", "version": 1}
 
 
-# What the stages write, by the folders of a build; `#####` is a number.
+# The entries that the stages write, by the folders of a build; `#####` is a number.
 _NAMES: dict[str, tuple[str, ...]] = {
     "simulated": (
         "ontology.obo", "annotations.gaf", "genotypes.tsv", "truth.json", "pairs.tsv",
@@ -123,7 +123,7 @@ class DataLayout:
 
     @property
     def ledger(self) -> Path:
-        """What every step kept and dropped."""
+        """The counts that every step kept and dropped."""
         return self.root / "ledger.json"
 
     @property
@@ -165,10 +165,10 @@ MARKERS = {"build": MARKER, "run": "dcell-run.json", "screen": "screen.json",
 def require_kind(folder: Path, kind: str) -> None:
     """Refuse a folder that another command wrote than the one that is asked for.
 
-    Folders of DVC's stages have no marker: what is missing in them is said where it is read.
+    Folders of DVC's stages have no marker; readers report a file that is missing in them.
 
     Raises:
-        InputError: says what the folder is.
+        InputError: names the kind of the folder.
     """
     if not folder.exists():
         raise InputError(f"{folder}: no such folder; expected that of a {kind}")

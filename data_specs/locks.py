@@ -18,10 +18,10 @@ from pathlib import Path
 from data_specs.errors import InputError
 from data_specs.outputs import real_path
 
-_HELD: set[Path] = set()  # by this process: what works inside of other work asks again
+_HELD: set[Path] = set()  # by this process: nested work asks again
 _ENDING = ".dcell-lock"
 _PATIENCE = 0.3  # seconds: who only looks whether a folder is held has it for a moment
-# What file systems say that have no locks.
+# Errors of file systems without locks.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 

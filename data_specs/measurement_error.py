@@ -1,4 +1,4 @@
-"""Which columns tell how far measurements are off, and what that leaves a model to predict.
+"""The measurement error by the tables' columns, and the best score that it allows a model.
 
 The account of the genotypes (`pipeline.genotypes.measurement_noise`) holds under `noise`, by
 phenotype, one estimate a source: replicates, the genotypes that were measured more than once, if
@@ -71,7 +71,7 @@ def ceiling_in_build(layout: DataLayout, phenotype: str) -> dict[str, Any] | Non
 
 
 def told_by(estimate: Mapping[str, Any]) -> str:
-    """What an estimate rests on."""
+    """The data of an estimate, in words."""
     if estimate["source"] == "sd":
         return f"by column {estimate['column']} of {estimate['genotypes']:,} genotypes"
     copies = estimate["copies"]
@@ -81,7 +81,7 @@ def told_by(estimate: Mapping[str, Any]) -> str:
 
 
 def best_scores(estimate: Mapping[str, Any]) -> str:
-    """What a perfect model would score."""
+    """The score of a perfect model, in words."""
     return (
         f"a perfect model would reach a Pearson of {estimate['ceiling_pearson']:.3f} "
         f"(R² {estimate['ceiling_r2']:.3f})"

@@ -12,7 +12,7 @@ def mounted_in(folder: Path) -> Path | None:
     try:
         lines = os.fsdecode(_MOUNTS.read_bytes()).splitlines()
     except OSError:
-        return None  # not Linux: what cannot be linked is said when it is tried
+        return None  # not Linux: an attempt will say whether files can be linked
     places = (Path(_plain(line.split(" ")[4])) for line in lines)
     return min((each for each in places if folder in each.parents), default=None)
 

@@ -1,4 +1,4 @@
-"""What the names in a genotype table mean: which gene, and whether it is the control."""
+"""Which gene a name in a genotype table means, and whether it is the control."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class Naming:
     """How names in a genotype table are taken.
 
     Attributes:
-        names: what each one means; by default, itself.
+        names: the meaning of each; by default, itself.
         control_gene: any of its names; a deletion of it in a query strain is no deletion.
         merge: whether a gene that a genotype names twice counts once; else such a row is bad.
     """

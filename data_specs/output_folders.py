@@ -16,15 +16,15 @@ from data_specs.workplaces import is_workplace, recover
 
 @dataclass(frozen=True, slots=True)
 class FolderKind:
-    """What a command writes into a folder.
+    """The entries that a command writes into a folder.
 
     Attributes:
         name: for messages: build, run.
         own: patterns of all that is ever written (`data_specs.own_entries`).
         results: those of them that are not replaced unless the user asks for it.
         marker: the file by which such a folder is known; none: the folder must be new or empty.
-        description: what the marker holds; its `format` tells the kind.
-        instead: what a user can do rather than replace results.
+        description: the content of the marker; its `format` tells the kind.
+        instead: the alternative to replacing results, for the message.
     """
 
     name: str
@@ -47,9 +47,9 @@ def taken(
 
     Args:
         folder: need not exist.
-        kind: what is written.
+        kind: the kind of folder that is written.
         overwrite: replace earlier results of the kind.
-        inputs: what the command reads.
+        inputs: paths that the command reads.
 
     Raises:
         InputError: it is a file, or of something else; something is in the way; it holds results
@@ -77,7 +77,7 @@ def refuse_foreign(folder: Path, kind: FolderKind) -> None:
     marker = kind.marker
     if marker is None or not folder.is_dir():
         return
-    # A run that was killed at once has left no more than what the marker was being written in.
+    # A run that was killed at once has left only the temporary file of the marker.
     if not any(not _is_ours(p.name, folder, marker) for p in folder.iterdir()):
         return
     if not (folder / marker).is_file():
@@ -108,5 +108,5 @@ def refuse_not_empty(folder: Path, *, overwrite: bool) -> None:
 
 
 def _is_ours(name: str, folder: Path, marker: str = "/") -> bool:
-    """Whether an entry is a lock, or what something is, or was, being written in."""
+    """Whether an entry is a lock, or a temporary file or folder of a write."""
     return is_workplace(name) or name.startswith(f".{marker}.") or name == lock_name(folder)

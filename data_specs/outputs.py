@@ -10,7 +10,7 @@ from data_specs.own_entries import Patterns, is_own, kind_of, own_files, refuse_
 
 
 def output_path(text: str | Path) -> Path:
-    """What `--out` says, as a path that can be gone below: `sub/..` without a `sub` cannot."""
+    """The path of `--out`, without `sub/..`: no file can be written there if no `sub` exists."""
     path = Path(text)
     return Path(os.path.realpath(path)) if ".." in path.parts else path
 
@@ -77,10 +77,10 @@ def refuse_output_file(
     """Refuse a file to write that is no file, an input, or an earlier file of another kind.
 
     Args:
-        target: what `--out` says.
+        target: the path given by `--out`.
         inputs: files and folders that the command reads.
         suffix: that of the files of its kind; an existing file of another suffix is not replaced.
-        kind: what it should be, for messages: page, record.
+        kind: the expected kind, for messages: page, record.
 
     Raises:
         InputError: says what is there.
@@ -103,7 +103,7 @@ def refuse_output_file(
 
 
 def refuse_part_of(target: Path, folder: Path, own: Patterns, kind: str) -> None:
-    """Refuse a file to write that is part of what the command reads, such as a build's ledger.
+    """Refuse to write a file that is part of an input, such as a build's ledger.
 
     Raises:
         InputError: says what it is.
@@ -114,7 +114,7 @@ def refuse_part_of(target: Path, folder: Path, own: Patterns, kind: str) -> None
 
 
 def refuse_inputs_within(target: Path, own: Patterns, inputs: Sequence[Path]) -> None:
-    """Refuse a folder whose own entries are also what the command reads.
+    """Refuse a folder whose own entries are also inputs of the command.
 
     Raises:
         InputError: names the input.
@@ -136,10 +136,10 @@ def refuse_finished(
 
     Args:
         folder: where to write.
-        own: what makes an earlier result, and would be replaced.
+        own: the entries of an earlier result, which would be replaced.
         kind: of the result, for messages.
         overwrite: whether the user asked for it.
-        instead: what else can be done.
+        instead: the alternative, for the message.
 
     Raises:
         InputError: says what is there and since when.

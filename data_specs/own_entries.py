@@ -1,4 +1,4 @@
-"""What a command wrote into a folder, told from what somebody else put there.
+"""The entries that a command wrote into a folder, as opposed to entries of others.
 
 What a command writes is named by patterns, relative to its folder, that each part of a path must
 match (`store/[0-9]*/data.mdb`). All else is foreign: files, links, whole folders.
@@ -48,7 +48,7 @@ def own_files(folder: Path, own: Patterns, below: Path = Path()) -> Iterator[Pat
 
 
 def refuse_in_the_way(folder: Path, own: Patterns, below: Path = Path()) -> None:
-    """Refuse a folder where something of another kind stands at the place of what is written.
+    """Refuse a folder in which an entry to be written exists as another kind of entry.
 
     Raises:
         InputError: names the folder or link that is there.
@@ -70,13 +70,13 @@ _MOVE = "written; move it away, or name another output"
 
 
 def kind_of(mode: int) -> str:
-    """What a path is, in words, from `st_mode`."""
+    """The kind of a path in words, from `st_mode`."""
     kinds = {stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link", stat.S_IFREG: "a file"}
     return kinds.get(stat.S_IFMT(mode), "a device or pipe")
 
 
 def remove_own(folder: Path, own: Patterns) -> None:
-    """Remove what the command wrote; folders that are left empty by that go too."""
+    """Remove the command's own entries, and folders that this leaves empty."""
     for entry in list(own_files(folder, own)):
         (folder / entry).unlink()
         for above in list(entry.parents)[:-1]:
@@ -136,7 +136,7 @@ def _conflict(place: Path) -> InputError:
 
 
 def bring_foreign(old: Path, new: Path, own: Patterns) -> None:
-    """Bring home what is foreign in a folder that another one has replaced; remove the old one.
+    """Move foreign entries of a replaced folder into the new one; remove the old one.
 
     May be called again after a kill at any moment. Nothing foreign is ever removed: of two files
     that differ, the newer keeps the name and the other lies beside it, as `NAME.kept-1`.
@@ -149,7 +149,7 @@ def bring_foreign(old: Path, new: Path, own: Patterns) -> None:
             return
 
 
-_TURNS = 3  # what a process that stands in the old folder has written meanwhile is brought, too
+_TURNS = 3  # also moves files that a process in the old folder has written meanwhile
 
 
 def _bring(source: Path, place: Path) -> None:

@@ -1,4 +1,4 @@
-"""What lies at a path, in words: for the error that says that something else was expected."""
+"""The kind of file or folder at a path, in words, for error messages."""
 
 import stat
 import struct
@@ -28,7 +28,7 @@ _LOOKED_AT = 4096
 
 
 def what_is(path: Path) -> str:
-    """What is there: `the folder of a build`, `a text file`, …; nothing is read to its end.
+    """The kind: `the folder of a build`, `a text file`, …; no file is read to its end.
 
     Raises:
         OSError: there is nothing, or it cannot be read.
@@ -54,7 +54,7 @@ def what_is(path: Path) -> str:
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a file is a ZIP archive as far as its end says; what is damaged there is none."""
+    """Whether a file is a ZIP archive by its last bytes; one that is damaged there is none."""
     try:
         return zipfile.is_zipfile(path)
     except zipfile.BadZipFile:  # raised for an archive that claims to lie on several disks
@@ -62,7 +62,7 @@ def is_zip(path: Path) -> bool:
 
 
 def built_or_run(path: Path) -> tuple[Path, str] | None:
-    """The nearest folder at or above a path that a command wrote, and what it is."""
+    """The nearest folder at or above a path that a command wrote, and its kind."""
     for folder in (path, *path.parents):
         for marker in FOLDERS:
             if marker != "cell_graph.json" and (folder / marker).is_file():
@@ -78,12 +78,12 @@ def _what_folder(path: Path) -> str:
 
 
 def archive_entries(path: Path) -> list[zipfile.ZipInfo] | None:
-    """What a ZIP archive says it holds; None where it is damaged."""
+    """The names in a ZIP archive; None where it is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error):
-        return None  # what zipfile makes of flipped bytes
+        return None  # errors of zipfile on flipped bytes
 
 
 def _what_archive(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What readers of a control's results are told: its hierarchy is randomised."""
+"""The warning beside a control's results: its hierarchy is randomised."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from data_specs.layout import DataLayout, read_json
 
 _KEPT = "terms keep their names and sizes"
-# What a control switches, and what its terms have lost.
+# The pairs that a control switches, and the property that its terms lose.
 _LOST = {
     "genes": ("annotations", f"{_KEPT}, but not their genes"),
     "terms": ("edges", f"{_KEPT}, but not their parents and children"),

@@ -36,7 +36,7 @@ def read_text(path: Path) -> str:
 
 
 def read_head(path: Path, size: int) -> str:
-    """The first so many bytes of a text, or a little more; what is no UTF-8 is replaced.
+    """The first bytes of a text, at least so many; bytes that are no UTF-8 are replaced.
 
     Raises:
         InputError: as `read_text`, as far as it is seen so early.
@@ -157,7 +157,7 @@ def check_workbook(path: Path) -> None:
     """Refuse a workbook that unpacks to suspiciously much, or spans far more cells than it holds.
 
     The reader holds all that a sheet unpacks to, and every cell between its first and its last.
-    Here it is unpacked in pieces, and what the archive says of its sizes is not believed.
+    Here it is unpacked in pieces, and the sizes that the archive states are not trusted.
 
     Raises:
         InputError: it does, or is no such workbook. A damaged one raises what `zipfile` does.

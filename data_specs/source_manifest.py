@@ -11,7 +11,7 @@ class Source:
     """One public file.
 
     Attributes:
-        role: what it is read as.
+        role: the input as which it is read.
         url: where it is fetched from.
         file: its name, inside the archive where the URL is one.
         sha256: of that file; None where the place serves a moving release, whose checksum and

@@ -1,4 +1,4 @@
-"""What the programs show: names from files never steer the terminal or a page, nor hide in it.
+"""Clean output: names from files can neither control a terminal or a page nor hide in it.
 
 `exit_with_message` of `data_specs.errors` puts `Clean` streams before the standard output and the
 standard error of every program, so that prints, warnings, complaints about options and tracebacks
@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO, cast
 
-# By kind: control characters other than line feed and tab; line separators, and what turns the
-# direction of writing; what takes no place (Unicode's Default_Ignorable_Code_Point, such as
+# By kind: control characters other than line feed and tab; line separators, characters that turn
+# the direction of writing; invisible ones (Unicode's Default_Ignorable_Code_Point, such as
 # zero-width spaces, fillers and tags), so that two names look alike; marks of annotations.
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"
@@ -26,7 +26,7 @@ _UNSAFE = re.compile(
 
 
 def printable(text: str) -> str:
-    r"""The text with what a terminal obeys or hides written out, as `\x1b` or `\u202e`."""
+    r"""The text, with characters that a terminal obeys or hides written out: `\x1b`, `\u202e`."""
     return _UNSAFE.sub(_written_out, text)
 
 
@@ -66,7 +66,7 @@ class Clean:
 
 
 def beneath(stream: TextIO) -> TextIO:
-    """The stream itself, for who cleans what they write, and has sequences of their own."""
+    """The stream itself, for callers that clean their text and write sequences of their own."""
     return stream.beneath if isinstance(stream, Clean) else stream
 
 

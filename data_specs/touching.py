@@ -1,4 +1,4 @@
-"""Whether the genotypes of a build meet its hierarchy: what is said when few of them do."""
+"""Warnings about builds whose genotypes meet the hierarchy in few places."""
 
 import sys
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The bytes of a file that a user gives, unpacked. What it is, is told by its first bytes.
+"""The bytes of a file that a user gives, unpacked. Its first bytes tell the packing.
 
 gzip, bzip2, xz and Zstandard are unpacked. Archives, and what can be read only once, are said by
 name: nothing is read from them.
@@ -20,7 +20,7 @@ import pyarrow as pa
 from data_specs.errors import InputError
 
 # A packed table of genotypes or annotations is ten to thirty times smaller than its text; gzip
-# itself reaches a thousand. What unpacks to more than this is no such table.
+# itself reaches a thousand. A file that unpacks to more than this is no such table.
 LARGEST_RATIO, ALWAYS_ALLOWED = 200, 2**26
 CHUNK = 2**20
 _MOST_MEMORY = 2**28  # that xz may take for its dictionary; `xz -9` takes 65 MiB

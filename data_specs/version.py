@@ -4,7 +4,7 @@ from importlib import metadata
 
 
 def version() -> str:
-    """That of the installed package; what lies in a folder only has none."""
+    """The version of the installed package; a mere folder of sources has none."""
     try:
         return metadata.version("dcell")
     except metadata.PackageNotFoundError:

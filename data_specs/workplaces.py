@@ -40,7 +40,7 @@ class Workplace:
     Attributes:
         folder: the workplace.
         real: where it is to stand, links followed.
-        own: patterns of what is written there.
+        own: patterns of the entries that are written there.
     """
 
     folder: Path
@@ -49,7 +49,7 @@ class Workplace:
 
     @property
     def new(self) -> Path:
-        """What is being written."""
+        """The new folder, while it is written."""
         return self.folder / self.real.name
 
     def _beside(self, what: str) -> Path:
@@ -57,7 +57,7 @@ class Workplace:
 
     @property
     def previous(self) -> Path:
-        """What was there before, with what is foreign in it."""
+        """The earlier folder, with its foreign entries."""
         return self._beside("previous")
 
     @property
@@ -74,7 +74,7 @@ class Workplace:
         return any(os.path.lexists(p) for p in (self.previous, self._between, self._ready))
 
     def exchange(self) -> None:
-        """Put the new folder in the place of the old one, and bring home what is foreign in that.
+        """Replace the old folder by the new one, and move foreign entries over.
 
         Raises:
             InputError: something new would stand where something foreign does; nothing is changed.
@@ -94,7 +94,7 @@ class Workplace:
         self.settle()
 
     def fill(self) -> None:
-        """Move what is new into the folder that stands there and cannot be renamed.
+        """Move new entries into the existing folder, which cannot be renamed.
 
         Raises:
             InputError: something new would stand where something foreign does; nothing is changed.
@@ -104,7 +104,7 @@ class Workplace:
         self.settle()
 
     def settle(self) -> None:
-        """Finish what was whole; may be called again after a kill at any moment.
+        """Finish a replacement that was complete; it may be called again after any kill.
 
         Raises:
             InputError: the disk refuses; says where things are.
@@ -168,7 +168,7 @@ def shown(path: Path) -> Path:
 
 
 def recover(target: Path) -> None:
-    """Finish what processes had written whole when they were killed; remove what was not.
+    """Finish the replacements of killed processes that were complete; remove the others.
 
     What a process of another machine left is finished, too, but never removed: it may live.
 

@@ -20,10 +20,10 @@ def refuse_file(target: Path, *given: Path, suffix: str = "", kind: str = "") ->
     """Refuse a file to write as `refuse_output_file` does, or if it is part of a build, run, ….
 
     Args:
-        target: what `--out` says.
+        target: the path given by `--out`.
         given: files that the command reads.
         suffix: of files of its kind.
-        kind: what it should be, for messages.
+        kind: the expected kind, for messages.
 
     Raises:
         InputError: says what is there.

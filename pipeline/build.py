@@ -55,7 +55,7 @@ def build(
         parameters: resolved parameters.
         out: folder of the build; it must not exist, or be empty, or hold an earlier build.
         progress: called with the name of each stage as it starts.
-        overwrite: replace an earlier build; what is not its own, such as runs and notes, stays.
+        overwrite: replace an earlier build; other files, such as runs and notes, stay.
 
     Raises:
         InputError: bad input, or a folder that is something else, or in use, or holds a build.
@@ -79,12 +79,12 @@ def build(
 
 
 def kind_of(out: Path) -> FolderKind:
-    """What a build is as a folder."""
+    """The kind of folder that a build is."""
     return FolderKind("build", DataLayout(out).own_of_all(), (MARKER,), MARKER, FORMAT)
 
 
 def finish(parameters: Parameters, layout: DataLayout) -> None:
-    """Write what makes the artefacts of all stages a build: ledger, parameters, marker."""
+    """Turn the artefacts of all stages into a build: write ledger, parameters and marker."""
     ledger.run(layout, layout.ledger, layout.root / "plots")
     write_json(layout.parameters, changed(parameters))
     write_json(layout.root / MARKER, FORMAT)

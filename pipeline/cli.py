@@ -124,7 +124,7 @@ class Verify:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Show:
-    """Print what is in a build, with the terms of one genotype.
+    """Print the content of a build, with the terms of one genotype.
 
     Example:
       dcell-data show data/kuzmin2018 --genotype 'YAL015C|YBL007C|YOL043C'

@@ -30,11 +30,11 @@ from data_specs.store import StoreReader
 from pipeline import cell_graph, store
 from pipeline.build import finish, kind_of
 
-# The stages before the cell graph; only `sources` and what lies after them must be there.
+# The stages before the cell graph; only `sources` and later stages must be there.
 _EARLIER = (
     "simulated", "sources", "ontology", "annotations", "genotypes", "hierarchy", "strata",
 )  # fmt: skip
-# The sections that decide which samples there are, and what they look like.
+# The sections that determine the samples and their content.
 _BUILDING = (
     "sources", "ontology", "annotations", "hierarchy", "strata", "genotypes", "store", "networks",
 )  # fmt: skip
@@ -50,14 +50,14 @@ def make(
         control: one of `data_specs.parameters.ranges.CONTROLS`.
         seed: of the control.
         settings: `dask.key=value`.
-        overwrite: replace what is there.
+        overwrite: replace an earlier control.
 
     Returns:
-        Where the control lies, and what was done, in a line.
+        The folder of the control, and a line about the work done.
 
     Raises:
         ArtefactError: the build is not finished, or was changed afterwards.
-        InputError: it is a control itself; or what is there belongs to another build, and not
+        InputError: it is a control itself; or an earlier control is of another build, and not
             `overwrite`.
     """
     real = DataLayout(data)
@@ -165,7 +165,7 @@ def _refuse_other(layout: DataLayout, real: DataLayout, parameters: Parameters) 
     """Refuse to keep a control of another build, such as the one that was here before.
 
     Raises:
-        InputError: says what differs.
+        InputError: names the difference.
     """
     before = load(layout.parameters)
     fault = next(

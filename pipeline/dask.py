@@ -26,7 +26,7 @@ class Each(Protocol):
 
 @contextlib.contextmanager
 def workers(settings: Dask, parts: int) -> Iterator[Each]:
-    """Yield what runs tasks: here if there is one part only, else on the cluster.
+    """Yield a function that runs tasks: here if there is one part only, else on the cluster.
 
     Args:
         settings: address of a running scheduler, or `local` for a cluster in this machine.
@@ -40,7 +40,7 @@ def workers(settings: Dask, parts: int) -> Iterator[Each]:
         return
     from distributed import Client, LocalCluster
 
-    # Quiet: a worker that dies is Dask's to replace, and what fails in the end is raised.
+    # Quiet: Dask replaces a worker that dies, and raises the error if tasks fail finally.
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] == "distributed":
             logging.getLogger(name).setLevel(logging.CRITICAL)

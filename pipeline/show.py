@@ -1,4 +1,4 @@
-"""Print what is in a build, and what the deletion of one genotype's genes touches."""
+"""Print the content of a build, and the terms that one genotype's deletions touch."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -78,7 +78,7 @@ def show(layout: DataLayout, genotype: str | None = None, run: Path | None = Non
 
 
 def _show_phenotypes(phenotypes: Sequence[str], files: Sequence[Mapping[str, Any]]) -> None:
-    """Say what is predicted, which other columns are there, and which were left out, and why."""
+    """Print the predicted column, the others, and those that were dropped, with reasons."""
     target, *others = phenotypes
     also = f"; also {', '.join(others)}" if others else ""
     _line("phenotypes", f"{target} is predicted by default{also}")

@@ -1,4 +1,4 @@
-"""Stage `sources`: settle which raw files the build reads, and record what they are.
+"""Stage `sources`: settle which raw files the build reads, and record them.
 
 A path in the parameters wins over the profile's own file: `demo` takes what the stage `simulate`
 wrote, `yeast` fetches the public files, `local` has none of its own.
@@ -32,7 +32,7 @@ def fetch(source: Source, cache: Path | None = None) -> Path:
     """Download a public file once, and check it before anything reads it.
 
     Args:
-        source: what to fetch.
+        source: the file to fetch.
         cache: folder to keep it in; by default the user's cache folder.
 
     Raises:
@@ -173,7 +173,7 @@ def _version(path: Path) -> str | None:
     try:
         header = read_head(path, 2**16).split("\n")[:60]
     except InputError:
-        return None  # a workbook, or the stage that reads the file says what is wrong with it
+        return None  # a workbook; or the stage that reads the file will name the fault
     for tag in _VERSION_TAGS:
         for line in header:
             if line.startswith(tag):

@@ -20,12 +20,12 @@ from pipeline.cell_graph import WHAT, control_of, moved, of_hierarchy
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One promise, whether it is kept, and what was found."""
+    """One promise, whether it is kept, and the finding."""
 
     name: str
     passed: bool
     detail: str
-    warning: bool = False  # the promise is kept, but is it what was wanted?
+    warning: bool = False  # the promise is kept, but perhaps not the user's intention
 
 
 class _BrokenPromiseError(Exception):
@@ -126,7 +126,7 @@ def _check_rows(graph: CellGraph) -> str:
 
 
 def _check_names(graph: CellGraph, layout: DataLayout) -> str:
-    """Every name in the genotypes means what it means to a model on the cell graph."""
+    """Every name in the genotypes has the same meaning for a model on the cell graph."""
     names = GeneNames.of(graph)
     table = pl.read_parquet(layout.genotypes / "gene_names.parquet", glob=False)
     for name, gene, how in table.select("name", "gene", "how").iter_rows():
@@ -256,7 +256,7 @@ def _check_split(reader: StoreReader, layout: DataLayout) -> str:
 
 
 def _check_chain(layout: DataLayout) -> str:
-    """Every artefact is what its link says, and was made from the others."""
+    """Every artefact matches its link, and was made from the others."""
     links = list(chain(layout))
     for link in links:
         _require(not link.fault, f"{link.name} {link.fault}")
@@ -264,7 +264,7 @@ def _check_chain(layout: DataLayout) -> str:
 
 
 def _check_ledger(layout: DataLayout) -> str:
-    """What came in is what was kept and dropped."""
+    """The counts of kept and dropped records add up to all."""
     lines = read_json(layout.annotations / "ledger.json")
     dropped = sum(lines["dropped"].values())
     _require(lines["lines"] == lines["kept"] + dropped, "annotation lines do not add up")

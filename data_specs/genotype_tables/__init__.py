@@ -1,4 +1,4 @@
-"""Genotype tables in every form that is read: what a file is, which form it has, its rows."""
+"""Genotype tables: the kind of a file, the form of its table, and its rows."""
 
 from data_specs.genotype_tables.cells import Piece
 from data_specs.genotype_tables.columns import unknown

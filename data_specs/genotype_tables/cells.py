@@ -25,7 +25,7 @@ from data_specs.raw_files import check_text, check_workbook, unpacked
 from data_specs.unpacking import ALWAYS_ALLOWED, LARGEST_RATIO, require_file
 
 LISTED = "\x1f"  # stands before each item of a list in one cell, as Parquet has them
-# What damaged or malicious Parquet files and workbooks make their readers raise.
+# Errors of readers on damaged or malicious Parquet files and workbooks.
 _DAMAGED = (
     OSError, ValueError, KeyError, EOFError, RuntimeError, NotImplementedError, MemoryError,
     zlib.error, zipfile.BadZipFile, pa.ArrowException, fastexcel.FastExcelError,
@@ -141,7 +141,7 @@ def read_head(piece: Piece) -> pl.DataFrame:
 
 
 def below(pieces: Sequence[Piece], row: int) -> list[Piece]:
-    """What is left of a file's pieces below one of its rows, as `read_head` counts them."""
+    """The rest of a file's pieces below one of its rows, as `read_head` counts rows."""
     if pieces[0].kind == "parquet":
         return list(pieces)
     if pieces[0].kind == "sheet":

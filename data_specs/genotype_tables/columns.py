@@ -32,7 +32,7 @@ def candidates(form: Form) -> list[int]:
 
 
 def count_numbers(rows: pl.DataFrame, form: Form) -> dict[int, Counts]:
-    """Count what is in each column of a plain table that could be a phenotype.
+    """Count the kinds of cells in each column of a plain table that could be a phenotype.
 
     A row of another width than the header is left out: its cells stand in others' columns.
     """
@@ -59,7 +59,7 @@ def choose(
 
     A column of a plain table is a phenotype if any of its cells is a number, whatever is in the
     others: a cell that is none is an error later, and no reason to leave the column out. One
-    without any is text. The first that is not text must have values: it is what is predicted.
+    without any is text. The first that is not text must have values, because it is predicted.
 
     Args:
         path: for messages.

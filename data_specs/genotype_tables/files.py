@@ -52,7 +52,7 @@ def open_file(
     each: Each,
     phenotypes: Sequence[str] | None = (),
 ) -> GenotypeFile:
-    """Find out what form a file has, and cut it into pieces.
+    """Find the form of a file, and cut it into pieces.
 
     Args:
         path: text (plain or gzipped), Parquet, or a workbook with the table on one of its sheets.

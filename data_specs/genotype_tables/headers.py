@@ -87,7 +87,7 @@ class Form:
 
 
 def known_forms() -> str:
-    """What a genotype table may look like, for error messages."""
+    """The known forms of genotype tables, for error messages."""
     headers = "; ".join(f"{name} ({', '.join(columns)})" for name, columns in FORMS.items())
     return (
         f"Known forms, by header: {headers}; plain ('genes' separated by '|', or 'gene_1', "

@@ -150,7 +150,7 @@ class GeneLists:
 
 
 def in_order(names: Sequence[pl.Series], is_no_name: pl.Expr, naming: Naming) -> GeneLists:
-    """Find what the names of every row, given as one or more list[str] `[N]`, mean; join and sort.
+    """Resolve the names of every row, given as one or more list[str] `[N]`; join and sort them.
 
     A name is none where `is_no_name` says so of the column `name`.
     """

@@ -18,7 +18,7 @@ from data_specs.genotype_tables.names import AS_WRITTEN, in_order, is_no_name, n
 from data_specs.genotype_tables.words import NOT_MEASURED, expected_for, is_missing, number
 from data_specs.naming import Naming
 
-# What can be wrong with a row, the first that holds, and the reason that it is counted under.
+# Faults of a row, of which the first counts, and the reason under which it is counted.
 PROBLEMS = {
     "header": "malformed",
     "columns": "malformed",
@@ -55,7 +55,7 @@ def read_piece(
     Args:
         piece: of the file.
         form: of the file.
-        naming: what names mean.
+        naming: the meaning of names.
         as_written: names as they stand and in that order, not what they mean.
 
     Raises:
@@ -157,7 +157,7 @@ def _counts(words: pl.Series) -> dict[str, int]:
 
 
 def _complaint(piece: Piece, row: Mapping[str, Any], form: Form, naming: Naming) -> str:
-    """Say what is wrong with a row, and where."""
+    """Describe the fault of a row, and its place."""
     cells = [(cell or "").strip() for cell in row["cells"]]
     match row["problem"]:
         case "header":

@@ -1,4 +1,4 @@
-"""What a cell of a phenotype says: a number, that nothing was measured, or something else."""
+"""The content of a phenotype's cell: a number, no measurement, or something else."""
 
 import math
 import re
@@ -7,7 +7,7 @@ from typing import TypeVar
 import polars as pl
 
 Texts = TypeVar("Texts", pl.Expr, pl.Series)
-# What people and programs write where nothing was measured; case does not matter. `inf` is not
+# Words of people and programs for no measurement; case does not matter. `inf` is not
 # among them: it is the result of a calculation that went wrong, so that somebody should look.
 NOT_MEASURED = (
     "", "nan", "-nan", "na", "n/a", "n.a.", "n.a", "<na>", "nd", "n.d.", "n.d", "n/d", "null",
@@ -20,7 +20,7 @@ NOT_MEASURED = (
 NO_GENE = ("", "nan", "na", "n/a", "null", "none", ".", "-", "--", "–", "—")
 # Squares of larger ones and sums over all samples leave float32, in which models are trained.
 LARGEST = 1e15
-# What a person may have meant as a number: 0,91 1.234,5 <0.01 95% 0.5* 0.9±0.1 −1 1e300 -inf
+# Text that a person may have meant as a number: 0,91 1.234,5 <0.01 95% 0.5* 0.9±0.1 −1 1e300 -inf
 # 0.5h, 12 h. Not 7x or 3B, as wells and strains are called.
 _LIKE = (
     r"(?i)^[<>=~≈≤≥]*\s*[+\-−–]?\s*"
@@ -62,7 +62,7 @@ def is_like_a_number(text: pl.Expr) -> pl.Expr:
 
 
 def expected_for(text: str) -> str:
-    """What is expected in place of a cell that is no number."""
+    """The expected text in place of a cell that is no number."""
     if re.fullmatch(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", text):
         return f"a decimal point in place of the comma, as in {text.replace(',', '.')}"
     try:

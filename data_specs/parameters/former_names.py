@@ -40,7 +40,7 @@ def under_present_names(given: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def say_former(typed: Mapping[str, Any], where: str) -> None:
-    """Tell a user who typed a former name what it is called now."""
+    """Tell a user who typed a former name the present one."""
     for former, present in FORMER.items():
         section, key = former.split(".")
         own = typed.get(section)

@@ -123,13 +123,13 @@ def refuse_without_effect(
 
     Args:
         assignments: as `override` takes them.
-        sections: what the command uses.
+        sections: the sections that the command uses.
         command: its name.
-        why: what is so of all other parameters, and what to do.
+        why: the reason for all other parameters, and the remedy.
         options: parameters that the command takes from an option of its own, by key.
 
     Raises:
-        ParameterError: names the first one, and what the command uses.
+        ParameterError: names the first one, and the sections that the command uses.
     """
     for assignment in assignments:
         key, _ = _parted(assignment)

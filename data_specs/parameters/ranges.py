@@ -87,7 +87,7 @@ PruningStep = Literal["annotated", "containment", "redundant", "transitive_reduc
 PruningSteps = Annotated[tuple[PruningStep, ...], DIFFERENT]
 SplitMethod = Literal["random", "query", "gene"]
 Control = Literal["none", "genes", "terms"]
-CONTROLS = ("genes", "terms")  # what of a hierarchy can be randomised
+CONTROLS = ("genes", "terms")  # the parts of a hierarchy that can be randomised
 Orders = Annotated[tuple[Annotated[int, Ge(1), Le(1000)], ...], DIFFERENT]
 RidgeAlphas = Annotated[tuple[Annotated[float, Gt(0), Le(10**9)], ...], MinLen(1), DIFFERENT]
 
@@ -161,10 +161,10 @@ def check_together(parameters: Any, where: str) -> None:
 
     Args:
         parameters: all sections, `data_specs.parameters.Parameters`, each value in its range.
-        where: what error messages call the source of the values.
+        where: the name of the source of the values in error messages.
 
     Raises:
-        ParameterError: names the keys, their values, and what is expected.
+        ParameterError: names the keys, their values, and the expected ones.
     """
     ontology, split, annotations = parameters.ontology, parameters.split, parameters.annotations
     train, dango = parameters.train, parameters.dango

@@ -85,7 +85,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ontology:
-    """Which relations make edges, and what an edge to a term that the file lacks is."""
+    """Which relations make edges, and how edges to undefined terms are treated."""
 
     relations: Texts = ("is_a",)
     undefined_parents: Literal["error", "skip"] = "error"  # skip: drop and count such edges
@@ -192,7 +192,7 @@ class Dango:
     heads: Width = 4
     pretrain_steps: Whole = 200
     pretrain_lr: Rate = 1e-2
-    zero_weight: Weight = 1.0  # what an absent edge counts in the reconstruction, a present one 1
+    zero_weight: Weight = 1.0  # of an absent edge in the reconstruction; a present one has weight 1
     weight_decay: Weight = 1.0  # in place of train.weight_decay: it has a number for every gene
 
 
@@ -249,7 +249,7 @@ class Baselines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluate:
-    """What counts as a hit when models are judged as a screen is; the lowest 5 % always do."""
+    """The hits by which models are judged, as in a screen; the lowest 5 % always are hits."""
 
     hit_below: Annotated[float, Ge(-(10**9)), Le(10**9)] | None = None  # phenotype; none: no more
     hit_p_below: Annotated[float, Gt(0), Le(1)] = 0.05  # where the tables give p-values of it
@@ -257,7 +257,7 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dask:
-    """Who works on the pieces of big tables; what is computed does not depend on it."""
+    """Who works on the pieces of big tables; results do not depend on it."""
 
     scheduler: Scheduler = "local"  # or the address of a running one, tcp://host:8786
     workers: Workers | None = None  # of a local cluster; none: as many as the machine has cores
@@ -306,11 +306,11 @@ KEYS: tuple[str, ...] = tuple(
 
 
 def resolve(given: Mapping[str, Any], *, where: str = "parameters") -> Parameters:
-    """Complete what was given with preset, profile and defaults.
+    """Complete given values with preset, profile and defaults.
 
     Args:
         given: `{"preset": name, section: {key: value}}`, every part optional.
-        where: what error messages call the source of the values.
+        where: the name of the source of the values in error messages.
 
     Raises:
         ParameterError: an unknown section, key, preset or value, naming the nearest known one.

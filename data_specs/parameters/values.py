@@ -1,4 +1,4 @@
-"""Fit what YAML gives to the type of a parameter, and name the nearest known one for a typo."""
+"""Fit a given value to the type of a parameter, and name the nearest known word for a typo."""
 
 import difflib
 import types
@@ -18,7 +18,7 @@ def fit(value: Any, hint: Any, where: str) -> Any:
     Args:
         value: as `yaml.safe_load` or `json.load` give it.
         hint: the type, with its `Annotated` parts; functions among them convert the value.
-        where: what messages call the field.
+        where: the name of the field in messages.
 
     Raises:
         ParameterError: says where, what was found and what was expected.
@@ -113,13 +113,13 @@ def no_such(what: str, name: str, known: Sequence[str]) -> str:
 
 
 def absent(name: str, there: Iterable[str], where: str, place: str) -> str:
-    """`where: 'name' is in place; did you mean …?` with the nearest of what is there, and a list.
+    """`where: 'name' is in place; did you mean …?` with the nearest word that occurs, and a list.
 
     Args:
-        name: what was asked for, and occurs nowhere.
-        there: what does occur, what matters most first.
+        name: the word that was asked for, and occurs nowhere.
+        there: the words that occur, the most important first.
         where: the parameter.
-        place: where it was looked for: "no line of FILE".
+        place: where the search was: "no line of FILE".
     """
     there = list(there)
     folded = {other.casefold(): other for other in reversed(there)}

@@ -1,4 +1,4 @@
-"""What the manifest of a store says: of the store, of each shard, of each block."""
+"""The manifest of a store: the store, each shard and each block."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ def shard_name(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BlockEntry:
-    """What the manifest says of one block: its samples, and where they lie.
+    """A block in the manifest: its samples, and its position in the file.
 
     Attributes:
         shard: number of the shard.
@@ -47,7 +47,7 @@ class BlockEntry:
 
 @dataclass(frozen=True, slots=True)
 class ShardEntry:
-    """What the manifest says of one shard: size of its file, digest of all but the records."""
+    """A shard in the manifest: size of its file, digest of all but the records."""
 
     bytes: int
     sha256: str

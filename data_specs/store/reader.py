@@ -98,8 +98,8 @@ class Shard:
 
     Args:
         file: LMDB's data file.
-        entry: what the manifest says of it.
-        blocks: what it says of its blocks.
+        entry: its description in the manifest.
+        blocks: the descriptions of its blocks.
 
     Raises:
         ArtefactError: the file is missing, or is not the one that the manifest describes.
@@ -141,7 +141,7 @@ class Shard:
         return raw
 
     def release(self) -> None:
-        """Let go of the memory of what was read; what is touched again is read again."""
+        """Release the memory of blocks that were read; they are read again when they are used."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._mapped.madvise(mmap.MADV_DONTNEED)
 
@@ -201,7 +201,7 @@ class StoreReader:
                 if self._manifest() == raw:
                     break
             except ArtefactError as error:
-                # What fails twice alike is damaged; else it is being replaced.
+                # A block that fails twice alike is damaged; otherwise it is being replaced.
                 if (raw, str(error)) == before or attempt == _ATTEMPTS - 1:
                     raise
                 before = (raw, str(error))

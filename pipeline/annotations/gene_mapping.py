@@ -1,4 +1,4 @@
-"""The mapping of `sources.gene_names`: what a name in a table of genotypes or a network stands for.
+"""The mapping of `sources.gene_names`, of names in genotype tables and networks to genes.
 
 A table of two columns, from and to, TSV if its first line has a tab, else CSV; plain or packed. A
 first line that says `from` and `to` is a header; else it is a pair, as every other line.
@@ -14,7 +14,7 @@ HEADER = ("from", "to")
 
 
 def read_gene_mapping(path: Path) -> dict[str, str]:
-    """Read what each name stands for.
+    """Read the gene for which each name stands.
 
     Raises:
         InputError: a line without exactly two names, or a second meaning of a name; says where.

@@ -1,4 +1,4 @@
-"""Names of genes: ids, symbols and synonyms of annotation lines, and what is mapped to them.
+"""Names of genes: ids, symbols and synonyms of annotation lines, and names mapped to them.
 
 Tables are those of `data_specs.tables.GENE_NAMES`.
 """
@@ -10,7 +10,7 @@ import polars as pl
 from data_specs.gene_names import MAPPED
 
 NO_NAMES = pl.DataFrame(schema={"name": pl.String, "gene": pl.String, "kind": pl.String})
-# Lines dropped for these reasons do not say what a gene of this organism is called.
+# Lines dropped for these reasons do not name a gene of this organism.
 _NAMELESS = ("malformed", "negated", "taxon", "no_gene_id")
 
 
@@ -27,7 +27,7 @@ def gene_names(lines: pl.DataFrame) -> pl.DataFrame:
     ]
     further = (pl.col("name") != "") & (pl.col("name") != pl.col("gene"))
     names = pl.concat(parts).filter(further).unique()
-    # What is a gene's symbol is not its synonym as well.
+    # The symbol of a gene is not also its synonym.
     names = names.sort("kind").unique(["name", "gene"], keep="first", maintain_order=True)
     return sorted_names([ids_of(named), names])
 

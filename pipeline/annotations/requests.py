@@ -1,4 +1,4 @@
-"""What is asked of an annotation file that it does not have: another format, or a typo's value.
+"""Requests that an annotation file cannot meet: another format, or a value with a typo.
 
 A mistyped evidence code would leave in the annotations what should go, and nobody would see it.
 """

@@ -271,8 +271,8 @@ def _notes(table: AnnotationTable, parameters: Parameters, path: Path) -> Iterat
 def run(parameters: Parameters, layout: DataLayout) -> None:
     """Read the annotations named in `sources.json`; write the kept pairs and their ledger.
 
-    The names of genes are written with what `sources.gene_names` maps to them: all that later
-    stages need to tell what a name means.
+    The names of genes are written with those that `sources.gene_names` maps to them: later stages
+    need nothing else to resolve a name.
     """
     own = input_files(layout, "annotations")
     [(_, path)] = own or input_files(layout, "ontology")  # which then brings its own

@@ -1,4 +1,4 @@
-"""Controls: cell graphs that keep every size of a real one and lose what it means.
+"""Controls: cell graphs that keep every size of a real one and lose its meaning.
 
 A model that does as well on a control as on the real hierarchy has gained nothing from it. Pairs
 are randomised by a switching chain, as null models of networks are (Maslov and Sneppen 2002,
@@ -28,12 +28,12 @@ IntArray = npt.NDArray[np.int64]
 # A pair. From 5 on the share of pairs that have moved does not grow: it is 92 % of the 70,590
 # annotations, and 96 % of the 6,700 edges, of yeast's hierarchy.
 ATTEMPTS = 20
-WHAT = {"genes": "annotations", "terms": "edges"}  # what a control switches
+WHAT = {"genes": "annotations", "terms": "edges"}  # the pairs that a control switches
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a control did.
+    """The account of a control.
 
     Attributes:
         control: `genes` or `terms`.
@@ -53,7 +53,7 @@ class Account:
 
     @classmethod
     def from_json(cls, values: Any, where: Path) -> "Account":
-        """What `to_json` gave.
+        """The account that `to_json` gave.
 
         Raises:
             ArtefactError: it is something else.

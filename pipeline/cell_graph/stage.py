@@ -27,8 +27,8 @@ def number(
         strata: columns term, stratum, height.
         edges: columns child, parent.
         annotations: columns term, gene.
-        names: `data_specs.tables.GENE_NAMES`, if there are any; carried along, less what the genes
-            of the cell graph say themselves.
+        names: `data_specs.tables.GENE_NAMES`, if there are any; kept, without those that
+            the genes of the cell graph have already.
         exact_names: whether a gene has no name but its systematic one as written.
     """
     ordered = strata.join(terms, on="term", how="inner").sort("stratum", "term")
@@ -69,7 +69,7 @@ def of_hierarchy(layout: DataLayout, *, exact_names: bool) -> CellGraph:
 
 
 def control_of(layout: DataLayout) -> Account | None:
-    """What a control did to the cell graph of a build; None if it is that of the hierarchy.
+    """The account of the control of a build; None if its cell graph is that of the hierarchy.
 
     Raises:
         ArtefactError: its ledger is damaged.

@@ -60,7 +60,7 @@ def write(topology: Topology) -> str:
 
 
 def write_parent(topology: Topology) -> str:
-    """The genes as a network without edges: what is known here of how genes interact."""
+    """The genes as a network without edges, since no interactions of genes are known here."""
     symbols = topology.called("symbol")
     genes = [
         {"id": index, "v": {"name": gene, **({"symbol": symbols[gene]} if gene in symbols else {})}}
@@ -138,7 +138,7 @@ def read(text: str, path: Path) -> Topology:
 
 
 class _FaultError(Exception):
-    """What is wrong in the file, without its name."""
+    """A fault of the file, in words without its name."""
 
 
 Id = int | str

@@ -1,4 +1,4 @@
-"""The formats that a hierarchy is exported to, and what each keeps: data only, cheap to import."""
+"""The formats to which a hierarchy is exported, and the fields that each keeps: data only."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,9 +12,9 @@ class Format:
     """One format.
 
     Attributes:
-        files: what an export writes; a build reads the first as its ontology.
+        files: names of the files; a build reads the first as its ontology.
         keeps: which of `FIELDS` come back when a build reads the export.
-        remark: what else is lost, or reads otherwise in the program that the format is for.
+        remark: other losses, or other meanings in the program that reads the format.
         any_id: whether ids may hold white space, ',' and '|', which separate ids elsewhere.
     """
 
@@ -49,7 +49,7 @@ FORMATS: dict[FormatName, Format] = {
 
 
 def table() -> str:
-    """What each format writes, keeps and loses, as lines of text for `--help`."""
+    """Files, kept and lost fields of each format, as lines of text for `--help`."""
     lines = []
     for name, own in FORMATS.items():
         lost = [field for field in FIELDS if field not in own.keeps]

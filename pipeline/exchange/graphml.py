@@ -100,7 +100,7 @@ def read(text: str, path: Path) -> Topology:
 
 
 def _refuse_what_is_lost(text: str, path: Path) -> None:
-    """Refuse what networkx passes over: a second node of an id, other graphs, graphs in nodes."""
+    """Refuse files that networkx reads in part: a second node of an id, other or nested graphs."""
     nodes: set[str] = set()
     graphs = 0
     try:

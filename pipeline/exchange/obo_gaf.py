@@ -30,7 +30,7 @@ def write_obo(topology: Topology) -> str:
 
 
 def _escaped(text: str) -> str:
-    """A value without what would begin a comment or modifiers, or go on in the next line."""
+    """A value, with the characters escaped that begin comments or modifiers, or end lines."""
     return re.sub(r"[\\{!]", r"\\\g<0>", text)
 
 
@@ -38,8 +38,8 @@ def write_gaf(topology: Topology) -> str:
     """One line a (term, gene) pair, GAF 2.1, sorted.
 
     The gene's id is in column 2, and in column 11 before its synonyms; the symbol in column 3 is
-    the id where no other is known. What the hierarchy no longer knows has the value that says so,
-    or that passes every filter: evidence `IEA` (a pair may have been moved up by pruning), the date
+    the id where no other is known. Fields that the hierarchy no longer knows have
+    a value that says so, or that passes every filter: evidence `IEA` (a pair may have been moved up by pruning), the date
     1970-01-01, the taxon `unidentified`.
     """
     lines = ["!gaf-version: 2.1"]

@@ -42,11 +42,11 @@ def write_genotypes(
     Args:
         layout: of the build.
         genes: the genes of `gene2ind.txt`, in its order.
-        phenotype: what is to be predicted.
+        phenotype: the one to predict.
         folder: where to.
 
     Returns:
-        What `ledger.json` says: genotypes by file, and dropped ones by reason.
+        The content of `ledger.json`: genotypes by file, and dropped ones by reason.
 
     Raises:
         InputError: the store has no such phenotype, or more genotypes than fit such tables.

@@ -1,4 +1,4 @@
-"""What was read and merged of genotype tables: pieces, parts, and the account of them all."""
+"""Accounts of genotype tables: of pieces, of parts, and of all."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is in a part of the merged table."""
+    """The content of a part of the merged table, in numbers."""
 
     rows: int  # of the runs
     also_in_test: int
@@ -60,7 +60,7 @@ class Part:
 def part_of(
     genotypes: pl.DataFrame, rows: int, also_in_test: int, noise: Mapping[str, Sums]
 ) -> Part:
-    """Count what is in a part."""
+    """Count the content of a part."""
     orders = genotypes["genes"].list.len().value_counts()
     return Part(
         rows=rows,
@@ -81,7 +81,7 @@ def words_of(parts: Sequence[Run] | Sequence[Genotypes]) -> dict[str, dict[str, 
 
 
 def require_some(runs: Sequence[Sequence[Run]], settings: GenotypesConfig) -> None:
-    """Say what emptied the table, if it is empty.
+    """Refuse an empty table, with the reasons that emptied it.
 
     Raises:
         InputError: no row is left.

@@ -41,7 +41,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What adds up over the genotypes that have a value of one phenotype.
+    """Sums over the genotypes that have a value of one phenotype.
 
     Attributes:
         genotypes: how many.

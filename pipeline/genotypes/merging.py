@@ -18,11 +18,11 @@ Ints = npt.NDArray[np.int64]
 def usable(
     frame: pl.DataFrame, given: Given, controls: Collection[str], orders: Sequence[int]
 ) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Leave out what is no genotype to learn from, and count it by reason.
+    """Drop rows that are no genotype to learn from, and count them by reason.
 
     Args:
         frame: `genes`, `query` and phenotypes.
-        given: as what the file was given.
+        given: the parameter that names the file.
         controls: the control gene, by all names that genes of the frame have for it.
         orders: the numbers of deleted genes to keep; empty keeps all.
 
@@ -72,8 +72,8 @@ def merge(
         phenotypes: in the order of the result.
 
     Returns:
-        The genotypes, sorted by genes, the number of rows left out, and what tells how noisy the
-        others are.
+        The genotypes, sorted by genes, the number of dropped rows, and the sums that tell the
+        noise of the others.
     """
     tested = rows.filter(given="test")["key"].unique()
     kept = rows.filter((pl.col("given") == "test") | ~pl.col("key").is_in(tested.implode()))

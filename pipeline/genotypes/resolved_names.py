@@ -1,4 +1,4 @@
-"""What the names in genotype tables turned out to mean: the account of a build."""
+"""The meanings of the names in genotype tables: the account of a build."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ def read_naming(names: Path, settings: GenotypesConfig) -> Naming:
 
 
 def table_of(names: Iterable[Mapping[str, int]], known: GeneNames) -> pl.DataFrame:
-    """What each name means (`data_specs.tables.RESOLVED_NAMES`).
+    """The meaning of each name (`data_specs.tables.RESOLVED_NAMES`).
 
     Args:
         names: as written, and how often, of each piece of the tables.
@@ -41,7 +41,7 @@ def table_of(names: Iterable[Mapping[str, int]], known: GeneNames) -> pl.DataFra
 
 
 def account_of(table: pl.DataFrame, known: GeneNames, same_gene: int) -> dict[str, Any]:
-    """The ledger's `names`: how many were what, and in how many rows those are that are renamed.
+    """The ledger's `names`: their numbers by kind, and the number of rows with renamed ones.
 
     Args:
         table: see `table_of`.

@@ -36,7 +36,7 @@ SAMPLED = 64  # gene sets looked at for every part, to cut the table into parts 
 def sort_piece(
     piece: Piece, form: Form, given: Given, settings: GenotypesConfig, names: Path, path: Path
 ) -> Run:
-    """Parse a piece, leave out what is no genotype to learn from, and lay the rest down sorted."""
+    """Parse a piece, drop rows that are no genotype to learn from, and write the rest sorted."""
     naming = read_naming(names, settings)
     read = read_piece(piece, form, naming)
     controls = {naming.gene(name) for name in read.names if naming.is_control(name)}

@@ -33,7 +33,7 @@ class Hierarchy:
         parents: every term's parents; the root's are empty.
         direct: every term's directly annotated genes, bit i standing for `genes[i]`.
         contained: every term's direct genes and those of all its descendants. They are those of
-            the whole annotated ontology: pruning removes terms, not what a term is about.
+            the whole annotated ontology: pruning removes terms, and does not change their meaning.
         genes: names of the genes, sorted.
     """
 
@@ -100,7 +100,7 @@ def keep_annotated(hierarchy: Hierarchy) -> Hierarchy:
 def keep_containing(hierarchy: Hierarchy, least: int, orphans: str = "push") -> Hierarchy:
     """Remove the terms that contain fewer than `least` genes.
 
-    Containment grows towards the root, so what goes is closed downwards and no path is cut.
+    Containment grows towards the root, so removed terms are closed downwards and no path is cut.
 
     Args:
         hierarchy: the hierarchy; it is left as it is.

@@ -1,4 +1,4 @@
-"""What to say of a build whose genotypes and hierarchy have no gene in common."""
+"""The error for a build whose genotypes and hierarchy have no gene in common."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from data_specs.layout import DataLayout
 from data_specs.raw_files import read_text
 from pipeline.sources import input_files
 
-COLUMNS = (2, 3, 10, 11)  # of a GAF, that say what a gene is called
+COLUMNS = (2, 3, 10, 11)  # of a GAF: the names of a gene
 SHOWN = 3
 
 
@@ -73,7 +73,7 @@ def _advice(layout: DataLayout, unknown: pl.Series) -> str:
 
 
 def _values(path: Path) -> dict[int, set[str]]:
-    """What the annotation file has in each of the columns, in lower case."""
+    """The values of the annotation file in each of the columns, in lower case."""
     values: dict[int, set[str]] = {column: set() for column in COLUMNS}
     for line in read_text(path).split("\n"):
         cells = [] if line.startswith("!") else line.split("\t")

@@ -73,7 +73,7 @@ def clean(
 
 
 def named(edges: pl.DataFrame, names: GeneNames) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Edges between the genes that their names mean, and how many names were what."""
+    """Edges between genes, resolved from names, and the numbers of names by kind."""
     ends = pl.concat([edges["gene_a"], edges["gene_b"]]).unique().sort()
     found = [names.resolve(name) for name in ends]
     genes = pl.DataFrame({"name": ends, "gene": [own.gene for own in found]})
@@ -84,7 +84,7 @@ def named(edges: pl.DataFrame, names: GeneNames) -> tuple[pl.DataFrame, dict[str
 
 
 def name_of(path: Path, channel: str = "") -> str:
-    """The name of a network: that of its file, without what says only how it is written.
+    """The name of a network: that of its file, without suffixes of its format.
 
     A channel comes last: `4932.protein.links.detailed.v12.0.txt.gz` has a network
     `4932.v12.0.coexpression`.

@@ -26,7 +26,7 @@ class Parent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is kept of one stanza; `alt_ids` come with the lines that they stand in."""
+    """The content of one stanza; `alt_ids` come with their lines."""
 
     term: str
     name: str
@@ -46,7 +46,7 @@ class OboFile:
     unknown_tags: dict[str, int] = field(default_factory=dict)
 
 
-# One word of a value: what is escaped belongs to it, and a modifier or comment ends it.
+# One word of a value: escaped characters belong to it, and a modifier or comment ends it.
 _WORD = re.compile(r"(?:\\.|[^\s{!\\])+")
 _QUOTED = r'"(?:\\.|[^"\\])*"'
 _REST = re.compile(rf'\s*(\{{(?:{_QUOTED}|[^"}}])*\}})?\s*(?:!.*)?', re.DOTALL)
@@ -183,7 +183,7 @@ def _text(value: str) -> str:
 
 
 def _unescaped(value: str) -> str:
-    r"""What stands for a character: `\n`, `\t` and `\W` are white space, here a blank."""
+    r"""The meaning of an escape: `\n`, `\t` and `\W` are white space, here a blank."""
     if "\\" not in value:
         return value
     return _ESCAPED.sub(lambda found: " " if found[1] in "ntW" else found[1], value)

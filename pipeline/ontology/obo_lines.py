@@ -15,7 +15,7 @@ from typing import NamedTuple
 from data_specs.errors import InputError
 
 STANZAS = ("Term", "Typedef", "Instance", "Annotation", "Formula")
-# What a hierarchy is made of: a near miss of one of these is an error.
+# Tags from which a hierarchy is made: a near miss of one of these is an error.
 READ = (
     "id", "name", "namespace", "alt_id", "is_a", "relationship", "is_obsolete", "replaced_by",
 )  # fmt: skip
@@ -27,7 +27,7 @@ _KNOWN = frozenset(READ) | {
     "consider", "use_term", "created_by", "creation_date", "modified_by", "modification_date",
     "expand_assertion_to",
 }  # fmt: skip
-# What Unicode, but no OBO file, takes for the end of a line; editors show it as one.
+# Characters that end a line in Unicode and in editors, but not in OBO files.
 _BREAK = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
 _UNREAD = _KNOWN - {*READ}
 _HEADER = re.compile(r"\[\s*(\w+)\s*\]\s*(?:!.*)?", re.DOTALL)
@@ -85,7 +85,7 @@ def read_stanzas(text: str, path: Path) -> list[Stanza]:
 
 
 def _is_tag(tag: str, value: str, kind: str) -> bool:
-    """Whether what OBO does not have in stanzas of terms may be a tag.
+    """Whether a word that is no tag of OBO's terms may still be a tag.
 
     A term's needs a blank after its colon: else it is rather an id or an address, the rest of a
     line that was cut in two.

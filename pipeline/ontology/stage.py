@@ -56,7 +56,7 @@ def read_ontology(
     Args:
         path: the file; the format is told by its content.
         relations: OBO relations that make edges (`is_a`, `part_of`, …).
-        undefined_parents: what an edge to a term that the file does not define is: an `error`, or
+        undefined_parents: an edge to a term that the file does not define is an `error`, or
             dropped and counted (`skip`).
 
     Raises:

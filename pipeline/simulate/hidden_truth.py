@@ -1,4 +1,4 @@
-"""What `simulate` hides in the data: terms that buffer each other's losses, and how well they show.
+"""The hidden truth of `simulate`: terms that buffer each other's losses, and their visibility.
 
 A deletion disrupts the terms that the gene is annotated to; a term passes its disruption on to its
 parents, bounded by a tanh. Some terms are planted: their load is turned into a response that is
@@ -68,8 +68,8 @@ def choose_planted(cell: Cell, count: int) -> Ints:
 def draw_truth(cell: Cell, planted: Ints, genotypes: Ints, rng: np.random.Generator) -> Truth:
     """Draw the function and scale it so that the genotypes' scores vary by `SIGNAL`.
 
-    Scores are deviations from what single losses predict, so most of the additive part is taken
-    out again: `gene_effect` leaves `ADDITIVE_SHARE` of the variance to it.
+    Scores are deviations from the prediction by single losses, so most of the additive part is
+    removed again: `gene_effect` leaves `ADDITIVE_SHARE` of the variance to it.
 
     Args:
         cell: the cell.

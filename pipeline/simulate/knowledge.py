@@ -1,4 +1,4 @@
-"""What is known of the invented cell: its ontology as OBO 1.4, its annotations as GAF 2.2.
+"""Knowledge of the invented cell: its ontology as OBO 1.4, its annotations as GAF 2.2.
 
 Both are as untidy as the real ones: alternative ids, obsolete terms with and without a replacement,
 negated lines, genes without a systematic name, several lines for one (term, gene) pair.

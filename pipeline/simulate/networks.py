@@ -1,4 +1,4 @@
-"""What is measured between the genes of the invented cell: networks that know some of its terms.
+"""Networks between the genes of the invented cell, which reflect some of its terms.
 
 Genes that belong to one term are linked now and then, and some edges mean nothing. So a network
 says in a noisy way what the ontology says exactly, as real ones do.

@@ -27,7 +27,7 @@ QUERY_SHARE = 0.8  # of the genes have a query strain, and as many an array stra
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Which genes are crossed, and what their strains are like."""
+    """The genes that are crossed, and the properties of their strains."""
 
     queries: Ints  # [Q] genes
     arrays: Ints  # [R] genes
@@ -46,7 +46,7 @@ def write_pairs(
     config: Simulate, cell: Cell, truth: Truth, pairs: Pairs, path: Path, each: Each
 ) -> None:
     """Write the table of all pairs, header first."""
-    cell = dataclasses.replace(cell)  # without what it has cached: it travels to every task
+    cell = dataclasses.replace(cell)  # without its caches: it travels to every task
     scratch = path.parent / f"{path.name}.pieces"
     scratch.mkdir()
     firsts = range(0, config.pairs, PIECE)

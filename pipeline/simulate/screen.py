@@ -97,7 +97,7 @@ def measure(
     query, array = screen.crosses[row].T
     adjusted = noise_free[row] + rng.normal(0, noise, len(row))
     control = (screen.queries[query] < 0).any(axis=1)
-    background = rng.normal(0, 0.02, len(row))  # what the digenic interactions add to epsilon
+    background = rng.normal(0, 0.02, len(row))  # the share of digenic interactions in epsilon
     raw = np.where(control, adjusted, adjusted + background)
 
     single = np.clip(1.02 - rng.gamma(0.8, 0.08, len(cell.genes)), 0.3, 1.1)

@@ -41,7 +41,7 @@ PLANTED_SHARE, MOST_PLANTED = 0.08, 120  # of the terms; and how many at most
 
 @dataclass(frozen=True, slots=True)
 class RawInputs:
-    """Contents of the files, and what is behind them."""
+    """Contents of the files, and the hidden truth."""
 
     ontology: str  # OBO 1.4
     annotations: str  # GAF 2.2

@@ -1,4 +1,4 @@
-"""What decides over the samples of a store, in numbers: the lots of one part, and those of all.
+"""Lots decide to which part samples go: those of one part of the store, and those of all.
 
 A part of the store is reduced to a few bytes a sample, so that no more than these are ever held of
 all samples. What the numbers say does not depend on how the store is cut into parts.
@@ -53,7 +53,7 @@ class Genes:
 
 @dataclass(frozen=True, slots=True)
 class Lots:
-    """What decides over the samples of a part of the store, in their order.
+    """The lots of the samples of a part of the store, in their order.
 
     Attributes:
         hashes: `[n]` of the genotypes. Samples are drawn in the order of these.
@@ -69,7 +69,7 @@ class Lots:
 
 
 def draw(samples: pl.DataFrame, settings: Split) -> Lots:
-    """Reduce some samples, as `split` takes them, to what decides over them."""
+    """Reduce samples, as `split` takes them, to their lots."""
     samples = samples.with_columns(key=pl.col("genes").list.join("|"))
     return Lots(
         hashes=_hashes(samples["key"], settings.seed),

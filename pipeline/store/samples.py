@@ -29,7 +29,7 @@ class Samples:
 
 
 def select_samples(genotypes: pl.DataFrame, graph: CellGraph, others: Sequence[str]) -> Samples:
-    """Number the genes of the genotypes and pick what the store holds of the phenotypes.
+    """Number the genes of the genotypes, and choose the phenotypes of the store.
 
     Args:
         genotypes: `data_specs.tables.GENOTYPE_KEYS` and the phenotypes, means then spreads.

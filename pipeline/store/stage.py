@@ -111,7 +111,7 @@ def write_shard(
     """Write one shard into a new folder; the same input gives the same bytes.
 
     Returns:
-        What the manifest is to say of it; samples and shards are still to be numbered on.
+        Its entry of the manifest; samples and shards get their final numbers later.
 
     Raises:
         InputError: the disk is full.
@@ -160,7 +160,7 @@ def _put(environment: Any, key: bytes, raw: bytes) -> bool:
 def _with_offsets(
     entries: Sequence[BlockEntry], file: npt.NDArray[np.uint8], folder: Path
 ) -> list[BlockEntry]:
-    """Where LMDB has put the records: what it hands out lies in its own mapping of the file."""
+    """The positions of the records: LMDB returns views of its mapping of the file."""
     with (
         lmdb.open(str(folder), readonly=True, lock=False) as environment,
         environment.begin(buffers=True) as transaction,
@@ -224,7 +224,7 @@ def _estimate(samples: Samples, graph: CellGraph, config: StoreConfig) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What became of one part of the genotype table; no shard if no genotype was left.
+    """The result of one part of the genotype table; no shard if no genotype was left.
 
     `touching` samples change a row of the wild type.
     """
