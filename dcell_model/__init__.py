@@ -1,4 +1,4 @@
-"""DCell on built data: a store of mutant states, the network, its training, and what it predicts.
+"""DCell on built data: a store of mutant states, the network, its training and predictions.
 
     from dcell_model import DCell, MutantStateDataset, dcell_loss, open_run
 
@@ -19,7 +19,7 @@ _WHERE = {
 
 # GNU OpenMP reads this once, when torch loads it: how long a thread spins at a barrier before it
 # sleeps. Its own 300,000 turns make training many times slower beside other busy processes.
-# What the user set is left as it is.
+# A value that the user set stays.
 if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
     os.environ["GOMP_SPINCOUNT"] = "1000"
 

@@ -31,7 +31,7 @@ from dcell_model.dcell.engines import pick_engine, product_size
 
 
 class Network(Protocol):
-    """What the loop asks of a model that it trains, which is a `torch.nn.Module`.
+    """The interface of a model that the loop trains, which is a `torch.nn.Module`.
 
     Attributes:
         graph: the cell graph of the store that it is trained on.
@@ -75,7 +75,7 @@ Restore = Callable[[checkpoint.Checkpoint, CellGraph | None, Path], tuple[Networ
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRecord:
-    """What a comparison knows of a model, trained or fitted.
+    """The record of a model for comparisons, trained or fitted.
 
     Attributes:
         made_from: artefacts of a build, names of `data_specs.chain.ORIGINS`.
@@ -93,19 +93,19 @@ class TrainedModel(ModelRecord):
     Attributes:
         title: its name in tables and plots.
         create: the model for P phenotypes, its weights drawn from torch's global generator.
-        require: refuses a build that lacks what the model needs, before anything is touched.
-        prepare: what comes before the first epoch, with an account of it for the record.
+        require: refuses a build that lacks inputs of the model, before any work.
+        prepare: work before the first epoch, with an account of it for the record.
         restore: a checkpoint's members from it alone, on a cell graph that is at hand or its own;
             None has them created on the build again.
-        ready_for_genotypes: what is done to a restored network that predicts genotypes of no
-            store, a few at a time.
+        ready_for_genotypes: makes a restored network ready to predict genotypes of no store, a few
+            at a time.
         refuse_size: refuses parameters that ask for more than a checkpoint's tensors can hold.
         plan: where there are several engines, settles which runs such batches; returns why, and
             the multiply-adds of a matrix product, by which threads are chosen.
         take_statistics: puts a batch's statistics in place of those that evaluation uses.
-        account: what the record of a run says of this model only.
+        account: entries of a run's record for this model only.
         unread: keys of `train` that have no effect on it.
-        search: what `dcell tune` searches by default, parameter and values.
+        search: the default search of `dcell tune`, values by parameter.
         has_subsystems: whether its terms have states, as a DCell's, to explain and to report.
     """
 
@@ -198,7 +198,7 @@ def record_of(name: str, where: str = "parameters") -> TrainedModel:
 
     Args:
         name: of `train.model`.
-        where: what messages call the source of the name.
+        where: the source of the name, for messages.
 
     Raises:
         ParameterError: there is no such model; names the nearest.
@@ -238,7 +238,7 @@ def restore(
     Raises:
         ArtefactError: the checkpoint belongs to another hierarchy, its tensors do not fit, or the
             model needs a build and there is none.
-        InputError: the build lacks what the model needs.
+        InputError: the build lacks inputs of the model.
         ParameterError: a model that this version does not know.
     """
     record = record_of(kind_of(state, where), str(where))
@@ -249,7 +249,7 @@ def restore(
     dataset.graph.require(state["fingerprint"], f"the checkpoint {where}")
     parameters, phenotypes = parameters_of(state, where), len(state["phenotypes"])
     record.refuse_size(parameters, state["model"], where)
-    with torch.device("meta"):  # shapes alone: what is not there needs no memory
+    with torch.device("meta"):  # shapes alone, without memory
         shapes = _shapes(record.create(layout, dataset, parameters, phenotypes))
     return checkpoint.members_of(
         state, shapes, lambda: record.create(layout, dataset, parameters, phenotypes), where

@@ -30,8 +30,8 @@ class Baseline:
     Attributes:
         predictions: `[N, P]` float64, for the samples of every part.
         parameters: numbers that were fitted.
-        seconds: what choosing, fitting and predicting took.
-        chosen: what the validation part decided, and among how many settings (`trials`).
+        seconds: the time of choosing, fitting and predicting.
+        chosen: the setting chosen on the validation part, of how many (`trials`).
     """
 
     predictions: Floats

@@ -1,4 +1,4 @@
-"""A factorization machine on the deleted genes: what each does, and what each two do together.
+"""A factorization machine on the deleted genes: the effect of each, and of each pair.
 
 Rendle (2010), "Factorization machines", doi:10.1109/ICDM.2010.127, fitted by alternating least
 squares (Rendle et al. 2011, doi:10.1145/2009916.2010002): in the effect w_i and the factors v_i of
@@ -79,11 +79,11 @@ class FactorizationMachine:
         self.factors[counts == 0] = 0.0
         for gene in np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]:
             rows = by_gene.indices[by_gene.indptr[gene] : by_gene.indptr[gene + 1]]
-            features = np.empty((len(rows), len(ridge)))  # what its numbers are multiplied by
+            features = np.empty((len(rows), len(ridge)))  # the factors of its numbers
             features[:, 0] = 1.0
             features[:, 1:] = sums[rows] - self.factors[gene]
             before = np.concatenate([self.effects[gene, None], self.factors[gene]])
-            # Of the step, not of the value: what is there already is not solved for again.
+            # Of the step, not of the value: the present value is not solved for again.
             gradient = features.T @ errors[rows] - ridge @ before
             step = np.linalg.solve(features.T @ features + ridge, gradient)
             errors[rows] -= features @ step

@@ -54,7 +54,7 @@ def fit_mlp(
 
 
 class _Trial:
-    """A network with some settings; its random numbers do not depend on what runs beside it."""
+    """A network with some settings; its random numbers do not depend on other work."""
 
     def __init__(
         self, settings: Settings, genotypes: "csr_array", targets: Tensor,

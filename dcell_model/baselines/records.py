@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def sections_of(parameters: Parameters) -> Mapping[str, Mapping[str, Any]]:
-    """What baselines read: their own section, and what they share with a training."""
+    """The parameters of baselines: their own section, and those shared with a training."""
     shared = {key: getattr(parameters.train, key) for key in ("phenotypes", "calibrate")}
     return {"baselines": asdict(parameters.baselines), "train": shared}
 
@@ -28,8 +28,8 @@ class FittedModel(ModelRecord):
     """A model that is fitted in one go.
 
     Attributes:
-        fit: of genotypes `[N, genes]`, targets `[N, P]`, masks `[N]` of what to fit and to choose
-            by, and the settings.
+        fit: of genotypes `[N, genes]`, targets `[N, P]`, masks `[N]` of samples to fit and to
+            choose by, and the settings.
     """
 
     sections: Callable[[Parameters], Mapping[str, Mapping[str, Any]]] = sections_of

@@ -1,4 +1,4 @@
-"""What the stage writes: scores, choices and predictions of every baseline."""
+"""The results of the stage: scores, choices and predictions of every baseline."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ from dcell_model.scores import part_scores
 
 
 def column_of(phenotype: str, name: str) -> str:
-    """What the predictions of a phenotype by a model are called in tables."""
+    """The column for the predictions of a phenotype by a model."""
     return f"{phenotype}_{name}"
 
 
@@ -30,8 +30,8 @@ def run(data: Path, target: Path, parameters: Parameters) -> dict[str, Any]:
     What each predicts goes beside the JSON file `target`, into the Parquet file of the same name.
 
     Returns:
-        What is written to `target`: for every baseline its scores by part, the seconds that it
-        took, and what was chosen for it.
+        The content of `target`: for every baseline its scores by part, its seconds, and its
+        chosen setting.
 
     Raises:
         InputError: a part without samples.
@@ -63,7 +63,7 @@ def run(data: Path, target: Path, parameters: Parameters) -> dict[str, Any]:
 def read_predictions(
     target: Path, samples: npt.NDArray[np.int64], phenotypes: Sequence[str]
 ) -> dict[str, Floats]:
-    """What the baselines predict for samples, `[n, P]` by name, from where `run` wrote it.
+    """The predictions of the baselines for samples, `[n, P]` by name, as `run` wrote them.
 
     Args:
         target: the JSON file that `run` wrote.

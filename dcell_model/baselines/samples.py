@@ -1,4 +1,4 @@
-"""What the baselines are fitted on, genotypes as sets of genes, and what comes of a fit."""
+"""The samples of baselines, genotypes as sets of genes, and the results of fits."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,12 +27,12 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What a baseline predicts, and how it came to be.
+    """Predictions of a baseline, and the account of its fit.
 
     Attributes:
         predictions: `[N, P]`, for the samples of every part.
         parameters: numbers that were fitted.
-        chosen: what the validation part decided, and among how many settings (`trials`).
+        chosen: the setting chosen on the validation part, of how many (`trials`).
     """
 
     predictions: Floats

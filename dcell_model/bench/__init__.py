@@ -1,1 +1,1 @@
-"""`dcell bench`: what a training step, the loader and the store cost, as a table and a record."""
+"""`dcell bench`: times of training steps, the loader and the store, as table and record."""

@@ -1,4 +1,4 @@
-"""What `dcell bench` measures, in which order, and the record it writes.
+"""The measurements of `dcell bench`, their order, and the record.
 
 Every timing comes from a process of its own. Before each the same matrix product and the same copy
 are timed ("yardstick"): where these drift, so did the machine.
@@ -34,7 +34,7 @@ PROFILED = ("reference", "stratum", "incremental")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a benchmark covers.
+    """The size of a benchmark.
 
     Attributes:
         simulate: parameters of the simulated data, as assignments.
@@ -112,7 +112,7 @@ def run(
     """Measure everything of a plan and write the record.
 
     Args:
-        plan: what to measure.
+        plan: the measurements.
         out: JSON file to write.
         data: folder of a build; by default data are simulated and built, which is measured too.
         device: `cpu` or `cuda`.
@@ -241,7 +241,7 @@ def _cost(
 
 
 def provenance(command: Sequence[str]) -> dict[str, Any]:
-    """What a record says of itself: command, time, commit, hardware, versions."""
+    """The provenance of a record: command, time, commit, hardware, versions."""
     return {
         "command": " ".join(command),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -37,7 +37,7 @@ def run(
         out: folder to write to.
         settings: assignments of parameters, such as `train.epochs=10`.
         command: how this was called, for the record.
-        overwrite: replace earlier curves; what is not their own stays.
+        overwrite: replace earlier curves; other files stay.
 
     Raises:
         InputError: `data` is no build, or `out` something else, in use, or holds curves.

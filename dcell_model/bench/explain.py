@@ -39,7 +39,7 @@ def planted_terms(data: Path) -> set[str]:
     """Ids of the terms that the phenotype of a simulated build depends on."""
     path = DataLayout(data).simulated / "truth.json"
     if not path.is_file():
-        raise InputError(f"{path}: no such file; only what is simulated has a known truth")
+        raise InputError(f"{path}: no such file; only simulated builds have a known truth")
     return {own["term"] for own in read_json(path)["planted"]}
 
 

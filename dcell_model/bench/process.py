@@ -13,7 +13,7 @@ class MeasurementError(Exception):
 
 
 def measured(module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> Any:
-    """What `python -m MODULE ARGUMENTS` prints as JSON in its last line.
+    """The JSON that `python -m MODULE ARGUMENTS` prints in its last line.
 
     Args:
         module: its name.

@@ -72,12 +72,12 @@ def run(
     jobs: int = 1,
     command: Sequence[str] = (),
 ) -> Row:
-    """Measure what `out` does not hold yet; every result is written as it comes.
+    """Measure the rows that `out` does not hold yet; every result is written at once.
 
     Args:
         data: folder of a build.
         out: JSON record; rows in it are kept.
-        settings: what is tried, each a tuple of assignments.
+        settings: those to try, each a tuple of assignments.
         seeds: of training; with `splits` also the numbers of the splits `random-SEED`.
         splits: whether each seed has a split of its own.
         jobs: runs at a time, each a process with one thread.

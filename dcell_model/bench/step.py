@@ -210,7 +210,7 @@ def run(setting: Step, environment: Mapping[str, str] | None = None) -> dict[str
     """`measure` in a process of its own; a setting that fails is a row that says why.
 
     Args:
-        setting: what is measured.
+        setting: the step that is measured.
         environment: variables of the process beside this one's.
     """
     try:

@@ -25,7 +25,7 @@ from dcell_model.bench.command import provenance
 from dcell_model.bench.step import Step
 
 PROGRAM = "python -m dcell_model.bench.threads"
-LIBRARY = 300_000  # what GNU OpenMP has where nobody says otherwise
+LIBRARY = 300_000  # GNU OpenMP's default
 SPINS = (LIBRARY, 10_000, 1000)  # GOMP_SPINCOUNT
 
 
@@ -66,9 +66,9 @@ def run(
     Ways take turns, so that a drift of the machine meets all alike.
 
     Args:
-        settings: what is timed.
+        settings: the steps that are timed.
         out: JSON file to write.
-        rounds: how often each is timed; the median is what counts.
+        rounds: how often each is timed; the median counts.
         command: how this was called, for the record.
     """
     cores = len(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""The commands of `dcell`: the options of each, and what it calls; the work is done elsewhere."""
+"""The commands of `dcell`: the options of each, and the function that does the work."""
 
 from dcell_model.commands.bench import Bench
 from dcell_model.commands.compare import Compare

@@ -39,7 +39,7 @@ from dcell_model.train import refuse_changes
 
 MARKER = MARKERS["comparison"]
 FORMAT = {"format": "dcell-comparison", "version": 1}
-# What is done is kept: nothing is replaced that would have to be asked for.
+# Finished work is kept: no entry is replaced that would need --overwrite.
 KIND = FolderKind(
     "comparison", ("comparison.json", "comparison.parquet", MARKER), (), MARKER, FORMAT
 )
@@ -72,8 +72,8 @@ def run(
         progress: is told of every run in a line.
 
     Returns:
-        What `comparison.json` holds: provenance, `runs`, their `summary`, under `controls` what
-        DCell is ahead of each of them, and the `ceiling` that measurements set, if it is known.
+        The content of `comparison.json`: provenance, `runs`, their `summary`, `controls` with
+        DCell's lead over each, and the `ceiling` that measurements set, if it is known.
 
     Raises:
         InputError: a split or control is missing, or a run in `out` was made with other parameters
@@ -167,7 +167,7 @@ def _one(
 
 
 def _made_with(layout: DataLayout, parameters: Parameters, model: str) -> dict[str, Any]:
-    """What a result depends on, flat, as JSON gives it back."""
+    """The values on which a result depends, flat, as JSON gives them back."""
     record = record_of(model)
     digests = {name: digest_of(layout, name) for name in record.made_from}
     return flat(record.sections(parameters)) | digests
@@ -176,7 +176,7 @@ def _made_with(layout: DataLayout, parameters: Parameters, model: str) -> dict[s
 def _trained(layout: DataLayout, folder: Path, parameters: Parameters, _: str) -> Result:
     """Train, and score the best epoch on the test part."""
     begun = lasts_of(folder)
-    if begun:  # what is compared was trained alike, from its first epoch on
+    if begun:  # compared runs were trained alike from the first epoch on
         begun_with = checkpoint.load(begun[0])["parameters"]
         refuse_changes(begun_with, parameters, begun[0], longer=False)
     record = train.run(

@@ -1,4 +1,4 @@
-"""The models of `dcell compare` by name: what is trained, baselines, and DCell on controls.
+"""The models of `dcell compare` by name: networks, baselines, and DCell on controls.
 
 `dcell:genes` is a DCell trained on `controls/genes-SEED` of the build (`dcell-data control`): the
 samples and splits are the build's, the hierarchy has its sizes and none of its meaning.
@@ -61,7 +61,7 @@ def label(model: str) -> str:
 
 
 def layout_of(data: Path, model: str, method: str, seed: int) -> DataLayout:
-    """What a model is trained on: the build, or its control of this seed, with the split."""
+    """The data of a model: the build, or its control of this seed, with the split."""
     control = OF_CONTROLS.get(model)
     root = DataLayout(data).controls / control_name(control, seed) if control else data
     return DataLayout(root, f"{method}-{seed}")
@@ -73,7 +73,7 @@ def require_controls(
     """Refuse to begin without all controls that are asked for, on the build's own splits.
 
     Raises:
-        InputError: says what is missing, or belongs to another build, and how to make it.
+        InputError: names the missing or foreign controls, and the command that makes them.
     """
     asked = [model for model in models if model in OF_CONTROLS]
     missing, other = [], []

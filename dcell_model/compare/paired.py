@@ -1,4 +1,4 @@
-"""Differences between models on the same split and seed, free of what a split does to all alike."""
+"""Differences of models on the same split and seed, free of the split's effect on all of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

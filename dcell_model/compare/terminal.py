@@ -49,7 +49,7 @@ def ranked(rows: Sequence[Row]) -> list[Row]:
 
 
 def heading(rows: Sequence[Row]) -> str:
-    """What the models were judged on; before that, which baseline is best, if one is.
+    """The title: the samples of the scores; before it, the best baseline, if one is best.
 
     Args:
         rows: of one split method as `compare.summarise` yields them, `ranked`; so below.
@@ -75,7 +75,7 @@ def score_table(rows: Sequence[Row]) -> "Table":
 
 
 def note_of(rows: Sequence[Row]) -> str:
-    """What ± and Δ stand for; nothing where there is neither."""
+    """The meanings of ± and Δ; nothing where there is neither."""
     several = rows[0]["seeds"] > 1
     notes = ["±: standard deviation over the seeds"] * several
     to = next((row["to"] for row in rows if "to" in row), None)
@@ -150,7 +150,7 @@ def _cell(mean: float | None, spread: float | None, scale: int = 1, sign: str = 
     return shown if spread is None else f"{shown}±{spread * scale:.{places}f}"
 
 
-_MANY = 9.9995  # what three places would show as 10.000
+_MANY = 9.9995  # with three decimals, 10.000 from here on
 
 
 def _short(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The DANGO-style model: what gene networks alone say of a genotype, beside DCell."""
+"""The DANGO-style model: predictions from gene networks alone, to compare with DCell."""
 
 from dcell_model.dango.model import Dango
 from dcell_model.dango.pretraining import pretrain

@@ -37,7 +37,7 @@ class CrossAttention(nn.Module):
 
 
 class PairwiseInteraction(nn.Module):
-    """The mean over the networks, and what they say in pairs.
+    """The mean over the networks, and attention between pairs of them.
 
     The sum of the products of all pairs of networks is `((Σ a)² − Σ a²) / 2` (Rendle 2010), so its
     cost grows with W and not with W². A single network makes no pair.

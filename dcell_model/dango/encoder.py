@@ -1,4 +1,4 @@
-"""Embed the genes of one network by what they are linked to: GraphSAGE or GIN, by PyG.
+"""Embed the genes of one network by their neighbours: GraphSAGE or GIN, by PyG.
 
 The whole graph is encoded at once, over its sparse edges. GraphSAGE (Hamilton et al. 2017) takes
 the mean over a gene's neighbours, GIN (Xu et al. 2019) their sum.

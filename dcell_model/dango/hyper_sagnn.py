@@ -36,7 +36,7 @@ class HyperSAGNN(nn.Module):
         """`[B, P]` scores.
 
         Args:
-            x_BKD: embeddings; what stands at places without a gene does not count.
+            x_BKD: embeddings; values at positions without a gene do not count.
             present_BK: bool, whether there is a gene.
         """
         difference = (self.dynamic(x_BKD, present_BK) - torch.tanh(self.static(x_BKD))).square()

@@ -1,4 +1,4 @@
-"""Pre-training: what a gene's embedding in a network says must give back its row of the network.
+"""Pre-training: from a gene's embedding in a network, reconstruct its row of the network.
 
 A linear decoder turns the embedding z(i) of gene i into weights â(i, j) = s (z(i) · u(j) + c(j)) to
 all genes j; s is the root mean square of the network, so that a sparse network, whose weights are 0

@@ -1,4 +1,4 @@
-"""What a model reads: samples of a store, batches of them, targets and weights."""
+"""Inputs of models: samples of a store, batches of them, targets and weights."""
 
 from dcell_model.data.batches import EpochBatches, TrainingBatches
 from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset, encode, encode_genotypes

@@ -250,7 +250,7 @@ class MutantStateDataset(Dataset[MutantState]):
         )
 
     def __getitems__(self, indices: Sequence[int]) -> list[MutantStateBatch]:
-        """What a DataLoader calls for a batch: one gathered batch, which `collate` unwraps."""
+        """Called by a DataLoader for a batch: one gathered batch, which `collate` unwraps."""
         return [self.batch(indices)]
 
     def batch(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> MutantStateBatch:
@@ -324,7 +324,7 @@ def _entries(
 
 
 def collate(batch: Sequence[MutantStateBatch], **_: Any) -> MutantStateBatch:
-    """Unwrap what `MutantStateDataset.__getitems__` gathered."""
+    """Unwrap the batch that `MutantStateDataset.__getitems__` gathered."""
     (only,) = batch
     return only
 

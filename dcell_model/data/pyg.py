@@ -79,7 +79,7 @@ def from_hetero_data(data: Any) -> CellGraph:
         ids = list(terms.term_ids)
         strata = np.asarray(terms.strata, dtype=np.int64)
         pairs = _pairs(terms.term_gene_mapping) if "term_gene_mapping" in terms else _pairs([])
-        has_edges = CHILD_OF in data.edge_types  # torchcell leaves out what is empty
+        has_edges = CHILD_OF in data.edge_types  # torchcell omits empty stores
         links = _pairs(data[CHILD_OF].edge_index.t() if has_edges else [])
     except (AttributeError, KeyError) as error:
         raise InputError(
@@ -172,7 +172,7 @@ class HeteroMutantStates(Dataset[Any]):
     genes that the hierarchy has, phenotype_values `[P]` float32 and phenotype_types, their names.
     `gene_ontology`: num_nodes and go_gene_strata_state `[M, 4]` float32. Load them with a
     `torch_geometric.loader.DataLoader(…, follow_batch=["go_gene_strata_state"])`. The table is
-    dense: M rows a sample, which is what `MutantStateDataset` avoids.
+    dense: M rows a sample, which `MutantStateDataset` avoids.
     """
 
     def __init__(self, store: Path | str, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a sample's squared error counts in training: more where the measurement is surer.
+"""Weights of samples' squared errors in training: more where the measurement is surer.
 
 With `train.weights=sd` that is 1 / (s² + s₀²), s being the standard deviation that the tables give
 and s₀² the median of s² over the training part. A standard deviation of a few colonies is itself
@@ -54,7 +54,7 @@ class SampleWeights:
             kind: of weights.
 
         Raises:
-            InputError: the store has not what they are made of.
+            InputError: the store lacks a column that they need.
         """
         if kind == "none":
             return cls(None)

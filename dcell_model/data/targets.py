@@ -1,4 +1,4 @@
-"""Which samples of a store take part in a run, and what is to be predicted of them."""
+"""The samples of a store that take part in a run, and their targets."""
 
 from collections.abc import Sequence
 
@@ -78,7 +78,7 @@ def stored_phenotypes(dataset: MutantStateDataset, names: Sequence[str]) -> npt.
 
 
 def scaling(targets: Tensor, standardize: bool) -> tuple[Tensor, Tensor]:
-    """What a network's targets `[n, P]` are scaled by: mean and sample standard deviation, `[P]`.
+    """The scale of a network's targets `[n, P]`: mean and sample standard deviation, `[P]`.
 
     0 and 1 if none is wanted; 1 for a deviation of 0. No target is NaN.
     """

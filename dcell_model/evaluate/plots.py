@@ -26,7 +26,7 @@ def loss_curves(
     """Training loss, validation loss and validation Pearson by epoch, as PNG of 1200 × 800.
 
     Each has an axis of its own: the training loss adds up the errors of all heads, the validation
-    loss is the root's alone. What was not measured (None) is left out.
+    loss is the root's alone. Values that were not measured (None) are omitted.
 
     Args:
         history: one row an epoch: `epoch`, `train_loss`, `val_loss`, `val_pearson`.
@@ -98,7 +98,7 @@ def prediction_against_measurement(
         scores: `pearson`, `spearman`, `r2` and `mse` of the model.
         path: the file to write.
         name: of the phenotype.
-        model: what its panel is called.
+        model: the title of its panel.
         baselines: predictions `[N]` of other models for the same samples, each for a panel.
     """
     from matplotlib.ticker import LogLocator
@@ -228,7 +228,7 @@ def comparison(metrics: Mapping[str, Any], path: Path) -> None:
 
 
 def _draw_ceiling(axes: "Axes", ceiling: float, bars: int) -> None:
-    """A dashed line at what a perfect model would score; its name stands below the last bar."""
+    """A dashed line at the score of a perfect model; its name stands below the last bar."""
     axes.axvline(ceiling, color=ORANGE, linewidth=1.5, linestyle=(0, (5, 4)), zorder=0.9)
     axes.set_ylim(bars + 0.1, -0.6)
     left = ceiling > axes.dataLim.x1 / 2

@@ -27,7 +27,7 @@ class Hits:
     """Which samples are to be found.
 
     Attributes:
-        rule: what makes a hit, in words.
+        rule: the definition of a hit, in words.
         samples: `[n]` numbers of the samples that are judged.
         hit: `[n]` whether each is one.
     """
@@ -66,7 +66,7 @@ def below(
         measured: `[N]`, NaN where not measured.
         threshold: in units of the phenotype.
         p_values: `[N]`, NaN where there is none: such a sample is not judged.
-        p_below: what a hit's p-value is below.
+        p_below: the bound of a hit's p-value.
     """
     values = np.asarray(measured, dtype=np.float64)
     known, rule = ~np.isnan(values), f"measured below {threshold:g}"
@@ -105,7 +105,7 @@ def _precision_at(values: Array, hit: npt.NDArray[np.bool_], k: int) -> float:
 
 
 def hits_found(predictions: Mapping[str, Values], hits: Hits) -> dict[str, Any]:
-    """What is to be found, and how well each model finds it.
+    """The hits, and how well each model finds them.
 
     Args:
         predictions: `[N]` by the name of each model.

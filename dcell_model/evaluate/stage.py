@@ -42,7 +42,7 @@ def _interval(
     spread: Tensor,
     measured: npt.NDArray[np.float32],
 ) -> dict[str, Any] | None:
-    """The first phenotype's interval, and what share of a test part it covers.
+    """The first phenotype's interval, and the share of a test part that it covers.
 
     `half_width` is the mean one where it grows with the spread of an ensemble.
     """
@@ -70,10 +70,10 @@ def run(
         trained: folder of the run, with `checkpoint.pt` and `train.json`.
         baselines: their results as JSON, with the Parquet file beside it.
         out: gets `metrics.json`, `scores.json` (`headline`), `predictions.parquet` and `plots/`.
-        config: what counts as a hit; by default the lowest 5 % alone.
+        config: defines hits; by default the lowest 5 % alone.
 
     Returns:
-        What `metrics.json` holds.
+        The content of `metrics.json`.
 
     Raises:
         ArtefactError: the checkpoint, the store or the cell graph are of different hierarchies, or

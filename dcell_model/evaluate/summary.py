@@ -1,4 +1,4 @@
-"""What a run ends with: what was kept, what was learnt, and where the plots are."""
+"""The summary at the end of a run: data kept, scores, and where the plots are."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -161,7 +161,7 @@ def _perfect(estimate: Mapping[str, Any] | None) -> dict[str, float]:
 
 
 def _covered(metrics: Mapping[str, Any]) -> list[str]:
-    """In a line, how wide the model's intervals are and what they cover."""
+    """In a line, the width of the model's intervals and the share that they cover."""
     found = metrics.get("interval")
     if not found:
         return []

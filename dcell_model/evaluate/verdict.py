@@ -1,4 +1,4 @@
-"""What is to be said first of a run: that a simpler model predicts better, where one does."""
+"""The first remark about a run: whether a simpler model predicts better."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ def verdict(metrics: Mapping[str, Any]) -> str | None:
     """A sentence that names the baseline of least squared error, if that is below the model's.
 
     Args:
-        metrics: as `metrics.json` holds them; judged is the test part, or what there is for it.
+        metrics: as `metrics.json` holds them; the test part is judged, or else the validation part.
 
     Returns:
         None if no baseline is ahead, or nothing is known of the model.

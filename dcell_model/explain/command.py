@@ -56,10 +56,10 @@ def run(
         phenotype: by default the model's first.
         terms: ids or names; none: all. Their false discovery rate is that of these alone.
         settings: how they are judged.
-        overwrite: replace an earlier explanation; what is not its own stays.
+        overwrite: replace an earlier explanation; other files stay.
 
     Returns:
-        What `explain.json` holds.
+        The content of `explain.json`.
 
     Raises:
         InputError: an unknown phenotype or term, no sample, or a folder of something else.
@@ -108,7 +108,7 @@ def _run(
         "checkpoint": origin["checkpoint"],
         "phenotype": name,
         "part": part,
-        "control": control_of(layout),  # what randomised the hierarchy
+        "control": control_of(layout),  # the control that randomised the hierarchy
         "samples": len(samples),
         "samples_that_touch_no_term": len(samples) - len(states[0].rows[0]),
         "members": len(members),

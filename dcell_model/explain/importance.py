@@ -224,10 +224,10 @@ def _pearson(
 
 
 def _ablation(change: Tensor, residual: Tensor, orders: IntArray) -> dict[str, Any]:
-    """Increase of the squared error, from what the term adds and what the model leaves `[n]`.
+    """Increase of the squared error, from contributions of the term and residuals `[n]`.
 
-    With c what the term adds and r the residual without it, the residual with it is r − c, and the
-    increase is r² − (r − c)² = 2 r c − c².
+    With c the contribution of the term and r the residual without it, the residual with it is
+    r − c, and the increase is r² − (r − c)² = 2 r c − c².
     """
     r = residual + change
     increase = 2 * (r @ change) - change @ change

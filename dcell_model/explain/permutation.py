@@ -18,7 +18,7 @@ def p_value(observed: float, permuted: FloatArray) -> float:
 
     Args:
         observed: the statistic.
-        permuted: `[N]` the same of permuted data; what rounding makes of an equal value is equal.
+        permuted: `[N]` the same of permuted data; values that differ by rounding alone are equal.
     """
     close = 1e-9 * max(abs(observed), float(np.abs(permuted).max(initial=0)))
     return (1 + int((permuted >= observed - close).sum())) / (1 + len(permuted))

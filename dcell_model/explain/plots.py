@@ -94,4 +94,4 @@ def rlipp_by_stratum(table: pa.Table, path: Path) -> None:
         axes.set_xticks(np.unique(stratum))
         axes.set_xlabel("stratum (the root is 0)")
         axes.set_ylabel("gain in Spearman over the inputs")
-        axes.set_title("What a term's neurons predict beyond its inputs (RLIPP, as a difference)")
+        axes.set_title("Predictions of a term's neurons beyond its inputs (RLIPP, as a difference)")

@@ -1,4 +1,4 @@
-"""RLIPP: how much better a term's own neurons predict the phenotype than what it is made from.
+"""RLIPP: how much better a term's own neurons predict the phenotype than its inputs.
 
 Two ridge regressions are fitted, one on the neurons of a term and one on its inputs: the neurons of
 its children (Ma et al. 2018; Kuenzi et al. 2020, doi:10.1016/j.ccell.2020.09.014) and the states of
@@ -72,7 +72,7 @@ def rlipp(own: Tensor, inputs: Tensor, phenotype: Tensor, half: Tensor, orders: 
 
 
 class Smoother:
-    """Ridge regressions fitted on each half, and what they predict for the other.
+    """Ridge regressions fitted on each half, and their predictions for the other.
 
     Args:
         features: `[n, F]`.

@@ -1,4 +1,4 @@
-"""The states of all terms in all held-out samples, and what the root makes of them.
+"""The states of all terms in all held-out samples, and their effect on the root.
 
 A term is kept only where a sample touches it: elsewhere its state is the wild type's. In evaluation
 a term's output depends on one sample alone, so that all samples of a term are worked through at
@@ -32,7 +32,7 @@ class TouchedStates:
         rows: by term, `[n]` int64, sorted: the samples that touch it.
         changes: by term, `[n, m]` bool: which of its m direct genes are deleted.
         wild_type: by term, `[w]` output of the wild type.
-        inputs: by term, `[n, w]` what the first layer gives, before the activation.
+        inputs: by term, `[n, w]` outputs of the first layer, before the activation.
         difference: by term, `[n, w]` output less the wild type's.
         samples: B.
     """

@@ -23,11 +23,11 @@ def strongest(table: pa.Table, count: int) -> list[dict[str, Any]]:
 
 
 def print_report(table: Path, description: Mapping[str, Any], out: Path) -> None:
-    """Print the ten terms with the largest ablation, within 80 columns, and what was left out.
+    """Print the ten terms with the largest ablation, within 80 columns, and the omitted ones.
 
     Args:
         table: Parquet of `explain.importance`.
-        description: what `explain.json` holds.
+        description: the content of `explain.json`.
         out: the folder.
     """
     from rich import box

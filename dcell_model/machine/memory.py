@@ -24,7 +24,7 @@ def keep_freed_memory() -> bool:
 
 
 def return_freed_memory() -> None:
-    """Return to the system what was freed and kept; to see what is in use."""
+    """Return freed memory to the system, to measure the memory in use."""
     trim = _glibc("malloc_trim")
     if trim is not None:
         trim(0)

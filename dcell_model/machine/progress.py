@@ -1,4 +1,4 @@
-"""What long work shows while it lasts: a bar in a terminal, lines elsewhere; and live metrics."""
+"""Progress of long work: a bar in a terminal, lines elsewhere; and live metrics."""
 
 import contextlib
 import math
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from data_specs.own_entries import remove_own
 from data_specs.terminal import clean_output
 
-# What DVCLive writes into a run's folder `live`.
+# The entries that DVCLive writes into a run's folder `live`.
 METRICS = ("train_loss", "val_loss", "val_pearson")
 LIVE = ("metrics.json", "params.yaml", *(f"plots/metrics/{name}.tsv" for name in METRICS))
 Row = Mapping[str, Any]
@@ -27,14 +27,14 @@ class Progress(Protocol):
         """So much more is done."""
 
     def say(self, line: str, short: str) -> None:
-        """A line where lines are shown, and in short what stands at the bar from now on."""
+        """Print a line where lines are shown, and put `short` beside the bar from now on."""
 
 
 @contextlib.contextmanager
 def progress(
     what: str, total: int, *, done: int = 0, visible: bool = True, lines: bool = True
 ) -> Iterator[Progress]:
-    """Show how far work has come, with an estimate of what is left.
+    """Show the progress of work, with an estimate of the remaining time.
 
     A bar in a terminal; elsewhere a line whenever none was written for half a minute. Where lines
     are not wanted, no bar stays behind either.
@@ -42,7 +42,7 @@ def progress(
     Args:
         what: names the work.
         total: how much there is to do.
-        done: what was done before; the estimate does not rest on it.
+        done: the part done before; the estimate does not use it.
         visible: whether anything is shown.
         lines: whether all lines that are said are shown, where there is no bar.
     """
@@ -124,10 +124,10 @@ def duration(seconds: float) -> str:
 
 @contextlib.contextmanager
 def live_metrics(folder: Path, leader: bool, history: Sequence[Row]) -> Iterator[Log]:
-    """Yield what logs the row of an epoch with DVCLive; followers log nothing.
+    """Yield a function that logs the row of an epoch with DVCLive; followers log nothing.
 
     The rows of `history` are written anew: of a run that was killed, DVCLive's files may be cut
-    off. Its own way to begin anew removes whole folders, with what others have put there; so its
+    off. Its own way to begin anew removes whole folders, with files of others; so its
     files are removed here, and it is told to go on with none. In a git repository without DVC
     nothing is logged: DVCLive would turn it into a DVC one.
     """

@@ -17,7 +17,7 @@ def one_thread() -> Iterator[None]:
 
     For many small operators more threads mostly wait for each other, by spinning: on a machine that
     does something else too they took nine times as long. And sums then do not depend on how many
-    cores there are, nor do the bytes of what is written.
+    cores there are, nor do the bytes that are written.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)

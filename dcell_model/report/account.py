@@ -16,7 +16,7 @@ class Bar:
     """One line of a waterfall.
 
     Attributes:
-        label: what is counted.
+        label: the records that are counted.
         count: how many.
         start: where the bar begins, of 1.
         width: how much it takes, of 1.
@@ -32,7 +32,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Waterfall:
-    """A title and its bars, from what came in to what was left."""
+    """A title and its bars, from all records to those that are left."""
 
     title: str
     bars: tuple[Bar, ...]
@@ -71,7 +71,7 @@ def strata(ledger: Mapping[str, Any]) -> tuple[Bar, ...]:
 def _waterfall(
     label: str, total: int, steps: Iterable[tuple[Mapping[str, int], str]]
 ) -> tuple[Bar, ...]:
-    """Bars of a total, of what each step's reasons take away, and of what each step leaves."""
+    """Bars of a total, of the losses of each step by reason, and of the rest after each step."""
     scale, left = max(1, total), total
     bars = [Bar(label, total, 0.0, total / scale, "total")]
     for reasons, result in steps:

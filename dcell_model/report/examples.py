@@ -52,7 +52,7 @@ def examples(
     *,
     has_subsystems: bool,
 ) -> list[Example]:
-    """What the page shows of samples `[n]`.
+    """The page's rows for samples `[n]`.
 
     Args:
         members: the trained model's.

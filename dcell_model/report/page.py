@@ -16,7 +16,7 @@ _YEAST = re.compile(str(PROFILES["yeast"]["annotations"]["gene_id_pattern"]))
 def render(**parts: Any) -> str:
     """HTML of a report; everything in `parts` is text to the template, never markup.
 
-    Names are shown as in a terminal (`data_specs.terminal`): none turns or hides what is beside it.
+    Names are shown as in a terminal (`data_specs.terminal`): none turns or hides its surroundings.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -38,7 +38,7 @@ def render(**parts: Any) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """What the template writes; markup is its own, or was shown already."""
+    """A value as the template writes it; markup is only the template's own."""
     from markupsafe import Markup
 
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

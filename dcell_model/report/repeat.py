@@ -22,7 +22,7 @@ _FLAGS = {"ontology": "--ontology", "annotations": "--annotations", "genotypes":
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """What a reader needs to repeat a run.
+    """Everything that a reader needs to repeat a run.
 
     Attributes:
         commands: to be run one after the other; none if the build does not say how it was made.
@@ -65,7 +65,7 @@ def _commands(data: Path, run: Path, given: Mapping[str, Any], now: Parameters) 
         build += ["--preset", str(given["preset"])]
     rest = {**given, "sources": sources}
     build += _set(flat(rest).items())
-    # What the build was told, training takes from it.
+    # Training takes the parameters of the build from it.
     before = flat(resolve(given, where=str(data)).to_dict())
     train += _set(
         (key, value)

@@ -120,7 +120,7 @@ def _predictions(
 
 
 def _sources(layout: DataLayout) -> dict[str, Any]:
-    """The raw files with what they are used as, and where those of a profile come from."""
+    """The raw files with their roles, and the origin of a profile's files."""
     sources = read_json(layout.sources / "sources.json")
     roles: dict[str, str] = {}
     for role, paths in sources.items():
@@ -133,7 +133,7 @@ def _sources(layout: DataLayout) -> dict[str, Any]:
         {**entry, "role": roles.get(entry["path"], ""), "public": public.get(entry["sha256"])}
         for entry in sources["inputs"]
     ]
-    # What is simulated has invented terms under real-looking ids.
+    # Simulated data have invented terms under real-looking ids.
     simulated = any(str(entry["version"]).startswith("simulated/") for entry in files)
     return {"files": files, "real": not simulated}
 

@@ -1,4 +1,4 @@
-"""Stage `train`: fit a DCell, or what `train.model` names, to the training part of a store."""
+"""Stage `train`: fit a DCell, or the network of `train.model`, to a store's training part."""
 
 from dcell_model.train.members import run, with_seed_above
 from dcell_model.train.parameters import print_notes, refuse_of_other_model, training_parameters

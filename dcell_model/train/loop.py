@@ -1,4 +1,4 @@
-"""The training loop: fits a DCell, or what `train.model` names, to the training part of a store.
+"""The training loop: fits a DCell, or the network of `train.model`, to a store's training part.
 
 Lightning Fabric moves the model and batches to the device, casts, scales to several processes and
 clips; the loop itself is the one below. Epochs are the unit of resumption: `last.pt` is written
@@ -72,7 +72,7 @@ def run(
         split: name of another split of the build (`DataLayout.splits`).
         lines: whether every epoch has a line, where the output is not a terminal; without them
             the caller warns of the build.
-        after_epoch: gets the row of every epoch once it is saved; what it raises ends the run.
+        after_epoch: gets the row of every epoch once it is saved; an error in it ends the run.
 
     Returns:
         The record that is also in `out/train.json`: epochs, best epoch, seconds per epoch, ….
@@ -101,7 +101,7 @@ def inputs_of(
 ) -> tuple[
     DataLayout, MutantStateDataset, npt.NDArray[np.float32], dict[str, npt.NDArray[np.int64]]
 ]:
-    """What a training reads, checked before anything of an earlier run is touched.
+    """The inputs of a training, checked before any file of an earlier run is touched.
 
     Returns:
         The build, its store, targets `[N, P]`, and the sample numbers of each part.
@@ -273,7 +273,7 @@ class _Training:
             group["weight_decay"] = self.weight_decay
 
     def _take_statistics(self) -> None:
-        """What batch norm evaluates with, of the same samples every time."""
+        """The statistics with which batch norm evaluates, always of the same samples."""
         samples, most, model = self.samples["train"], self.config.norm_samples, self.plain_model
         if self.record.take_statistics is None or not most:
             return
@@ -296,7 +296,7 @@ class _Training:
         checkpoint.save(state, self.out / LAST)
 
     def _saved(self) -> checkpoint.Checkpoint:
-        """What a stopped run left, of these data and parameters."""
+        """The state that a stopped run left, of these data and parameters."""
         path = self.out / LAST
         state = checkpoint.load(path)
         refuse_other_data(self.layout, state["made_from"], f"the checkpoint {path}")

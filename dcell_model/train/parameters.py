@@ -1,4 +1,4 @@
-"""The parameters of a run: its build's, and what a command line puts over them."""
+"""The parameters of a run: its build's, with those of the command line over them."""
 
 import dataclasses
 import sys
@@ -31,18 +31,18 @@ def training_parameters(
     where: str = "dcell train",
     options: Mapping[str, str] | None = None,
 ) -> tuple[Parameters, list[str]]:
-    """What a run on a build is trained with.
+    """The parameters of a run on a build.
 
     Args:
         data: folder of the build.
         assignments: `section.key=value` and `preset=name`, over all others.
-        params: a file in place of what the build was made with.
-        where: what messages call the command.
+        params: a file in place of the build's parameters.
+        where: the name of the command in messages.
         options: parameters that the command takes from an option of its own.
 
     Returns:
-        The parameters, those of the build as it was made; and in words what of preset or file did
-        not take effect, since the build was made otherwise.
+        The parameters, those of the build as it was made; and notes about values of preset or file
+        that have no effect, since the build was made with others.
 
     Raises:
         ParameterError: an unknown parameter or value, or one that belongs to the build.
@@ -87,10 +87,10 @@ def _shown(value: Any) -> str:
 def refuse_for_training(
     assignments: Iterable[str], where: str, options: Mapping[str, str] | None = None
 ) -> None:
-    """Refuse what training does not read.
+    """Refuse parameters that training does not read.
 
     Raises:
-        ParameterError: names it, and says what does.
+        ParameterError: names the first one, and the sections that are read.
     """
     refuse_without_effect(
         assignments, (*TRAINING, "preset"), where,
@@ -100,7 +100,7 @@ def refuse_for_training(
 
 
 def refuse_of_other_model(assignments: Iterable[str], model: str) -> None:
-    """Refuse what only the model reads that is not trained.
+    """Refuse parameters that only another model reads.
 
     Raises:
         ParameterError: names it, and the model that reads it.
@@ -123,6 +123,6 @@ def is_read_by(model: str, key: str) -> bool:
 
 
 def print_notes(notes: Sequence[str]) -> None:
-    """Print what a user should know, beside the output."""
+    """Print notes on the standard error."""
     for note in notes:
         print(f"note: {note}", file=sys.stderr, flush=True)

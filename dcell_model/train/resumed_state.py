@@ -11,7 +11,7 @@ from torch import Tensor
 from dcell_model.checkpoint import Checkpoint, check_numbers, check_shapes, require, same, wrong
 from dcell_model.models import Network
 
-# An epoch's row; what is optional is None without a validation part.
+# An epoch's row; optional values are None without a validation part.
 ROW = ("train_loss", "seconds", "lr")
 OPTIONAL = ("val_loss", "val_pearson")
 MOMENTS = ("exp_avg", "exp_avg_sq")

@@ -1,4 +1,4 @@
-"""How a run that was stopped goes on: with which parameters, and what is said of it."""
+"""How a stopped run goes on: its parameters, and the messages about it."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ from dcell_model.train.parameters import (
 from dcell_model.train.schedule import rate_after
 from dcell_model.train.state import TrainingState
 
-# What may change between a stop and its resumption without changing what is computed.
+# Parameters that may change between a stop and its resumption without changing results.
 FREE = {
     "train.patience", "train.device", "train.num_workers", "train.checkpoint_steps",
     "train.members",
@@ -40,7 +40,7 @@ def parameters_of(
     resume: bool = False,
     where: str,
 ) -> tuple[Parameters, list[str]]:
-    """What a command trains with: the build's parameters, or the run's own where it is resumed.
+    """The parameters of a training: those of the build, or of the run if it is resumed.
 
     Of a resumed run, what is given is refused later where it may not change (`refuse_changes`).
 
@@ -48,9 +48,9 @@ def parameters_of(
         data: folder of the build.
         out: folder of the run.
         assignments: `section.key=value` and `preset=name`, over all others.
-        params: a file in place of what the build says; a resumed run is held to it.
+        params: a file in place of the build's parameters; a resumed run must match it.
         resume: whether the run goes on.
-        where: what messages call the command.
+        where: the name of the command in messages.
 
     Returns:
         The parameters, and notes for the user.
@@ -75,7 +75,7 @@ def parameters_of(
         own = json.loads(saved.get("settings") or "{}")
         typed = (text.removeprefix("preset=") for text in assignments if text.startswith("preset="))
         if next(typed, own.get("preset")) == own.get("preset"):
-            # Settings leave out what was a default then, and need not be one now.
+            # Settings omit the defaults of that time, which may differ from today's.
             own |= _sections(saved["parameters"])
         parameters, notes = resolve(override(own, assignments), where=where), []
         record_of(parameters.train.model, where)
@@ -98,8 +98,8 @@ def refuse_changes(
         trained_with: `trained_sections` as a checkpoint holds them, in JSON.
         parameters: those given now.
         path: of the checkpoint, for the message.
-        longer: whether `train.epochs` may be raised under a cosine schedule, though what comes of
-            it is not what a run with as many epochs from the start would have been.
+        longer: whether `train.epochs` may be raised under a cosine schedule, though the
+            result differs from that of a run with as many epochs from the start.
 
     Raises:
         InputError: names the first parameter that differs.
@@ -125,7 +125,7 @@ def _sections(trained_with: str) -> Values:
 
 
 def _notes(out: Path, saved: checkpoint.Checkpoint, parameters: Parameters) -> Iterator[str]:
-    """What a user should know before a run goes on."""
+    """Notes for the user before a run goes on."""
     state, config = TrainingState.of(saved), parameters.train
     before = json.loads(saved["parameters"])["train"]["epochs"]
     done = len(state.history)
@@ -152,7 +152,7 @@ def _notes(out: Path, saved: checkpoint.Checkpoint, parameters: Parameters) -> I
 def saying_how_to_go_on(
     data: Path, out: Path, command: str
 ) -> contextlib.AbstractContextManager[None]:
-    """Where Ctrl-C or SIGTERM ends the training inside, say what is kept and how to go on.
+    """If Ctrl-C or SIGTERM ends the training inside, print what is kept and how to go on.
 
     Args:
         data: folder of the build.
@@ -169,7 +169,7 @@ def interrupted_with(words: Callable[[], str]) -> Iterator[None]:
     Raises:
         KeyboardInterrupt: with them.
     """
-    # Other threads than the main one get no signals, and may not say what becomes of them.
+    # Only the main thread gets signals, and may set handlers.
     in_main = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, _interrupt) if in_main else None
     try:

@@ -19,7 +19,7 @@ MANY = 32_768  # training samples, above which a batch of 256 would cost more th
 
 
 def batch_size_of(config: Train, samples: int) -> int:
-    """Genotypes a step: what is asked for, else 256, or 1,024 of many training samples."""
+    """Genotypes a step: `train.batch_size`, else 256, or 1,024 of many training samples."""
     if config.batch_size is not None:
         return config.batch_size
     return 1024 if samples > MANY else 256

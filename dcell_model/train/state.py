@@ -22,13 +22,13 @@ class DivergedError(InputError):
 
 @dataclass(slots=True)
 class TrainingState:
-    """What a run keeps besides weights and optimizer, to go on from.
+    """The state of a run besides weights and optimizer, for its resumption.
 
     Attributes:
         history: a row for every finished epoch.
         best: number, value (higher is better) and checkpoint of the best epoch so far; 0 for none.
         under_way: steps done of the epoch under way, their loss so far, and their samples.
-        preparation: the account of what came before the first epoch.
+        preparation: the account of the work before the first epoch.
     """
 
     history: list[Row] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What an epoch is judged by: the root's predictions of the validation part."""
+"""The score of an epoch: from the root's predictions of the validation part."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -38,7 +38,7 @@ _LABELS = {repeats.DEFAULT: "before", repeats.BEST: "best"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """When a search ends: at what comes first.
+    """When a search ends: at the first of these limits.
 
     Attributes:
         trials: that came to an end, those of earlier calls included; none: as many as time allows.
@@ -68,8 +68,8 @@ def run(
     Args:
         data: folder of a build.
         out: folder of the tuning: new, empty, or of the same search begun before.
-        parameters: those that are not searched, and what the best is compared with.
-        space: what is searched.
+        parameters: fixed values, and the setting with which the best is compared.
+        space: the parameters to search.
         budget: when it ends.
         seed: of the draws; weights and batches have `train.seed` in all trials.
         command: for the record.
@@ -77,7 +77,7 @@ def run(
         say: is told of every trial in a line.
 
     Returns:
-        What `tune.json` holds.
+        The content of `tune.json`.
 
     Raises:
         InputError: another search is there, no validation part, or no trial came to its end.
@@ -249,7 +249,7 @@ def _write(
 
 
 def parameter_file(parameters: Parameters, best: Trial, score: str) -> str:
-    """A parameter file for `dcell train --parameters`: what was searched, and what was set.
+    """A parameter file for `dcell train --parameters`: searched and fixed values.
 
     Of the sections that training reads only: builds have the others.
     """

@@ -1,4 +1,4 @@
-"""The folder of a tuning: what lies in it, and when a search in it goes on.
+"""The folder of a tuning: its content, and when a search in it goes on.
 
 - `dcell-tune.json`: what is searched, on which data; a search goes on only as it began
 - `study.journal`: every trial, as Optuna keeps it
@@ -47,7 +47,7 @@ _MAY_CHANGE = FREE - {"train.patience"}
 
 
 def describe(layout: DataLayout, parameters: Parameters, space: Space, seed: int) -> dict[str, Any]:
-    """What the marker holds: all that the trials depend on."""
+    """The content of the marker: everything on which the trials depend."""
     made_from = record_of(parameters.train.model).made_from
     return {
         **FORMAT,
@@ -63,7 +63,7 @@ def prepare(out: Path, description: dict[str, Any], *, overwrite: bool) -> None:
     """Begin a search, or go on with the same; with `overwrite` one begins anew.
 
     Raises:
-        InputError: another search is there; says what is different.
+        InputError: another search is there; names the difference.
     """
     if (out / MARKER).is_file():
         if overwrite:  # all but the marker, which goes on saying whose folder it is
@@ -89,7 +89,7 @@ def _refuse_others(out: Path, before: dict[str, Any], now: dict[str, Any]) -> No
 
 
 def _compared(description: dict[str, Any]) -> dict[str, Any]:
-    """What must be the same, by the names that a user knows."""
+    """The values that must stay the same, by the names that a user knows."""
     fixed = flat(description["trained_with"])
     return {
         "--seed": description["seed"],
@@ -119,7 +119,7 @@ def keep_only(out: Path, numbers: Iterable[int], best: int | None) -> None:
 
 
 def remove_run(folder: Path) -> None:
-    """Remove what a training wrote; the folder too, if nothing else is in it."""
+    """Remove a training's files; the folder too, if nothing else is in it."""
     remove_own(folder, run_folder.KIND.own)
     with contextlib.suppress(OSError):  # something else is in it
         folder.rmdir()

@@ -1,4 +1,4 @@
-"""What a search prints: a table that grows by a line a trial, in 80 columns."""
+"""The printed table of a search: one line for each trial, in 80 columns."""
 
 from collections.abc import Sequence
 

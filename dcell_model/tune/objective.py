@@ -1,4 +1,4 @@
-"""What a search makes as high as it can: a score of the validation part, and of no other."""
+"""The objective of a search: a score of the validation part, and of no other."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

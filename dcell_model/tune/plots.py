@@ -62,7 +62,7 @@ def slices(
         trials: all.
         best: the one to mark.
         path: the file to write, 1200 wide.
-        space: what was searched.
+        space: the parameters that were searched.
         default: the values from before, at the dashed line.
         importances: shares of the parameters; may be empty.
         score: its name.
@@ -150,7 +150,7 @@ def _logarithmic(axes: "Axes", low: float, high: float) -> None:
 
 
 def _limit(axes: "Axes", finished: Sequence[Trial], given_up: Sequence[Trial]) -> None:
-    """Show all that finished; of what was given up, only what lies near."""
+    """The range of all finished trials, and of stopped ones near them."""
     scores = [t.score for t in finished if t.score is not None]
     low, high = min(scores), max(scores)
     room = max(high - low, 1e-3)

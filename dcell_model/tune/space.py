@@ -1,4 +1,4 @@
-"""Which parameters are searched, and where: the default tables, and what `--search` says.
+"""Which parameters are searched, and in which range: the default tables, and `--search`.
 
 A parameter is searched over a range, `LOW:HIGH` or `LOW:HIGH:log`, or over choices, `a,b,c`. The
 bounds of the parameter itself hold for every value (`data_specs.parameters`).
@@ -24,7 +24,7 @@ from dcell_model.models import record_of
 
 _COMPARED = "it decides what is compared; --set it for all trials"
 _NO_SCORE = "no score depends on it"
-# What cannot be searched, and why.
+# Parameters that cannot be searched, with the reason.
 FIXED = {
     "train.model": "search one model at a time: --set train.model=NAME",
     "train.select": _COMPARED,
@@ -116,7 +116,7 @@ Space = Mapping[str, Choices | Range]
 def search_space(
     parameters: Parameters, searches: Sequence[str], assignments: Sequence[str]
 ) -> dict[str, Choices | Range]:
-    """What is searched: what `--search` names, else the default of the model less what is set.
+    """The search space: that of `--search`, else the model's default without fixed parameters.
 
     Args:
         parameters: those that are not searched, and the model.
@@ -204,7 +204,7 @@ def _parsed(key: str, text: str, where: str) -> Choices | Range:
 
 
 def _plain(hint: Any) -> Any:
-    """int, float, str, bool or tuple: what a parameter is without its bounds, and without None."""
+    """int, float, str, bool or tuple: the type of a parameter without bounds and without None."""
     if get_origin(hint) is Annotated:
         return _plain(get_args(hint)[0])
     if get_origin(hint) in (Union, types.UnionType):

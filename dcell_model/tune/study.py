@@ -28,7 +28,7 @@ class Search:
 
         Args:
             journal: file of the study.
-            space: what is searched.
+            space: the parameters to search.
             seed: of the draws.
             first: values to begin with, if they lie in the space.
         """
@@ -84,22 +84,22 @@ class Search:
         trial = self.study.ask({key: values.distribution() for key, values in self.space.items()})
         values = {key: own.rounded(trial.params[key]) for key, own in self.space.items()}
         if number == 1 and self.first is not None:
-            values = dict(self.first)  # not rounded: what a run takes by itself
+            values = dict(self.first)  # not rounded: the values that a run takes by itself
         return Asked(trial, number, values)
 
     def tell(self, asked: "Asked", trial: Trial) -> None:
-        """Take what came of a trial."""
+        """Take the result of a trial."""
         from optuna.trial import TrialState
 
         asked.trial.set_user_attr("trial", trial.to_json())
         if trial.ended == FINISHED:
             self.study.tell(asked.trial, trial.score)
-        else:  # what diverged is worst of all, and is told so
+        else:  # a trial that diverged counts as the worst
             self.study.tell(asked.trial, state=TrialState.PRUNED)
         self.trials.append(trial)
 
     def importances(self) -> dict[str, float]:
-        """Shares of the parameters in what scores vary by, adding up to 1; few trials tell none."""
+        """Shares of the parameters in the variance of scores, in sum 1; few trials tell none."""
         import optuna
 
         finished = [trial for trial in self.trials if trial.ended == FINISHED]
@@ -111,7 +111,7 @@ class Search:
         return {key: round(float(share), 4) for key, share in found.items()}
 
     def _forget_stopped(self) -> None:
-        """Close what a call that was stopped has left under way or in the queue."""
+        """Close trials that a stopped call has left running or in the queue."""
         from optuna.trial import TrialState
 
         for trial in self.study.get_trials(deepcopy=False):
@@ -160,7 +160,7 @@ def _no_lock(journal: Path) -> Any:
 
 
 def _cut_torn_line(journal: Path) -> None:
-    """Cut off what a process that was killed has not written to its end."""
+    """Cut off a line that a killed process has not written completely."""
     if not journal.is_file():
         return
     text = journal.read_bytes()

@@ -27,7 +27,7 @@ class OutOfTimeError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What came of a trial.
+    """The result of a trial.
 
     Attributes:
         number: counted from 1, over those that came to an end.

@@ -39,8 +39,8 @@ def write_gaf(topology: Topology) -> str:
 
     The gene's id is in column 2, and in column 11 before its synonyms; the symbol in column 3 is
     the id where no other is known. Fields that the hierarchy no longer knows have
-    a value that says so, or that passes every filter: evidence `IEA` (a pair may have been moved up by pruning), the date
-    1970-01-01, the taxon `unidentified`.
+    a value that says so, or that passes every filter: evidence `IEA` (a pair may have been moved up
+    by pruning), the date 1970-01-01, the taxon `unidentified`.
     """
     lines = ["!gaf-version: 2.1"]
     symbols, synonyms = topology.called("symbol"), topology.called("synonym")
