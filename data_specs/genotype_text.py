@@ -65,7 +65,7 @@ def is_name(part: str, whole: frozenset[str] = frozenset()) -> bool:
 
 
 def split_names(text: str, whole: frozenset[str] = frozenset()) -> list[str]:
-    """The names in a genotype's text, each once, in order; empty parts are left out.
+    """The names in a genotype's text, each once, in order; empty parts are omitted.
 
     Raises:
         InputError: two kinds of separators.

@@ -19,7 +19,7 @@ SCORE_NAMES = {"pearson": "Pearson", "spearman": "Spearman", "r2": "R²", "mse":
 def scores(predicted: Values, measured: Values) -> dict[str, float | None]:
     """Score predictions `[N]` against measurements `[N]`, computed in float64.
 
-    Samples that were not measured (NaN) are left out. Undefined scores are None, which JSON has
+    Samples that were not measured (NaN) are omitted. Undefined scores are None, which JSON has
     a word for and NaN has not: a correlation of a constant or of fewer than two samples, any
     score of no sample at all, and every score of predictions that are not all finite.
 

@@ -85,7 +85,7 @@ def _show_phenotypes(phenotypes: Sequence[str], files: Sequence[Mapping[str, Any
     for file in files:
         if left_out := file.get("left_out"):  # earlier builds do not say
             columns = (f"{name} ({why})" for name, why in left_out.items())
-            _line("left out", f"{', '.join(columns)} of {file['path']}")
+            _line("omitted", f"{', '.join(columns)} of {file['path']}")
         for name, words in file.get("not_measured", {}).items():
             found = ", ".join(f"{word} {count:,}" for word, count in words.items())
             _line("not measured", f"{name} of {file['path']}: {found}")

@@ -206,7 +206,7 @@ def test_a_run_is_told_of(made: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 @pytest.mark.parametrize("made", READ, indirect=True)
 def test_a_screen_goes_on(made: Path) -> None:
-    """What a kill left out of it is what was there."""
+    """After a kill, the rest of the folder is as before."""
     for call in called(made, "screen"):
         out = Path(option(call, "--out"))
         then = pl.read_parquet(sorted((out / "genotypes.parquet").iterdir()))

@@ -34,7 +34,7 @@ def candidates(form: Form) -> list[int]:
 def count_numbers(rows: pl.DataFrame, form: Form) -> dict[int, Counts]:
     """Count the kinds of cells in each column of a plain table that could be a phenotype.
 
-    A row of another width than the header is left out: its cells stand in others' columns.
+    A row of another width than the header is omitted: its cells stand in others' columns.
     """
     rows = rows.select(cells_of(rows, form.separator))
     rows = rows.filter(pl.col("cells").list.len() == len(form.header))
@@ -68,7 +68,7 @@ def choose(
         asked: names of the phenotypes to take, in this order; none: all. The first must be there.
 
     Returns:
-        The form with its phenotypes, and the reason for each column that is left out.
+        The form with its phenotypes, and the reason for each column that is omitted.
 
     Raises:
         InputError: no such column, or none at all, or two of one name.

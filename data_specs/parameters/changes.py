@@ -6,7 +6,7 @@ from data_specs.parameters.sections import SECTIONS, Parameters, Sources, Values
 def changed(parameters: Parameters) -> Values:
     """The values that preset, profile and defaults do not give: `resolve` of them leads back.
 
-    Who did the work (`dask`) is left out.
+    Who did the work (`dask`) is omitted.
     """
     result: Values = {"preset": parameters.preset} if parameters.preset else {}
     profile = {"profile": parameters.sources.profile}

@@ -53,7 +53,7 @@ def fit_baselines(
 
     Args:
         genotypes: `[N, genes]` multi-hot.
-        targets: `[N, P]` or `[N]`, NaN where not measured: such samples are left out.
+        targets: `[N, P]` or `[N]`, NaN where not measured: such samples are omitted.
         parts: `[N]` numbers in `data_specs.tables.PARTS`.
         config: how many settings are tried, sizes and lengths, the seed.
         names: which to fit, of `BASELINES`; by default all.

@@ -45,7 +45,7 @@ def read_samples(
 ) -> tuple[MutantStateDataset, npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
     """The store of a build, the targets `[N, P]` and the part `[N]` of every sample, as its number.
 
-    Samples that a trained model leaves out, because a target is missing, are excluded.
+    Samples that a trained model omits, because a target is missing, are excluded.
     """
     dataset = MutantStateDataset(layout.store, phenotypes=target_names(layout, parameters.train))
     targets = all_targets(dataset)

@@ -43,7 +43,7 @@ class Plan:
         per_term: batch sizes of `reference` with direct widths.
         published: whether published implementations run beside, at the first of these sizes.
         profiled: batch size at which a step of the fast engines is profiled.
-        samples: sizes of store for cost against work; none leaves it out.
+        samples: sizes of store for cost against work; none omits it.
         seconds: how long each setting is measured.
     """
 

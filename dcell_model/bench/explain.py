@@ -2,7 +2,7 @@
 
 For each simulated build and the run on it: how often a planted term scores higher than another (the
 area under the ROC curve), and how many terms of each kind pass a false discovery rate of 5 %. The
-root is left out. `samples`, how many genotypes touch a term, stands beside the scores: a score that
+root is omitted. `samples`, how many genotypes touch a term, stands beside the scores: a score that
 did no better would find only what a screen deletes often.
 """
 

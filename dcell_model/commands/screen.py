@@ -69,5 +69,5 @@ class Screen:
         )  # fmt: skip
         if summary["left_out"]:
             names = open_run(self.checkpoint).names
-            print_unknown(names, summary["left_out"], "left out of the screen")
+            print_unknown(names, summary["left_out"], "omitted from the screen")
         print_report(self.out, summary)

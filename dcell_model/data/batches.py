@@ -26,7 +26,7 @@ class EpochBatches(Sampler[list[int]]):
         seed: of the shuffle.
         rank: of this process.
         processes: how many share an epoch.
-        least: samples without which the last batch is left out, over all processes; at least two,
+        least: samples without which the last batch is omitted, over all processes; at least two,
             and one a process.
 
     Raises:

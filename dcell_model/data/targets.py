@@ -49,7 +49,7 @@ def read_parts(layout: DataLayout) -> npt.NDArray[np.uint8]:
 def usable_samples(
     targets: npt.NDArray[np.float32], parts: npt.NDArray[np.uint8]
 ) -> dict[str, npt.NDArray[np.int64]]:
-    """Sample numbers by part; those with a target that was not measured are left out.
+    """Sample numbers by part; those with a target that was not measured are omitted.
 
     Args:
         targets: `[N, P]`, NaN where not measured.

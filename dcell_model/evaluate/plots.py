@@ -88,7 +88,7 @@ def prediction_against_measurement(
 ) -> None:
     """Density of predicted against measured values, one square panel a model, in rows of three.
 
-    Both axes have one scale, so that the diagonal is a perfect prediction. They leave out the
+    Both axes have one scale, so that the diagonal is a perfect prediction. They omit the
     outermost thousandth of the values on each side; above each panel are the model's scores, and
     how many samples that hides.
 

@@ -17,7 +17,7 @@ SHOWN = 10
 
 
 def strongest(table: pa.Table, count: int) -> list[dict[str, Any]]:
-    """The rows with the largest ablation above 0; the root, the whole model, is left out."""
+    """The rows with the largest ablation above 0; the root, the whole model, is omitted."""
     rows = [row for row in table.to_pylist() if row["stratum"] > 0 and (row["ablation"] or 0) > 0]
     return sorted(rows, key=lambda row: (-row["ablation"], row["term"]))[:count]
 
@@ -44,7 +44,7 @@ def print_report(table: Path, description: Mapping[str, Any], out: Path) -> None
         f"judged, {description['permutations']:,} permutations"
     )
     for reason, count in description["not_judged"].items():
-        console.print(f"  {count:,} left out: {reason}")
+        console.print(f"  {count:,} omitted: {reason}")
     _warn(pq.read_table(table)["ablation_p"].to_pylist(), description["permutations"], console)
     if description["samples_that_touch_no_term"]:
         console.print(f"  {description['samples_that_touch_no_term']:,} genotypes touch no term")

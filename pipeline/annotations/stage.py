@@ -47,7 +47,7 @@ class AnnotationTable:
 
     `names` are the further names of genes (`data_specs.tables.GENE_NAMES`).
 
-    `dropped` counts lines by reason, those without a line left out; `remapped` counts kept lines
+    `dropped` counts lines by reason, those without a line omitted; `remapped` counts kept lines
     whose id led to another term. `absent_codes` are those that the preset asks for and no line
     has; `filled_columns` those that may name genes and do, with an example.
     """

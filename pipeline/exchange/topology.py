@@ -42,9 +42,9 @@ class Topology:
         namespaces: Mapping[str, str] | None = None,
         gene_names: Iterable[tuple[str, str, str]] = (),
     ) -> "Topology":
-        """Sort, and leave out repeats, empty names, and names of genes that no term has.
+        """Sort, and omit repeats, empty names, and names of genes that no term has.
 
-        Rows of `gene_names` that are no symbols or synonyms (a mapping's) are left out, too.
+        Rows of `gene_names` that are no symbols or synonyms (a mapping's) are omitted, too.
         """
         entries = list(annotations)
         genes = {gene for _, gene in entries}

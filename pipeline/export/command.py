@@ -114,7 +114,7 @@ def load(source: Path) -> Topology:
 
 
 def of_cell_graph(graph: CellGraph, namespaces: dict[str, str] | None = None) -> Topology:
-    """A cell graph by names; genes without annotation are left out."""
+    """A cell graph by names; genes without annotation are omitted."""
     terms, genes = graph.term_ids, graph.gene_ids
     return Topology.of(
         terms,

@@ -51,7 +51,7 @@ def _other_order(orders: Sequence[int]) -> pl.Expr:
 
 
 def added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """Add counts by reason; reasons without any are left out."""
+    """Add counts by reason; reasons without any are omitted."""
     total: dict[str, int] = {}
     for count in counts:
         for reason, number in count.items():
@@ -65,7 +65,7 @@ def merge(
     """Merge rows of one gene set into genotypes, in the schema of `data_specs.tables`.
 
     The order of the rows does not change a bit of the result. Rows of training files whose gene
-    set is in a test file are left out.
+    set is in a test file are omitted.
 
     Args:
         rows: `key` (gene names joined by tabs), `query`, `given` and the phenotypes.

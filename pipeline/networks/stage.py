@@ -1,7 +1,7 @@
 """Stage `networks`: the gene networks, on the genes of the store and each edge once.
 
 A network is undirected: an edge that is given in both directions, or repeatedly, counts once, with
-the largest of its weights. What is left out is counted: edges of a gene with itself
+the largest of its weights. What is omitted is counted: edges of a gene with itself
 (`self`), with a gene that the store does not have (`unknown_gene`), and those whose weight is 0 or
 below `networks.least_weight` (`weight`). Names of genes mean what they mean in genotypes
 (`data_specs.gene_names`); `names` counts those that were renamed, ambiguous, or no gene's.

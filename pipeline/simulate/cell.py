@@ -177,7 +177,7 @@ def _name_terms(namespace: Ints, topic: Ints, rng: np.random.Generator) -> tuple
 
 
 def _name_genes(count: int, rng: np.random.Generator) -> tuple[str, ...]:
-    """Distinct systematic names in random order, HO left out."""
+    """Distinct systematic names in random order, HO omitted."""
     arms = ((chromosome, arm) for chromosome in "ABCDEFGHIJKLMNOP" for arm in "LR")
     loci = [f"Y{c}{arm}{number:03d}" for (c, arm), number in product(arms, range(1, 401))]
     loci.remove(HO[:-1])

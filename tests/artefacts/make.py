@@ -3,7 +3,7 @@
     python tests/artefacts/make.py HEAD
 
 writes `tests/artefacts/VERSION-COMMIT.tar.xz`, VERSION being that of its checkpoints. What the
-commit's commands do not know yet is left out; plots and pages are, too, for their size. What
+commit's commands do not know yet is omitted; plots and pages are, too, for their size. What
 was printed or raised is in `commands.txt` in the archive, what was predicted in the run's own
 `predictions.parquet` and in `predicted.csv`.
 """

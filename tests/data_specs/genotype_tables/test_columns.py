@@ -1,4 +1,4 @@
-"""Which columns are phenotypes: no vote over cells, and nothing left out in silence."""
+"""Which columns are phenotypes: no vote over cells, and nothing omitted in silence."""
 
 import re
 from pathlib import Path

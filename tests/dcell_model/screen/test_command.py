@@ -148,7 +148,7 @@ def test_around_genes_by_name(
     }  # fmt: skip
     captured = capsys.readouterr()
     assert "nobody is no name of a gene here" in captured.err
-    assert "left out of the screen" in captured.err
+    assert "omitted from the screen" in captured.err
     assert max(map(len, captured.out.splitlines())) <= 80
     assert json.loads((tmp_path / "s" / "summary.json").read_text())["left_out"] == ["nobody"]
 

@@ -1,4 +1,4 @@
-"""Genotypes as tables for cellmaps_vnn: what is in them, what is left out, and its own reading."""
+"""Genotypes as tables for cellmaps_vnn: what is in them, what is omitted, and its own reading."""
 
 import json
 from pathlib import Path
