@@ -158,8 +158,10 @@ def _add_options(parser: argparse.ArgumentParser, command: Any) -> argparse.Argu
     parser.epilog = "\n\n".join([*paragraphs[end:], *getattr(command, "NOTES", ())])
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     hints = _hints(command)
-    own = inspect.get_annotations(command)
-    for option in sorted(dataclasses.fields(command), key=lambda option: option.name not in own):
+    declared = inspect.get_annotations(command)
+    for option in sorted(
+        dataclasses.fields(command), key=lambda option: option.name not in declared
+    ):
         _add_option(parser, option, hints[option.name])
     return parser
 

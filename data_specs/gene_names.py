@@ -92,8 +92,12 @@ class GeneNames:
             return self._resolve_own(name)
         if len(found[1]) > 1:
             return Resolution(name, AMBIGUOUS, tuple(sorted(found[1])))
-        own = self._resolve_own(next(iter(found[1])))
-        return Resolution(own.gene, MAPPED, own.genes) if own.known else own
+        resolution = self._resolve_own(next(iter(found[1])))
+        return (
+            Resolution(resolution.gene, MAPPED, resolution.genes)
+            if resolution.known
+            else resolution
+        )
 
     def _resolve_own(self, name: str) -> Resolution:
         found = self._look_up(name, ("systematic",) if self.exact else KINDS)
@@ -163,9 +167,9 @@ class GeneNames:
         kinds = KINDS[:1] if self.exact else KINDS
         for number, kind in enumerate(kinds if text else ()):
             for name, genes in self._exact[kind].items():
-                place = name.casefold().find(text)
-                if place >= 0:
-                    likeness = 0 if len(name) == len(text) else 1 if place == 0 else 2
+                position = name.casefold().find(text)
+                if position >= 0:
+                    likeness = 0 if len(name) == len(text) else 1 if position == 0 else 2
                     rank = likeness, number // 2, name
                     found += [(rank, name, gene) for gene in genes if gene in self.index]
         best: dict[str, str] = {}

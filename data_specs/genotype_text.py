@@ -31,15 +31,15 @@ def names_in(text: str, whole: frozenset[str] = frozenset()) -> list[str]:
     """
     text = text.strip()
     kept = _spans(text, whole) if whole else []
-    covered = {at for first, last in kept for at in range(first, last)}
-    outside = [(at, sign) for at, sign in enumerate(text) if at not in covered]
+    covered = {position for first, last in kept for position in range(first, last)}
+    outside = [(position, sign) for position, sign in enumerate(text) if position not in covered]
     signs = {sign for _, sign in outside}
     separator = next((sign for sign in SEPARATORS if sign in signs), None)
     parts, begin = [], 0
-    for at, sign in outside:
+    for position, sign in outside:
         if sign == separator or (separator is None and sign.isspace()):
-            parts.append(text[begin:at].strip())
-            begin = at + 1
+            parts.append(text[begin:position].strip())
+            begin = position + 1
     parts.append(text[begin:].strip())
     return parts if separator else [part for part in parts if part]
 
@@ -48,14 +48,14 @@ def _spans(text: str, whole: frozenset[str]) -> list[tuple[int, int]]:
     """Where known names that hold a separator stand in a text, the longest first found."""
     ends = [*(match.start() for match in SEPARATED.finditer(text)), len(text)]
     starts = [0, *(end + 1 for end in ends[:-1])]
-    spans, at = [], 0
-    while at < len(starts):
-        for end in range(min(at + _WORDS, len(ends)) - 1, at, -1):
-            if text[starts[at] : ends[end]].casefold() in whole:
-                spans.append((starts[at], ends[end]))
-                at = end
+    spans, position = [], 0
+    while position < len(starts):
+        for end in range(min(position + _WORDS, len(ends)) - 1, position, -1):
+            if text[starts[position] : ends[end]].casefold() in whole:
+                spans.append((starts[position], ends[end]))
+                position = end
                 break
-        at += 1
+        position += 1
     return spans
 
 

@@ -45,10 +45,10 @@ def weighing_column(phenotype: str, columns: Iterable[str]) -> str | None:
     the score is less certain.
     """
     columns = list(columns)
-    own = sd_column(phenotype, columns)
-    if own is None and phenotype in _FROM_FITNESS:
+    column = sd_column(phenotype, columns)
+    if column is None and phenotype in _FROM_FITNESS:
         return sd_column("fitness", columns)
-    return own
+    return column
 
 
 def is_measured(name: str, columns: Iterable[str]) -> bool:

@@ -38,7 +38,7 @@ class StateEncoder:
         """
         genotype, deleted = ragged_entries(offsets[:-1], offsets[1:])
         gene = genes[deleted]
-        owner, place = ragged_entries(self._starts[gene], self._starts[gene + 1])
-        sample, row = genotype[owner], self._rows[place]
+        owner, entries = ragged_entries(self._starts[gene], self._starts[gene + 1])
+        sample, row = genotype[owner], self._rows[entries]
         order = np.lexsort((row, sample))
         return sample[order], row[order]

@@ -136,14 +136,14 @@ def _checked(pieces: Iterable[bytes], path: Path) -> Iterator[bytes]:
     """Refuse NUL bytes, which no text has."""
     line = 1
     for piece in pieces:
-        at = piece.find(b"\0")
-        if at >= 0:
-            near = piece[max(0, at - 8) : at + 9]
+        position = piece.find(b"\0")
+        if position >= 0:
+            near = piece[max(0, position - 8) : position + 9]
             if len(near) > 3 and {0} in (set(near[::2]), set(near[1::2])):
                 found = "looks like UTF-16 without a byte order mark"
             else:
                 found = "holds a NUL byte, so it is no text or damaged"
-            line += piece.count(b"\n", 0, at)
+            line += piece.count(b"\n", 0, position)
             raise InputError(f"{path}:{line}: {found}; expected UTF-8 text. Save it as that.")
         line += piece.count(b"\n")
         yield piece

@@ -42,7 +42,7 @@ def scores(predicted: Values, measured: Values) -> dict[str, float | None]:
         "pearson": float(pearson_corrcoef(p, m)),
         # torchmetrics' own Spearman ranks in float32 and sums ties in int32, which overflows.
         "spearman": float(
-            pearson_corrcoef(*(torch.from_numpy(rankdata(own.cpu().numpy())) for own in (p, m)))
+            pearson_corrcoef(*(torch.from_numpy(rankdata(side.cpu().numpy())) for side in (p, m)))
         ),
         **errors,
     }

@@ -31,8 +31,8 @@ def refuse_file(target: Path, *given: Path, suffix: str = "", kind: str = "") ->
     refuse_output_file(target, given, suffix=suffix, kind=kind)
     for folder in Path(os.path.realpath(target)).parents:
         if (folder / layout.MARKER).is_file():
-            own = layout.DataLayout(folder).own_of_all()
-            refuse_part_of(target, folder, own, "build")
+            entries = layout.DataLayout(folder).own_of_all()
+            refuse_part_of(target, folder, entries, "build")
         for marker, written in _KINDS.items():
             if (folder / marker).is_file():
                 refuse_part_of(target, folder, written.own, written.name)

@@ -124,15 +124,15 @@ def _take_over(real: DataLayout, name: str, folder: Path) -> bool:
     source = getattr(real, name)
     if not source.is_dir():
         return False
-    own = [file for file in own_files(source, real.own(name)) if _is_kept(name, file)]
-    for file in own:
-        place = folder / file
-        place.parent.mkdir(parents=True, exist_ok=True)
+    files = [file for file in own_files(source, real.own(name)) if _is_kept(name, file)]
+    for file in files:
+        copy = folder / file
+        copy.parent.mkdir(parents=True, exist_ok=True)
         try:
-            os.link((source / file).resolve(), place)
+            os.link((source / file).resolve(), copy)
         except OSError:
-            shutil.copyfile(source / file, place)
-    return bool(own)
+            shutil.copyfile(source / file, copy)
+    return bool(files)
 
 
 def _is_kept(name: str, file: Path) -> bool:
@@ -150,9 +150,9 @@ def _require_same_samples(real: DataLayout, layout: DataLayout) -> None:
         getattr(before, name) == getattr(now, name)
         for name in ("samples", "cell_genes", "other_genes", "phenotypes")
     )
-    graphs = (CellGraph.read(own.cell_graph) for own in (real, layout))
+    graphs = (CellGraph.read(build.cell_graph) for build in (real, layout))
     genes, own_genes = (graph.gene_ids for graph in graphs)
-    tables = [sorted((own.store / "samples.parquet").iterdir()) for own in (real, layout)]
+    tables = [sorted((build.store / "samples.parquet").iterdir()) for build in (real, layout)]
     same = same and list(genes) == list(own_genes) and len(tables[0]) == len(tables[1])
     if not same or not all(cmp(a, b, shallow=False) for a, b in zip(*tables, strict=True)):
         raise ArtefactError(

@@ -140,7 +140,7 @@ def _indices(given: list[str], ids: list[str], names: GeneNames) -> npt.NDArray[
     """The genes of a genotype, each once, in the order given."""
     if not given:
         raise InputError("--genotype names no gene; expected 'YAL001C|YBR002C'")
-    index = {gene: number for number, gene in enumerate(ids)}
+    index = {gene: position for position, gene in enumerate(ids)}
     found = []
     for name in given:
         gene = names.resolve(name).gene  # a name that no gene has may be one without annotation

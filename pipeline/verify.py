@@ -248,8 +248,8 @@ def _check_split(reader: StoreReader, layout: DataLayout) -> str:
             bool((given["part"] == "test").all()), "a given test sample is not in the test part"
         )
         if column:
-            for part, own in values.items():
-                own |= set(table.filter(part=part)[column].explode(empty_as_null=True).unique())
+            for part, present in values.items():
+                present |= set(table.filter(part=part)[column].explode(empty_as_null=True).unique())
     shared = (values["train"] & values["test"]) - {None}
     _require(any_given or not shared, f"train and test share {len(shared)} {column}")
     return f"{method}: {counted(counts)}"

@@ -252,9 +252,9 @@ def cells_of(rows: pl.DataFrame, separator: str | None) -> pl.Series:
     )
 
 
-def cell(at: int) -> pl.Expr:
+def cell(index: int) -> pl.Expr:
     """Pick a cell of `cells` by its position, stripped; null beyond the last."""
-    return pl.col("cells").list.get(at, null_on_oob=True).str.strip_chars()
+    return pl.col("cells").list.get(index, null_on_oob=True).str.strip_chars()
 
 
 def _parquet_rows(piece: Piece) -> pl.DataFrame:

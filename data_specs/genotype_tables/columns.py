@@ -28,7 +28,11 @@ class Counts:
 
 def candidates(form: Form) -> list[int]:
     """Positions of the columns of a plain table that could be phenotypes."""
-    return [at for at in range(len(form.header)) if at not in form.genes and at != form.query]
+    return [
+        column
+        for column in range(len(form.header))
+        if column not in form.genes and column != form.query
+    ]
 
 
 def count_numbers(rows: pl.DataFrame, form: Form) -> dict[int, Counts]:
@@ -38,7 +42,7 @@ def count_numbers(rows: pl.DataFrame, form: Form) -> dict[int, Counts]:
     """
     rows = rows.select(cells_of(rows, form.separator))
     rows = rows.filter(pl.col("cells").list.len() == len(form.header))
-    return {at: _count(rows.select(text=cell(at))) for at in candidates(form)}
+    return {column: _count(rows.select(text=cell(column))) for column in candidates(form)}
 
 
 def _count(texts: pl.DataFrame) -> Counts:
@@ -98,19 +102,20 @@ def _of_plain(
     path: Path, form: Form, counts: Sequence[Mapping[int, Counts]], asked: Sequence[str]
 ) -> tuple[Form, dict[str, str]]:
     totals = {
-        at: Counts(
-            sum(count[at].filled for count in counts), sum(count[at].numbers for count in counts)
+        column: Counts(
+            sum(count[column].filled for count in counts),
+            sum(count[column].numbers for count in counts),
         )
-        for at in candidates(form)
+        for column in candidates(form)
     }
     twice = {name for name, times in Counter(form.header).items() if times > 1}
     found: dict[str, int] = {}
     left_out: dict[str, str] = {}
-    for at, total in totals.items():
-        name = form.header[at]
+    for column, total in totals.items():
+        name = form.header[column]
         if not name:
             if total.filled:
-                left_out[f"column {at + 1}"] = "without a name"
+                left_out[f"column {column + 1}"] = "without a name"
         elif asked and name not in asked:
             left_out[name] = NOT_NAMED
         elif total.numbers or asked:
@@ -121,7 +126,7 @@ def _of_plain(
                 )
             if not total.numbers:
                 raise InputError(f"{path}: column '{name}' has no number; {_ADVICE}")
-            found[name] = at
+            found[name] = column
         elif total.filled:
             left_out[name] = "text"
         elif found or not any(count.numbers for count in totals.values()):

@@ -88,9 +88,9 @@ def _recognised(path: Path, piece: Piece) -> tuple[Form, Piece, dict[str, str]]:
     found: tuple[Form, Piece] | None = None
     complaint = _is_empty(path)
     others: dict[str, str] = {}
-    for number, name in enumerate(names):
-        named = path if number == 0 else Path(f"{path}, sheet '{name}'")
-        sheet = replace(piece, sheet=number, named=named)
+    for index, name in enumerate(names):
+        named = path if index == 0 else Path(f"{path}, sheet '{name}'")
+        sheet = replace(piece, sheet=index, named=named)
         rows = read_head(sheet)
         try:
             form = None if rows.is_empty() else recognise(named, rows)

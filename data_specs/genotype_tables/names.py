@@ -48,12 +48,12 @@ def names_of_rows(
     if form.is_list:
         texts = rows.select(_filled(form.genes[0])).to_series()
         return [split(texts, naming.names.whole)], query
-    columns = [_filled(at).str.strip_prefix(LISTED).str.strip_chars() for at in form.genes]
+    columns = [_filled(column).str.strip_prefix(LISTED).str.strip_chars() for column in form.genes]
     return [rows.select(pl.concat_list(columns).list.drop_nulls()).to_series()], query
 
 
-def _filled(at: int) -> pl.Expr:
-    return pl.when(~is_no_gene(cell(at))).then(unguarded(cell(at)))
+def _filled(column: int) -> pl.Expr:
+    return pl.when(~is_no_gene(cell(column))).then(unguarded(cell(column)))
 
 
 def split(texts: pl.Series, whole: frozenset[str]) -> pl.Series:
@@ -99,13 +99,13 @@ def is_no_name(form: Form, whole: frozenset[str]) -> pl.Expr:
     return ~(fits | known)
 
 
-def _taken_apart(rows: pl.DataFrame, at: int, names: pl.Expr, naming: Naming) -> pl.DataFrame:
+def _taken_apart(rows: pl.DataFrame, column: int, names: pl.Expr, naming: Naming) -> pl.DataFrame:
     """The strains in a cell: `names` (list[str] `[N]`) as they stand, sorted, less the control's.
 
     `control` (bool `[N]`) tells whether that was there; `key` (str `[N]`) has the genes that the
     names mean. There are far fewer strains than rows: each is taken apart once.
     """
-    ids = rows.select(id=_filled(at).fill_null(""))
+    ids = rows.select(id=_filled(column).fill_null(""))
     strains = ids.unique().with_columns(names=names.list.sort())
     known = strains["names"].explode().drop_nulls().unique().to_list()
     genes = {name: gene for name in known if (gene := naming.gene(name)) != name}

@@ -106,7 +106,7 @@ def _parse(
         genes = pl.select(
             pl.concat_list([pl.lit(part).fill_null(empty) for part in names])
         ).to_series()
-    texts = rows.select(cell(at).alias(name) for name, at in form.phenotypes.items())
+    texts = rows.select(cell(column).alias(name) for name, column in form.phenotypes.items())
     phenotypes = texts.select(number(pl.all()))
     blank = phenotypes.select(pl.all().is_null())
     missing = {name: _is_missing(texts[name], blank[name]) for name in form.phenotypes}
@@ -148,7 +148,9 @@ def _is_missing(texts: pl.Series, blank: pl.Series) -> pl.Series:
 def _is_header(form: Form) -> pl.Expr:
     """Whether the cells of the genes are those of the header: two files were put together."""
     places = form.strains or form.genes
-    return pl.all_horizontal(cell(at).eq_missing(pl.lit(form.header[at])) for at in places)
+    return pl.all_horizontal(
+        cell(column).eq_missing(pl.lit(form.header[column])) for column in places
+    )
 
 
 def _counts(words: pl.Series) -> dict[str, int]:
@@ -168,10 +170,10 @@ def _complaint(piece: Piece, row: Mapping[str, Any], form: Form, naming: Naming)
         case "columns":
             found, expected = f"{len(cells)} columns", f"{len(form.header)}, as in the header"
         case "gene" if form.strains:
-            found = f"strain ids {[cells[at] for at in form.strains]}"
+            found = f"strain ids {[cells[column] for column in form.strains]}"
             expected = "gene names joined by '+' before the only '_', as in YAL001C+YBR123W_tm12"
         case "gene" if form.genes and not form.is_list:
-            found = f"gene names {[cells[at] for at in form.genes]}"
+            found = f"gene names {[cells[column] for column in form.genes]}"
             expected = "one gene a column, or none"
         case "gene":
             found = f"gene names {row['genes']}"
@@ -187,13 +189,13 @@ def _complaint(piece: Piece, row: Mapping[str, Any], form: Form, naming: Naming)
             found = f"genes {named}" + (f", two of which are {twice}" if named != genes else "")
             expected = "each gene once, or genotypes.same_gene=merge to take it once"
         case _:
-            name, at = next(
-                (name, at)
-                for name, at in form.phenotypes.items()
-                if row[name] is None and cells[at].lower() not in NOT_MEASURED
+            name, column = next(
+                (name, column)
+                for name, column in form.phenotypes.items()
+                if row[name] is None and cells[column].lower() not in NOT_MEASURED
             )
-            found = f"'{form.header[at] if form.header else name}' is '{cells[at]}'"
-            expected = expected_for(cells[at])
+            found = f"'{form.header[column] if form.header else name}' is '{cells[column]}'"
+            expected = expected_for(cells[column])
             if form.name == "plain":
                 expected += f". If '{name}' is no phenotype, name those to take in "
                 expected += "genotypes.phenotypes"

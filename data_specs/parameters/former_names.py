@@ -23,10 +23,10 @@ def under_present_names(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     result = {name: dict(v) if isinstance(v, Mapping) else v for name, v in given.items()}
     for former, present in FORMER.items():
         section, key = former.split(".")
-        own = result.get(section)
-        if not isinstance(own, dict) or key not in own:
+        keys = result.get(section)
+        if not isinstance(keys, dict) or key not in keys:
             continue
-        value = own.pop(key)
+        value = keys.pop(key)
         now, name = present.split(".")
         others = result[now] = result.get(now) or {}
         if isinstance(others, dict):
@@ -43,6 +43,6 @@ def say_former(typed: Mapping[str, Any], where: str) -> None:
     """Tell a user who typed a former name the present one."""
     for former, present in FORMER.items():
         section, key = former.split(".")
-        own = typed.get(section)
-        if isinstance(own, Mapping) and key in own:
+        keys = typed.get(section)
+        if isinstance(keys, Mapping) and key in keys:
             print(f"note: {where}: {former} is called {present} now", file=sys.stderr)

@@ -150,8 +150,10 @@ OF_MODEL = "model"  # a section's metadata: the model that alone reads it
 def weight_decay_section(parameters: Any) -> str:
     """The section whose `weight_decay` a training takes: the model's own, if that has one."""
     for key in dataclasses.fields(parameters):
-        own = getattr(parameters, key.name)
-        if key.metadata.get(OF_MODEL) == parameters.train.model and hasattr(own, "weight_decay"):
+        section = getattr(parameters, key.name)
+        if key.metadata.get(OF_MODEL) == parameters.train.model and hasattr(
+            section, "weight_decay"
+        ):
             return key.name
     return "train"
 
@@ -192,10 +194,10 @@ def check_together(parameters: Any, where: str) -> None:
             f"{where}dango.width is {dango.width}; expected a multiple of dango.heads, "
             f"{dango.heads}"
         )
-    own = weight_decay_section(parameters)
-    decay = getattr(parameters, own).weight_decay
+    section = weight_decay_section(parameters)
+    decay = getattr(parameters, section).weight_decay
     if decay and train.lr * decay >= 1:  # a step would turn the sign of every weight
         raise ParameterError(
-            f"{where}train.lr {train.lr} times {own}.weight_decay {decay} is "
+            f"{where}train.lr {train.lr} times {section}.weight_decay {decay} is "
             f"{train.lr * decay:g}; expected less than 1, the share of a weight that a step takes"
         )

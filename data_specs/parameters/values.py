@@ -73,10 +73,10 @@ def _plain(value: Any, hint: Any) -> Any:
     if isinstance(value, float) and hint is int:
         return None
     try:  # a command line has text, and YAML 1.1 reads 1e-3 as text
-        number = hint(value) if isinstance(value, str | float) else value
+        converted = hint(value) if isinstance(value, str | float) else value
     except ValueError:
         return None
-    return hint(number) if isinstance(number, float) or _is_whole(number) else None
+    return hint(converted) if isinstance(converted, float) or _is_whole(converted) else None
 
 
 def _is_whole(value: Any) -> bool:

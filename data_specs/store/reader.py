@@ -156,12 +156,12 @@ class Shard:
                 usable = len(self.bytes) // column.itemsize * column.itemsize
                 self.flat[name] = self.bytes[:usable].view(column.dtype)
                 self.places[name] = np.zeros(len(self.known), dtype=np.int64)
-            place = column.ctypes.data - self.bytes.ctypes.data
-            if place % column.itemsize:
+            offset = column.ctypes.data - self.bytes.ctypes.data
+            if offset % column.itemsize:
                 raise ArtefactError(
                     f"{self.file}: block {number}: '{name}' is not aligned. Build it again."
                 )
-            self.places[name][number] = place // column.itemsize
+            self.places[name][number] = offset // column.itemsize
         self.known[number] = True
 
 
@@ -233,9 +233,9 @@ class StoreReader:
 
     def _map_all(self) -> list[Shard]:
         shards = []
-        for number, entry in enumerate(self.meta.shards):
-            own = [block for block in self.meta.blocks if block.shard == number]
-            shards.append(Shard(self.folder / shard_name(number) / DATA, entry, own))
+        for shard, entry in enumerate(self.meta.shards):
+            blocks = [block for block in self.meta.blocks if block.shard == shard]
+            shards.append(Shard(self.folder / shard_name(shard) / DATA, entry, blocks))
         return shards
 
     def _ready(self) -> None:
@@ -315,9 +315,9 @@ class StoreReader:
             ArtefactError: a block is damaged.
         """
         shard = self._shards[number]
-        for own in blocks:
-            if not shard.known[own]:
-                shard.add(own, self.block(int(self.first_blocks[number]) + own))
+        for block in blocks:
+            if not shard.known[block]:
+                shard.add(block, self.block(int(self.first_blocks[number]) + block))
         return shard
 
 

@@ -112,7 +112,7 @@ def fit_fm(
             known = ~np.isnan(target)
             fit, choose = np.flatnonzero(train & known), np.flatnonzero(val & known)
             data = (genotypes[fit], target[fit], genotypes[choose], target[choose])
-            trials = [_Trial(own, *data, seed=config.seed) for own in settings]
+            trials = [_Trial(setting, *data, seed=config.seed) for setting in settings]
             best.append(halve(trials, config.fm_sweeps, shown))
             predictions[:, column] = best[-1].best.predict(genotypes)
     chosen = [{**trial.settings, "sweep": trial.kept} for trial in best]

@@ -46,7 +46,7 @@ def fit_mlp(
         config.trials, config.seed,
     )  # fmt: skip
     with one_thread(), progress("mlp", work(len(settings), config.mlp_epochs)) as shown:
-        trials = [_Trial(own, *data, seed=config.seed) for own in settings]
+        trials = [_Trial(setting, *data, seed=config.seed) for setting in settings]
         best = halve(trials, config.mlp_epochs, shown)
         predictions = best.predict(genotypes) * spread + mean
     size = sum(p.numel() for p in best.network.parameters())

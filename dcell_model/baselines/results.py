@@ -80,7 +80,7 @@ def read_predictions(
     try:
         table = pq.read_table(path)
         same = np.array_equal(table["sample"].to_numpy(), samples)
-        predicted = {name: np.stack([table[own].to_numpy() for own in columns[name]], axis=1)
+        predicted = {name: np.stack([table[entry].to_numpy() for entry in columns[name]], axis=1)
                      for name in names}  # fmt: skip
     except (OSError, KeyError, pa.ArrowException) as error:
         raise ArtefactError(f"{path}: {error}. Fit the baselines again.") from None

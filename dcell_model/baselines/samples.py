@@ -62,7 +62,7 @@ def multi_hot(dataset: MutantStateDataset) -> "csr_array":
     """
     from scipy.sparse import csr_array
 
-    blocks = [dataset.reader.block(number) for number in range(len(dataset.meta.blocks))]
+    blocks = [dataset.reader.block(block_index) for block_index in range(len(dataset.meta.blocks))]
     genes = np.concatenate([block.genes for block in blocks]).astype(np.int32)
     counts = np.concatenate([np.diff(block.gene_offsets) for block in blocks])
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)

@@ -46,7 +46,7 @@ def draw(
     assert first.keys() == choices.keys(), (first, choices)
     grid = [dict(zip(names, point, strict=True)) for point in itertools.product(*values)]
     order = np.random.default_rng(seed).permutation(len(grid))
-    others = (grid[place] for place in order if grid[place] != first)
+    others = (grid[index] for index in order if grid[index] != first)
     return [first, *itertools.islice(others, trials - 1)]
 
 

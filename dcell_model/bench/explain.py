@@ -40,7 +40,7 @@ def planted_terms(data: Path) -> set[str]:
     path = DataLayout(data).simulated / "truth.json"
     if not path.is_file():
         raise InputError(f"{path}: no such file; only simulated builds have a known truth")
-    return {own["term"] for own in read_json(path)["planted"]}
+    return {function["term"] for function in read_json(path)["planted"]}
 
 
 def recovery(table: pa.Table, planted: set[str]) -> dict[str, Any]:
@@ -51,16 +51,16 @@ def recovery(table: pa.Table, planted: set[str]) -> dict[str, Any]:
         `significant` by score: how many planted ones and others have an FDR of at most 5 %.
     """
     rows = [row for row in table.to_pylist() if row["stratum"] > 0 and row["reason"] is None]
-    inside, outside = ([row for row in rows if (row["term"] in planted) == own]
-                       for own in (True, False))  # fmt: skip
+    inside, outside = ([row for row in rows if (row["term"] in planted) == wanted]
+                       for wanted in (True, False))  # fmt: skip
     return {
         "planted": len(inside),
         "others": len(outside),
         "auc": {score: _auc(inside, outside, score) for score in SCORES},
         "significant": {
             score: [sum(row[f"{score}_fdr"] is not None and row[f"{score}_fdr"] <= SIGNIFICANT
-                        for row in own)
-                    for own in (inside, outside)]
+                        for row in wanted)
+                    for wanted in (inside, outside)]
             for score in TESTED
         },
     }  # fmt: skip
@@ -68,7 +68,7 @@ def recovery(table: pa.Table, planted: set[str]) -> dict[str, Any]:
 
 def _auc(inside: Sequence[Mapping[str, Any]], outside: Sequence[Mapping[str, Any]],
          score: str) -> float | None:  # fmt: skip
-    values = [[row[score] for row in own if row[score] is not None] for own in (inside, outside)]
+    values = [[row[score] for row in side if row[score] is not None] for side in (inside, outside)]
     if not all(values):
         return None
     above = np.subtract.outer(*map(np.array, values))
@@ -104,7 +104,7 @@ class Explain:
 
 
 def _mean(score: str, runs: Sequence[Mapping[str, Any]]) -> float | None:
-    values = [own["auc"][score] for own in runs if own["auc"][score] is not None]
+    values = [row["auc"][score] for row in runs if row["auc"][score] is not None]
     return round(statistics.mean(values), 3) if values else None
 
 

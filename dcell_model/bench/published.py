@@ -30,12 +30,12 @@ class DrugCellScheme(nn.Module):
         self.genes, self.linear = nn.ModuleDict(), nn.ModuleDict()
         self.norm, self.head = nn.ModuleList(), nn.ModuleList()
         for term in range(graph.num_terms):
-            own = torch.from_numpy(graph.annotations[layout.gene_rows(term), 1].copy())
-            inputs, width = int(layout.fan_in[term]) + len(own), int(layout.widths[term])
-            if len(own):
-                layer = nn.Linear(graph.num_genes, len(own))
-                mask = torch.zeros(len(own), graph.num_genes)
-                mask[torch.arange(len(own)), own] = 1
+            direct_genes = torch.from_numpy(graph.annotations[layout.gene_rows(term), 1].copy())
+            inputs, width = int(layout.fan_in[term]) + len(direct_genes), int(layout.widths[term])
+            if len(direct_genes):
+                layer = nn.Linear(graph.num_genes, len(direct_genes))
+                mask = torch.zeros(len(direct_genes), graph.num_genes)
+                mask[torch.arange(len(direct_genes)), direct_genes] = 1
                 layer.register_buffer("mask", mask)
                 with torch.no_grad():
                     layer.weight.mul_(mask)

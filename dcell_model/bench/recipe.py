@@ -89,7 +89,11 @@ def run(
         record |= {"rows": before["rows"], "commands": before["commands"]}
     record["commands"].append(" ".join(command))
     done = {_key(row["settings"], row["seed"], row["split"]) for row in record["rows"]}
-    todo = [(own, seed, f"random-{seed}" if splits else None) for seed in seeds for own in settings]
+    todo = [
+        (setting, seed, f"random-{seed}" if splits else None)
+        for seed in seeds
+        for setting in settings
+    ]
     todo = [one for one in todo if _key(one[0], one[1], one[2] or "split") not in done]
     with ThreadPoolExecutor(jobs) as pool:
         waiting = [pool.submit(_in_a_process, data, *one) for one in todo]

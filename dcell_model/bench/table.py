@@ -89,17 +89,21 @@ def markdown(record: dict[str, Any]) -> str:
         if (row["widths"], row["precision"]) == ("direct", "fp32") and "failed" not in row
     ]
     sizes = sorted({row["batch_size"] for row in rows})
-    at = {(row["engine"], row["batch_size"]): row for row in rows}
+    row_of = {(row["engine"], row["batch_size"]): row for row in rows}
     engines = sorted(
         dict.fromkeys(row["engine"] for row in rows),
-        key=lambda engine: max(_median(at[engine, size]) for size in sizes if (engine, size) in at),
+        key=lambda engine: max(
+            _median(row_of[engine, size]) for size in sizes if (engine, size) in row_of
+        ),
     )
     lines = [
         "| samples/s at a batch of | " + " | ".join(f"{size:,}" for size in sizes) + " |",
         "|---|" + "---:|" * len(sizes),
     ]
     for engine in engines:
-        cells = [f"{_median(at[engine, s]):,.0f}" if (engine, s) in at else "–" for s in sizes]
+        cells = [
+            f"{_median(row_of[engine, s]):,.0f}" if (engine, s) in row_of else "–" for s in sizes
+        ]
         lines.append(f"| {MARKDOWN_NAMES[engine]} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -137,18 +137,18 @@ def _one(
     """The result of one run, and whether it was there already."""
     layout = layout_of(data, model, method, seed)
     folder = out / f"{method}-{seed}" / model.replace(":", "-")
-    own = replace(
+    trained_with = replace(
         parameters,
         train=replace(parameters.train, seed=seed),
         baselines=replace(parameters.baselines, seed=seed),
     )
     kind, _, control = model.partition(":")
     if kind in MODELS:
-        own = replace(own, train=replace(own.train, model=kind))
+        trained_with = replace(trained_with, train=replace(trained_with.train, model=kind))
     if control:  # for the record: the control is built
-        hierarchy = replace(own.hierarchy, control=control, control_seed=seed)  # type: ignore[arg-type]
-        own = replace(own, hierarchy=hierarchy)
-    made_with = _made_with(layout, own, model)
+        hierarchy = replace(trained_with.hierarchy, control=control, control_seed=seed)  # type: ignore[arg-type]
+        trained_with = replace(trained_with, hierarchy=hierarchy)
+    made_with = _made_with(layout, trained_with, model)
     path = folder / "result.json"
     if path.is_file():
         found: Result = read_json(path)
@@ -159,8 +159,8 @@ def _one(
         return found, True
     measure = _baseline if model in BASELINES else _trained
     result = {
-        "split": method, "seed": seed, "model": model, **measure(layout, folder, own, model),
-        "made_with": made_with,
+        "split": method, "seed": seed, "model": model,
+        **measure(layout, folder, trained_with, model), "made_with": made_with,
     }  # fmt: skip
     write_json(path, result)
     return result, False
@@ -236,19 +236,19 @@ def summarise(runs: Sequence[Result]) -> Iterator[dict[str, Any]]:
     first = runs[0]["model"] if runs else None
     for method in dict.fromkeys(result["split"] for result in runs):
         for model in dict.fromkeys(result["model"] for result in runs):
-            own = [r for r in runs if (r["split"], r["model"]) == (method, model)]
-            if not own:
+            runs_of_model = [r for r in runs if (r["split"], r["model"]) == (method, model)]
+            if not runs_of_model:
                 continue
-            row: dict[str, Any] = {"split": method, "model": model, "seeds": len(own)}
+            row: dict[str, Any] = {"split": method, "model": model, "seeds": len(runs_of_model)}
             for key in (*SCORES, "seconds", "parameters"):
-                values = [r[key] for r in own]
+                values = [r[key] for r in runs_of_model]
                 known = None not in values
                 row[key] = float(np.mean(values)) if known else None
                 spread = known and len(values) > 1
                 row[f"{key}_sd"] = float(np.std(values, ddof=1)) if spread else None
             if model != first:
                 row |= {"to": first, **difference(runs, method, model, str(first))}
-            row["test"] = round(float(np.mean([r["samples"]["test"] for r in own])))
+            row["test"] = round(float(np.mean([r["samples"]["test"] for r in runs_of_model])))
             yield row
 
 

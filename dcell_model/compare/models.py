@@ -79,10 +79,10 @@ def require_controls(
     missing, other = [], []
     for model in asked:
         for seed in seeds:
-            own = [layout_of(data, model, method, seed) for method in methods]
-            if not all((layout.split / "split.parquet").is_file() for layout in own):
+            layouts = [layout_of(data, model, method, seed) for method in methods]
+            if not all((layout.split / "split.parquet").is_file() for layout in layouts):
                 missing.append(control_name(OF_CONTROLS[model], seed))
-            elif not all(_fits(layout, data) for layout in own):
+            elif not all(_fits(layout, data) for layout in layouts):
                 other.append(control_name(OF_CONTROLS[model], seed))
     command = (
         f"dcell-data control {data} --controls {' '.join(OF_CONTROLS[model] for model in asked)} "

@@ -24,13 +24,13 @@ def difference(runs: Sequence[Result], split: str, model: str, other: str) -> di
         `pearson_difference`, `r2_difference`, and with `_se` the standard error of each, sd / √n.
         A mean is None where a score is not defined for some seed, an error also for one seed.
     """
-    own, others = (
+    by_seed, others = (
         {r["seed"]: r for r in runs if (r["split"], r["model"]) == (split, name)}
         for name in (model, other)
     )
     row: dict[str, Any] = {}
     for key in PAIRED:
-        pairs = [(own[seed][key], others[seed][key]) for seed in own if seed in others]
+        pairs = [(by_seed[seed][key], others[seed][key]) for seed in by_seed if seed in others]
         known = bool(pairs) and all(None not in pair for pair in pairs)
         values = np.array([a - b for a, b in pairs]) if known else np.empty(0)
         row[f"{key}_difference"] = float(values.mean()) if known else None

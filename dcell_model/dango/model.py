@@ -93,10 +93,10 @@ class Dango(nn.Module):
         Returns:
             `[1, B, P]`: one head, in the form of DCell's, of which the first is the prediction.
         """
-        genes, place = batch.deleted_gene.unique(return_inverse=True)
+        genes, position = batch.deleted_gene.unique(return_inverse=True)
         networks = torch.stack([every[genes] for every in self.encode()], dim=1)  # [N, W, D]
         embedded = self.aggregate(self.features.weight[genes], networks)  # [N, D]
-        index, present = pad(batch.deleted_sample, place, len(batch))
+        index, present = pad(batch.deleted_sample, position, len(batch))
         if len(genes) == 0:  # nothing but wild types: there is nothing to look up
             embedded = self.features.weight[:1]
         scores: Tensor = self.head(embedded[index], present)

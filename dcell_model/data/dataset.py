@@ -239,13 +239,13 @@ class MutantStateDataset(Dataset[MutantState]):
     def __getitem__(self, index: int) -> MutantState:
         (position,) = self._positions([index])
         block = self._block_of(position)
-        at = position - block.first
-        rows = slice(*block.state_offsets[at : at + 2])
+        offset = position - block.first
+        rows = slice(*block.state_offsets[offset : offset + 2])
         return MutantState(
             index=int(position),
-            genes=block.genes[slice(*block.gene_offsets[at : at + 2])],
+            genes=block.genes[slice(*block.gene_offsets[offset : offset + 2])],
             rows={name: column[rows] for name, column in block.state.items()},
-            phenotypes={name: float(values[at]) for name, values in block.phenotypes.items()},
+            phenotypes={name: float(values[offset]) for name, values in block.phenotypes.items()},
             graph=self.graph,
         )
 
@@ -261,11 +261,11 @@ class MutantStateDataset(Dataset[MutantState]):
         shards = reader.shard_of[blocks]
         phenotypes = np.empty((len(positions), len(self.phenotypes)), dtype=np.float32)
         parts: list[tuple[npt.NDArray[Any], ...]] = []
-        for number in np.unique(shards):
-            places = np.flatnonzero(shards == number)
-            at = positions[places] - reader.firsts[blocks[places]]
-            own = blocks[places] - reader.first_blocks[number]  # counted in the shard
-            shard = reader.shard(number, np.unique(own))
+        for shard_index in np.unique(shards):
+            places = np.flatnonzero(shards == shard_index)
+            sample = positions[places] - reader.firsts[blocks[places]]
+            block = blocks[places] - reader.first_blocks[shard_index]  # counted in the shard
+            shard = reader.shard(shard_index, np.unique(block))
 
             def column(
                 name: str, entries: npt.NDArray[np.int64], of: npt.NDArray[np.int64],
@@ -274,16 +274,16 @@ class MutantStateDataset(Dataset[MutantState]):
                 values: npt.NDArray[Any] = shard.flat[name][shard.places[name][of] + entries]
                 return values
 
-            owner, row = _entries(column, "state_offsets", at, own)
+            owner, row = _entries(column, "state_offsets", sample, block)
             if self.meta.layout == "dense":
-                changed = column("state", row, own[owner]) == DELETED
+                changed = column("state", row, block[owner]) == DELETED
                 owner, row = owner[changed], row[changed]
-            term, gene = column("term", row, own[owner]), column("gene", row, own[owner])
-            gene_owner, entry = _entries(column, "gene_offsets", at, own)
-            genes = column("genes", entry, own[gene_owner])
+            term, gene = column("term", row, block[owner]), column("gene", row, block[owner])
+            gene_owner, entry = _entries(column, "gene_offsets", sample, block)
+            genes = column("genes", entry, block[gene_owner])
             parts.append((places[owner], term, gene, places[gene_owner], genes))
             for to, name in enumerate(self.phenotypes):
-                phenotypes[places, to] = column(PHENOTYPE + name, at, own)
+                phenotypes[places, to] = column(PHENOTYPE + name, sample, block)
         gathered = zip(*parts, strict=True) if parts else [[np.empty(0)]] * 5
         return _to_batch(positions, gathered, phenotypes, self.phenotypes)
 
@@ -294,10 +294,10 @@ class MutantStateDataset(Dataset[MutantState]):
         chosen = np.zeros(len(self), dtype=np.bool_)
         chosen[np.asarray(indices)] = True
         found = np.zeros(len(self.gene_ids), dtype=np.bool_)
-        for number, entry in enumerate(self.meta.blocks):
-            block = self.reader.block(number)
-            own = chosen[entry.first : entry.first + entry.samples]
-            found[block.genes[np.repeat(own, np.diff(block.gene_offsets))]] = True
+        for block_index, entry in enumerate(self.meta.blocks):
+            block = self.reader.block(block_index)
+            chosen_in_block = chosen[entry.first : entry.first + entry.samples]
+            found[block.genes[np.repeat(chosen_in_block, np.diff(block.gene_offsets))]] = True
         return found[: self.graph.num_genes]
 
     def _positions(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -308,18 +308,18 @@ class MutantStateDataset(Dataset[MutantState]):
         return positions
 
     def _block_of(self, position: int) -> Block:
-        number = int(np.searchsorted(self.reader.firsts, position, side="right")) - 1
-        return self.reader.block(number)
+        block_index = int(np.searchsorted(self.reader.firsts, position, side="right")) - 1
+        return self.reader.block(block_index)
 
 
 def _entries(
     column: Callable[..., npt.NDArray[Any]],
     offsets: str,
-    at: npt.NDArray[np.int64],
+    samples: npt.NDArray[np.int64],
     blocks: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Which of the samples `at` each of their entries belongs to, and its number in the block."""
-    starts, ends = (column(offsets, each, blocks).astype(np.int64) for each in (at, at + 1))
+    """For each entry of the samples: the index of its sample, and its own index in the block."""
+    starts, ends = (column(offsets, s, blocks).astype(np.int64) for s in (samples, samples + 1))
     return ragged_entries(starts, ends)
 
 

@@ -140,7 +140,7 @@ def _from_below(strata: IntArray, links: IntArray, pairs: IntArray) -> tuple[Int
     for child, parent in links[np.argsort(-strata[links[:, 0]], kind="stable")].tolist():
         heights[parent] = max(heights[parent], heights[child] + 1)
         genes[parent] |= genes[child]
-    return heights, np.array([len(own) for own in genes], dtype=np.int64)
+    return heights, np.array([len(genes_of_term) for genes_of_term in genes], dtype=np.int64)
 
 
 class PyGMutantStates(Dataset[Any]):

@@ -73,7 +73,7 @@ def all_targets(dataset: MutantStateDataset) -> npt.NDArray[np.float32]:
 
 def stored_phenotypes(dataset: MutantStateDataset, names: Sequence[str]) -> npt.NDArray[np.float32]:
     """`[N, len(names)]` columns of the store for all samples, whatever the dataset gives."""
-    blocks = (dataset.reader.block(number) for number in range(len(dataset.meta.blocks)))
+    blocks = (dataset.reader.block(block_index) for block_index in range(len(dataset.meta.blocks)))
     return np.concatenate([np.stack([b.phenotypes[n] for n in names], axis=1) for b in blocks])
 
 

@@ -33,8 +33,8 @@ def headline(
         history: the rows of all epochs.
         best_epoch: the one that predicts.
     """
-    of_baselines = {name: _by_part(own, measured, parts) for name, own in baselines.items()}
-    told = [name for name, own in of_baselines.items() if own and _error(own) is not None]
+    of_baselines = {name: _by_part(values, measured, parts) for name, values in baselines.items()}
+    told = [name for name, values in of_baselines.items() if values and _error(values) is not None]
     best = min(told, key=lambda name: _error(of_baselines[name]), default=None)
     return {
         **_by_part(predicted, measured, parts),

@@ -193,7 +193,7 @@ def comparison(metrics: Mapping[str, Any], path: Path) -> None:
     """
     part = next((part for part in PART_NAMES if part in metrics), "test")
     scored = {name: row.get(part, {}) for name, row in metrics["baselines"].items()}
-    found = {name: own.get("pearson") for name, own in scored.items()}
+    found = {name: scores.get("pearson") for name, scores in scored.items()}
     ranked = sorted(found, key=lambda name: -2 if found[name] is None else found[name])[::-1]
     model = title_of(metrics.get("model", "dcell"))
     values = {model: metrics.get(part, {}).get("pearson")} | {name: found[name] for name in ranked}
@@ -203,8 +203,8 @@ def comparison(metrics: Mapping[str, Any], path: Path) -> None:
         colors = [BLUE, *[GREY] * len(ranked)]
         axes.barh(list(values), lengths, color=colors, height=0.66)
         errors = [metrics.get(part, {}), *(scored[name] for name in ranked)]
-        for row, (value, own) in enumerate(zip(values.values(), errors, strict=True)):
-            shown = f"{_format(value, 'pearson')}   R² {_format(own.get('r2'), 'r2')}"
+        for row, (value, scores) in enumerate(zip(values.values(), errors, strict=True)):
+            shown = f"{_format(value, 'pearson')}   R² {_format(scores.get('r2'), 'r2')}"
             axes.annotate(  # right of the bar, or of 0, so that it never meets the names
                 shown, (max(0.0, value or 0.0), row), xytext=(8, 0), textcoords="offset points",
                 va="center", bbox={"color": "white", "pad": 1.5},  # over the ceiling's line

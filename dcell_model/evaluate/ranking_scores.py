@@ -120,5 +120,5 @@ def hits_found(predictions: Mapping[str, Values], hits: Hits) -> dict[str, Any]:
         "samples": len(hits.samples),
         "hits": int(hits.hit.sum()),
         "few": hits.few,
-        "models": {name: ranking_scores(own, hits) for name, own in predictions.items()},
+        "models": {name: ranking_scores(scores, hits) for name, scores in predictions.items()},
     }

@@ -92,7 +92,7 @@ def run(
     names = dataset.phenotypes
     others = read_predictions(baselines, samples, names)
     kind, test = run.kind, parts == TEST
-    first = {name: own[test, 0] for name, own in {kind: predictions, **others}.items()}
+    first = {name: values[test, 0] for name, values in {kind: predictions, **others}.items()}
     metrics = {
         "model": kind,
         **part_scores(predictions, targets, parts, names),
@@ -113,8 +113,8 @@ def run(
         columns[f"{name}_predicted"] = predictions[:, column]
         if len(run.members) > 1:
             columns[f"{name}_spread"] = spread[:, column].numpy()
-        for model_name, own in others.items():
-            columns[column_of(name, model_name)] = own[:, column]
+        for model_name, values in others.items():
+            columns[column_of(name, model_name)] = values[:, column]
     with replacing_file(out / "predictions.parquet") as partial:
         origin = {"checkpoint": run.digest, "store": run.made_from["store"]}
         table = pa.table(columns).replace_schema_metadata(made_from_metadata(origin))
@@ -127,10 +127,10 @@ def run(
             plots.prediction_against_measurement(
                 predictions[test, 0], targets[test, 0], metrics["test"],
                 folder / "prediction.png", name=names[0], model=title_of(metrics["model"]),
-                baselines={n: own[test, 0] for n, own in others.items() if n != "mean"},
+                baselines={n: values[test, 0] for n, values in others.items() if n != "mean"},
             )  # fmt: skip
     shown = headline(
-        predictions[:, 0], {name: own[:, 0] for name, own in others.items()}, targets[:, 0],
+        predictions[:, 0], {name: values[:, 0] for name, values in others.items()}, targets[:, 0],
         parts, record["history"], record["best_epoch"],
     )  # fmt: skip
     write_json(out / "scores.json", shown)

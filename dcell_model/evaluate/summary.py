@@ -44,7 +44,7 @@ def print_summary(
     console = console or Console()
     places = [_places(plots, report)] if plots or report else []
     said_first = filter(None, [verdict(metrics)])
-    hits = [_found(own) for own in metrics.get("hits", []) if own["samples"]]
+    hits = [_found(entry) for entry in metrics.get("hits", []) if entry["samples"]]
     scores = [_scores(metrics), *_covered(metrics)]
     blocks = [_facts(ledger, metrics), *said_first, *scores, *hits, *places]
     for block in blocks:
@@ -142,8 +142,8 @@ def _scores(metrics: Mapping[str, Any]) -> "Table":
     columns = []
     for key, label in SCORE_NAMES.items():
         table.add_column(label, justify="right")
-        own = [found[name].get(key) for name in rows]
-        columns.append(_column(own, least=key == "mse", ceiling=best.get(key)))
+        scores = [found[name].get(key) for name in rows]
+        columns.append(_column(scores, least=key == "mse", ceiling=best.get(key)))
     for name, *cells in zip(rows, *columns, strict=False):
         table.add_row(name, *cells)
     if best:
@@ -188,7 +188,7 @@ def _found(hits: Mapping[str, Any]) -> "Table":
     columns = []
     for key, label in labels.items():
         table.add_column(label, justify="right")
-        columns.append(_column([own[key] for own in hits["models"].values()], least=False))
+        columns.append(_column([entry[key] for entry in hits["models"].values()], least=False))
     for name, *cells in zip(hits["models"], *columns, strict=False):
         table.add_row(title_of(name), *cells)
     return table
@@ -209,6 +209,6 @@ def _column(
     best, last = (min if least else max)(known, default=None), len(values)
     return [
         Text("–") if value is None
-        else Text(f"{value:z.{decimals}f}", style="bold" if value == best and at < last else "")
-        for at, value in enumerate([*values, ceiling])
+        else Text(f"{value:z.{decimals}f}", style="bold" if value == best and index < last else "")
+        for index, value in enumerate([*values, ceiling])
     ]  # fmt: skip

@@ -92,7 +92,7 @@ def _run(
     if not len(samples):
         raise InputError(f"{data}: no sample of the part '{part}' has a value of '{name}'")
     batch = dataset.batch(samples)
-    states = [TouchedStates.of(own, batch) for own in members]
+    states = [TouchedStates.of(member, batch) for member in members]
     scale = run.scale_of(column)
     rows = []
     with progress(f"{len(chosen):,} terms", len(chosen)) as shown:
@@ -142,14 +142,14 @@ def term_numbers(model: DCell, names: Sequence[str]) -> list[int]:
         return list(range(graph.num_terms))
     found = set()
     for name in names:
-        own = [i for i, pair in enumerate(zip(graph.term_ids, graph.term_names, strict=True))
+        matches = [i for i, pair in enumerate(zip(graph.term_ids, graph.term_names, strict=True))
                if name in pair]  # fmt: skip
-        if len(own) != 1:
-            if not own:
+        if len(matches) != 1:
+            if not matches:
                 missing = no_such("term", name, [*graph.term_ids, *graph.term_names])
                 raise InputError(f"the model's hierarchy: {missing}")
             raise InputError(
-                f"{len(own)} terms '{name}' in the model's hierarchy; expected the id of one"
+                f"{len(matches)} terms '{name}' in the model's hierarchy; expected the id of one"
             )
-        found.add(own[0])
+        found.add(matches[0])
     return sorted(found)

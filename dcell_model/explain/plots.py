@@ -29,7 +29,7 @@ def top_subsystems(table: pa.Table, path: Path, *, phenotype: str, samples: int)
         axes = figure.subplots()
         places = np.arange(len(rows))
         significant = [row["ablation_fdr"] <= SIGNIFICANT for row in rows]
-        colors = [BLUE if own else GREY for own in significant]
+        colors = [BLUE if chosen else GREY for chosen in significant]
         axes.barh(places, [row["ablation"] for row in rows], color=colors, height=0.7)
         axes.set_yticks(places, [_label(row) for row in rows])
         axes.invert_yaxis()
@@ -76,13 +76,13 @@ def rlipp_by_stratum(table: pa.Table, path: Path) -> None:
         axes.axhline(0, color=INK, linewidth=1)
         x = stratum + random.uniform(-0.28, 0.28, len(rows))
         size = float(np.clip(6000 / max(1, len(rows)), 5, 40))
-        for own, color, label in (
+        for chosen, color, label in (
             (~passed, GREY, f"FDR > {SIGNIFICANT:g}"),
             (passed, BLUE, f"FDR ≤ {SIGNIFICANT:g}"),
         ):
-            if own.any():
-                axes.scatter(x[own], gain[own], s=size, color=color, alpha=0.7, linewidths=0,
-                             label=f"{label} ({int(own.sum()):,} terms)")  # fmt: skip
+            if chosen.any():
+                axes.scatter(x[chosen], gain[chosen], s=size, color=color, alpha=0.7, linewidths=0,
+                             label=f"{label} ({int(chosen.sum()):,} terms)")  # fmt: skip
         for number in np.unique(stratum):
             middle = float(np.median(gain[stratum == number]))
             axes.plot([number - 0.38, number + 0.38], [middle] * 2, color=ORANGE, linewidth=3)

@@ -60,13 +60,13 @@ class TouchedStates:
         state = float(model.config.gene_input == "state")
         sign = 1 - 2 * state
         for term in reversed(range(terms)):  # children have larger indices than parents
-            own = subsystems[term]
+            subsystem = subsystems[term]
             genes = model.graph.annotations[model.layout.gene_rows(term), 1]
-            columns = own.weight[:, int(model.layout.fan_in[term]) :]  # [w, m · E]
+            columns = subsystem.weight[:, int(model.layout.fan_in[term]) :]  # [w, m · E]
             if model.config.gene_embedding:
                 parts = columns.unflatten(1, (len(genes), embedded)) * model.embedding[genes]
                 columns = parts.sum(2)
-            z_wt = own.bias + state * columns.sum(1)
+            z_wt = subsystem.bias + state * columns.sum(1)
             d = sign * (changes[term].to(columns.dtype) @ columns.t())  # [n, w]
             for child, weight in states.child_weights(term):
                 z_wt = z_wt + weight @ states.wild_type[child]
@@ -93,25 +93,25 @@ class TouchedStates:
 
     def output(self, term: int, z: Tensor) -> Tensor:
         """`[n, w]` a term's output for the first layer's `[n, w]`."""
-        own, model = self.subsystems[term], self.model
-        if own.second_weight is not None:
-            z = F.linear(model.activate(z), own.second_weight, own.second_bias)
+        subsystem, model = self.subsystems[term], self.model
+        if subsystem.second_weight is not None:
+            z = F.linear(model.activate(z), subsystem.second_weight, subsystem.second_bias)
         if model.config.norm_order == "act_norm":
-            return normalise(model, own, model.activate(z), len(z))
-        return model.activate(normalise(model, own, z, len(z)))
+            return normalise(model, subsystem, model.activate(z), len(z))
+        return model.activate(normalise(model, subsystem, z, len(z)))
 
     def heads(self, term: int, phenotype: int) -> Tensor:
         """`[n]` the prediction of a term's own head, in units of training."""
-        own = self.subsystems[term]
-        weight = own.head_weight[phenotype].detach()
-        wild = own.head_bias[phenotype].detach() + weight @ self.wild_type[term]
+        subsystem = self.subsystems[term]
+        weight = subsystem.head_weight[phenotype].detach()
+        wild = subsystem.head_bias[phenotype].detach() + weight @ self.wild_type[term]
         return self.difference[term] @ weight + wild
 
     def root(self, phenotype: int) -> Tensor:
         """`[B]` the prediction of the model, in units of training."""
-        own = self.subsystems[0]
-        weight = own.head_weight[phenotype].detach()
-        wild = own.head_bias[phenotype].detach() + weight @ self.wild_type[0]
+        subsystem = self.subsystems[0]
+        weight = subsystem.head_weight[phenotype].detach()
+        wild = subsystem.head_bias[phenotype].detach() + weight @ self.wild_type[0]
         predicted = wild.expand(self.samples).clone()
         predicted[torch.from_numpy(self.rows[0])] += self.difference[0] @ weight
         return predicted
@@ -131,9 +131,9 @@ class TouchedStates:
             z = self.inputs[term].detach().requires_grad_()
             with torch.enable_grad():
                 (g_z,) = torch.autograd.grad(self.output(term, z), z, g)
-            for child, own in self.child_weights(term):
+            for child, child_weight in self.child_weights(term):
                 if len(self.rows[child]):
-                    part = g_z[self.places(child, term)] @ own.detach()
+                    part = g_z[self.places(child, term)] @ child_weight.detach()
                     G[child] = G[child] + part if child in G else part
 
     @torch.no_grad()

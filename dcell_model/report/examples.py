@@ -80,7 +80,7 @@ def _moved(
     members: Sequence[DCell], dataset: MutantStateDataset, samples: IntArray
 ) -> list[list[tuple[str, str, float]]]:
     batch = dataset.batch(samples)
-    found_by = [forward_with_states(own, batch) for own in members]
+    found_by = [forward_with_states(member, batch) for member in members]
     heads = found_by[0][0]  # all members have the same terms in the same order
     sample, term = heads.sample.numpy(), heads.entry_terms().numpy()
     change = torch.stack([changes.double() for _, changes in found_by]).mean(dim=0).numpy()

@@ -147,13 +147,13 @@ def _figures(
     phenotype: str,
 ) -> dict[str, str]:
     """Drawings as `data:` addresses, by name."""
-    name, own = next(iter(predicted.items()))
+    name, predictions = next(iter(predicted.items()))
     others = {each: values for each, values in predicted.items() if each not in (name, "mean")}
     with tempfile.TemporaryDirectory() as folder:
         files = {key: Path(folder) / f"{key}.svg" for key in ("loss", "prediction")}
         plots.loss_curves(record["history"], files["loss"], best_epoch=record["best_epoch"])
         plots.prediction_against_measurement(
-            own, measured, metrics[part], files["prediction"],
+            predictions, measured, metrics[part], files["prediction"],
             name=phenotype, model=name, baselines=others,
         )  # fmt: skip
         return {
@@ -168,7 +168,7 @@ def _subsystems(run: Run, samples: IntArray, measured: FloatArray) -> dict[str, 
     if len(known) > MOST:
         known = np.sort(np.random.default_rng(0).choice(known, MOST, replace=False))
     batch = run.dataset.batch(samples[known])
-    states = [TouchedStates.of(own, batch) for own in run.with_subsystems()]
+    states = [TouchedStates.of(member, batch) for member in run.with_subsystems()]
     settings = Settings(rlipp=False, permutations=PERMUTATIONS)
     terms = range(run.graph.num_terms)
     rows = importances(states, measured[known], run.scale_of(0), terms, settings)

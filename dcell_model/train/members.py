@@ -132,30 +132,30 @@ def _join(
     first, *others = states
     state = {
         **{key: value for key, value in first.items() if key != "sha256"},
-        "members": [own["model"] for own in others],
+        "members": [member["model"] for member in others],
     }
     layout = DataLayout(data, split)
     dataset = MutantStateDataset(layout.store, phenotypes=first["phenotypes"])
     state["calibration"] = _calibration(state, layout, dataset, parameters, out).to_checkpoint()
     sha256 = checkpoint.save(state, out / BEST)
-    best = [_best_row(own) for own in records]
+    best = [_best_row(member) for member in records]
     record = {
         **records[0],
         "settings": changed(parameters),
-        "parameters": sum(own["parameters"] for own in records),
-        "epochs": max(own["epochs"] for own in records),
-        "best_epoch": int(np.median([own["best_epoch"] for own in records])),
+        "parameters": sum(member["parameters"] for member in records),
+        "epochs": max(member["epochs"] for member in records),
+        "best_epoch": int(np.median([member["best_epoch"] for member in records])),
         "link": Link("checkpoint", sha256, first["made_from"]).to_json(),
-        "history": _mean_history([own["history"] for own in records]),
+        "history": _mean_history([member["history"] for member in records]),
         "members": [
             {
                 "seed": with_seed_above(parameters, number).train.seed,
-                "epochs": own["epochs"],
-                "best_epoch": own["best_epoch"],
+                "epochs": member["epochs"],
+                "best_epoch": member["best_epoch"],
                 "val_loss": row["val_loss"],
                 "val_pearson": row["val_pearson"],
             }
-            for number, (own, row) in enumerate(zip(records, best, strict=True))
+            for number, (member, row) in enumerate(zip(records, best, strict=True))
         ],
     }
     record["seconds_per_epoch"] = float(np.median([row["seconds"] for row in record["history"]]))
@@ -177,11 +177,13 @@ def _calibration(
     if not len(samples):
         return Calibration.none(len(state["phenotypes"]))
     members = restore(state, layout, dataset, out / BEST)
-    own = predict_members(members, dataset, samples, (state["target_mean"], state["target_std"]))
+    scale = state["target_mean"], state["target_std"]
+    predictions = predict_members(members, dataset, samples, scale)
     return Calibration.fit(
-        own.mean(dim=0), torch.from_numpy(targets[samples]), line=parameters.train.calibrate,
+        predictions.mean(dim=0), torch.from_numpy(targets[samples]),
+        line=parameters.train.calibrate,
         centre=torch.from_numpy(targets[parts["train"]].mean(axis=0, dtype=np.float64)),
-        spread=spread_of(own),
+        spread=spread_of(predictions),
     )  # fmt: skip
 
 
@@ -193,11 +195,11 @@ def _best_row(record: dict[str, Any]) -> Row:
 def _mean_history(histories: Sequence[Sequence[Row]]) -> list[Row]:
     """The rows that all members have: the mean of their values, the sum of their seconds."""
     rows = []
-    for own in zip(*histories, strict=False):
-        row: Row = {"epoch": own[0]["epoch"]}
-        for key in own[0]:
-            values = [each[key] for each in own]
+    for epoch_rows in zip(*histories, strict=False):
+        row: Row = {"epoch": epoch_rows[0]["epoch"]}
+        for key in epoch_rows[0]:
+            values = [each[key] for each in epoch_rows]
             if key != "epoch":
                 row[key] = None if None in values else float(np.mean(values))
-        rows.append(row | {"seconds": math.fsum(each["seconds"] for each in own)})
+        rows.append(row | {"seconds": math.fsum(each["seconds"] for each in epoch_rows)})
     return rows

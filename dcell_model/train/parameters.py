@@ -55,7 +55,7 @@ def training_parameters(
     if not of_build:
         return parameters, []
     made = resolve(of_build, where=str(data))
-    own = {name: getattr(made, name) for name in SECTIONS if name not in TRAINING}
+    built = {name: getattr(made, name) for name in SECTIONS if name not in TRAINING}
     asked: list[tuple[str, Values]] = [(str(params), given)] if params else []
     if parameters.preset and parameters.preset != of_build.get("preset"):
         asked.append((f"preset {parameters.preset}", PRESETS[parameters.preset]))
@@ -63,19 +63,19 @@ def training_parameters(
         f"{source}: {key} is {_shown(value)}, but the build {data} was made with {_shown(stays)}, "
         "which stays; only another build changes that"
         for source, values in asked
-        for key, value, stays in _other_than_built(values, own)
+        for key, value, stays in _other_than_built(values, built)
     ]
-    return dataclasses.replace(parameters, **own), notes
+    return dataclasses.replace(parameters, **built), notes
 
 
 def _other_than_built(
-    values: Mapping[str, Any], own: Mapping[str, Any]
+    values: Mapping[str, Any], built: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any, Any]]:
     """Key, value and the build's value, of values that differ; who does the work is no matter."""
     fitted = resolve(values)
-    for section in own:
+    for section in built:
         for name in values.get(section) or () if section != "dask" else ():
-            value, stays = (getattr(s, name) for s in (getattr(fitted, section), own[section]))
+            value, stays = (getattr(s, name) for s in (getattr(fitted, section), built[section]))
             if value != stays:
                 yield f"{section}.{name}", value, stays
 

@@ -31,8 +31,8 @@ def take_up(
     Raises:
         ArtefactError: an entry is missing, or is none that this training writes.
     """
-    own = {name: list(value.shape) for name, value in model.state_dict().items()}
-    check_shapes(state["model"], own, where)
+    expected_state = {name: list(value.shape) for name, value in model.state_dict().items()}
+    check_shapes(state["model"], expected_state, where)
     _check_history(state, where)
     _check_optimizer(state, optimizer, where)
     model.load_state_dict(state["model"])
@@ -67,18 +67,18 @@ def _check_history(state: Checkpoint, where: Path) -> None:
 
 
 def _check_optimizer(state: Checkpoint, optimizer: torch.optim.Optimizer, where: Path) -> None:
-    given, own = require(state, "optimizer", dict, where), optimizer.state_dict()
+    given, expected_state = require(state, "optimizer", dict, where), optimizer.state_dict()
     groups, of_parameter = given.get("param_groups"), given.get("state")
     if not (isinstance(groups, list) and len(groups) == 1 and isinstance(groups[0], dict)):
         raise wrong(where, "optimizer", "has not one group of parameters")
-    for key, value in own["param_groups"][0].items():
+    for key, value in expected_state["param_groups"][0].items():
         found = groups[0].get(key, value)  # a key that torch came to know later
         if key in ("lr", "weight_decay"):  # the run sets them at every step
             if not _is_number(found) or found < 0:
                 raise wrong(where, f"optimizer.{key}", f"is {found!r:.60}")
         elif not same(found, value):
             raise wrong(where, f"optimizer.{key}", f"is {found!r:.60}; expected {value!r:.60}")
-    if groups[0].keys() - own["param_groups"][0].keys() or "params" not in groups[0]:
+    if groups[0].keys() - expected_state["param_groups"][0].keys() or "params" not in groups[0]:
         raise wrong(where, "optimizer", "is that of another optimiser")
     parameters = optimizer.param_groups[0]["params"]
     if not isinstance(of_parameter, dict) or of_parameter.keys() - set(range(len(parameters))):

@@ -72,12 +72,12 @@ def parameters_of(
     else:
         refuse_for_training(assignments, where)
         # Runs of earlier versions hold only what their model depends on.
-        own = json.loads(saved.get("settings") or "{}")
+        settings = json.loads(saved.get("settings") or "{}")
         typed = (text.removeprefix("preset=") for text in assignments if text.startswith("preset="))
-        if next(typed, own.get("preset")) == own.get("preset"):
+        if next(typed, settings.get("preset")) == settings.get("preset"):
             # Settings omit the defaults of that time, which may differ from today's.
-            own |= _sections(saved["parameters"])
-        parameters, notes = resolve(override(own, assignments), where=where), []
+            settings |= _sections(saved["parameters"])
+        parameters, notes = resolve(override(settings, assignments), where=where), []
         record_of(parameters.train.model, where)
     refuse_changes(saved["parameters"], parameters, begun[0])
     return parameters, [*notes, *_notes(out, saved, parameters)]
@@ -142,7 +142,7 @@ def _notes(out: Path, saved: checkpoint.Checkpoint, parameters: Parameters) -> I
             "run from here on, so a step decays less; set train.weight_decay to keep it as it was"
         )
     states = [TrainingState.of(checkpoint.load(path)) for path in lasts_of(out)]
-    ends = [own.end(config.epochs, config.patience) for own in states]
+    ends = [member_state.end(config.epochs, config.patience) for member_state in states]
     if all(ends) and len(ends) >= config.members:
         end = ends[-1]
         more = "patience" if done < config.epochs else "epochs"

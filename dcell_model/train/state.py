@@ -96,6 +96,6 @@ def in_words(row: Row, epochs: int) -> tuple[str, str]:
     shown = [
         f"{name} {'–' if value is None else format(value, form)}" for name, value, form in values
     ]
-    number = f"epoch {row['epoch']:>{len(str(epochs))}}"
-    line = f"{number} of {epochs}: {', '.join(shown)}, {duration(row['seconds'])}"
+    label = f"epoch {row['epoch']:>{len(str(epochs))}}"
+    line = f"{label} of {epochs}: {', '.join(shown)}, {duration(row['seconds'])}"
     return line, f"epoch {row['epoch']}, {shown[-1]}"

@@ -213,10 +213,10 @@ def _repeat(
                 repeats.BEST: with_values(parameters, best.values)}  # fmt: skip
     scores: dict[str, list[float]] = {name: [] for name in settings}
     say(f"both again with {count} other seeds, validation {objective.name}:")
-    for name, own in settings.items():
+    for name, setting in settings.items():
         for number in range(1, count + 1):
-            place = out / "repeats" / f"{name}-{number:02}"
-            score, kept = repeats.repeated(data, place, own, objective, number)
+            folder_of_repeat = out / "repeats" / f"{name}-{number:02}"
+            score, kept = repeats.repeated(data, folder_of_repeat, setting, objective, number)
             scores[name].append(score)
             say(f"  {_LABELS[name]:<6}  {number} of {count}  {score:.4f}{'  (kept)' * kept}")
     for name, own_scores in scores.items():
@@ -259,11 +259,11 @@ def parameter_file(parameters: Parameters, best: Trial, score: str) -> str:
     values: Values = {"preset": parameters.preset} if parameters.preset else {}
     searched = [key.split(".") for key in best.values]
     for section in (name for name in SECTIONS if name in TRAINING):
-        own = dict(differing.get(section, {}))
+        setting = dict(differing.get(section, {}))
         for name in (key for part, key in searched if part == section):
-            own[name] = best.values[f"{section}.{name}"]
-        if own:
-            values[section] = own
+            setting[name] = best.values[f"{section}.{name}"]
+        if setting:
+            values[section] = setting
     text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
     return f"# By dcell tune: trial {best.number}, {score} {best.score:.4f}.\n{text}"
 

@@ -78,8 +78,8 @@ def slices(
             if key in default and default[key] in space[key]:
                 axes.axvline(place(default[key], 0), color=INK, linewidth=1,
                              linestyle=(0, (4, 4)), zorder=1)  # fmt: skip
-            for own, color in ((given_up, GREY), (finished, BLUE)):
-                pairs = [(place(t.values[key], t.number), t.score) for t in own]
+            for part_of_trials, color in ((given_up, GREY), (finished, BLUE)):
+                pairs = [(place(t.values[key], t.number), t.score) for t in part_of_trials]
                 _points(axes, pairs, color, "", size=42)
             there = place(best.values[key], best.number)
             _points(axes, [(there, best.score)], ORANGE, "", size=70, edge=INK)

@@ -46,7 +46,7 @@ class Comparison:
         """Over the seeds, pooled over both settings; none of a single seed."""
         if len(self.default) < 2:
             return None
-        return math.sqrt(np.mean([np.var(own, ddof=1) for own in (self.default, self.best)]))
+        return math.sqrt(np.mean([np.var(seeded, ddof=1) for seeded in (self.default, self.best)]))
 
     @property
     def beyond(self) -> float | None:
@@ -97,19 +97,19 @@ def repeated(
         objective: scores the epochs.
         number: of the repeat, counted from 1.
     """
-    own = with_seed_above(parameters, number)
-    made_with = flat(trained_sections(own))
+    seeded = with_seed_above(parameters, number)
+    made_with = flat(trained_sections(seeded))
     path = folder / RESULT
     if path.is_file() and (found := read_json(path))["made_with"] == made_with:
         return float(found["score"]), True
     rows: list[Row] = []
     try:
-        train_in(data, folder, own, rows.append)
+        train_in(data, folder, seeded, rows.append)
     except DivergedError:
         rows.clear()
     _, score = objective.best(rows) or (0, NOTHING)
     remove_run(folder)
-    write_json(path, {"score": score, "seed": own.train.seed, "made_with": made_with})
+    write_json(path, {"score": score, "seed": seeded.train.seed, "made_with": made_with})
     return score, False
 
 

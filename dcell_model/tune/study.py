@@ -82,7 +82,7 @@ class Search:
         if number == 1 and self.first is not None:
             self.study.enqueue_trial(dict(self.first))
         trial = self.study.ask({key: values.distribution() for key, values in self.space.items()})
-        values = {key: own.rounded(trial.params[key]) for key, own in self.space.items()}
+        values = {key: searched.rounded(trial.params[key]) for key, searched in self.space.items()}
         if number == 1 and self.first is not None:
             values = dict(self.first)  # not rounded: the values that a run takes by itself
         return Asked(trial, number, values)

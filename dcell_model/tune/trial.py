@@ -80,12 +80,12 @@ def try_values(
 
     def after_epoch(row: Row) -> None:
         rows.append(row)
-        watch(row["epoch"], own.train.epochs, objective.score(row))
+        watch(row["epoch"], trained_with.train.epochs, objective.score(row))
 
-    own, ended = parameters, FINISHED
+    trained_with, ended = parameters, FINISHED
     try:
-        own = with_values(parameters, values)
-        train_in(data, folder, own, after_epoch)
+        trained_with = with_values(parameters, values)
+        train_in(data, folder, trained_with, after_epoch)
     except PrunedError:
         ended = PRUNED
     except DivergedError:
@@ -100,7 +100,7 @@ def try_values(
         score=score,
         best_epoch=epoch,
         scores=[objective.score(row) for row in rows],
-        epochs=own.train.epochs,
+        epochs=trained_with.train.epochs,
         seconds=round(sum(row["seconds"] for row in rows), 2),
     )
 

@@ -24,13 +24,13 @@ def read_gene_mapping(path: Path) -> dict[str, str]:
     separator = "\t" if "\t" in first else ","
     mapping: dict[str, str] = {}
     lines_of: dict[str, int] = {}
-    for number, line in enumerate(lines, start=1):
+    for row, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        cells = _cells(line, separator, f"{path}:{number}")
+        cells = _cells(line, separator, f"{path}:{row}")
         if len(cells) != 2 or not all(cells) or not all(map(str.isprintable, cells)):
             raise InputError(
-                f"{path}:{number}: found {line.strip()[:60]!r}; expected two names separated by a "
+                f"{path}:{row}: found {line.strip()[:60]!r}; expected two names separated by a "
                 f"{'tab' if separator == chr(9) else 'comma'}, from and to. Correct the line."
             )
         name, meant = cells
@@ -38,10 +38,10 @@ def read_gene_mapping(path: Path) -> dict[str, str]:
             continue
         if mapping.setdefault(name, meant) != meant:
             raise InputError(
-                f"{path}:{number}: '{name}' is to be '{meant}', but line {lines_of[name]} says "
+                f"{path}:{row}: '{name}' is to be '{meant}', but line {lines_of[name]} says "
                 f"'{mapping[name]}'; expected one meaning of a name. Remove one of the lines."
             )
-        lines_of.setdefault(name, number)
+        lines_of.setdefault(name, row)
     if not mapping:
         raise InputError(f"{path}: no pair of names; expected two columns, from and to")
     return mapping

@@ -61,8 +61,8 @@ def require_present(key: str, wanted: Iterable[str], found: pl.Series, path: Pat
 
 def evidence_of_preset(parameters: Parameters) -> frozenset[str]:
     """The evidence codes that the preset asks for."""
-    own = PRESETS.get(parameters.preset or "", {}).get("annotations", {})
-    return frozenset([*own.get("exclude_evidence", ()), *(own.get("include_evidence") or ())])
+    preset = PRESETS.get(parameters.preset or "", {}).get("annotations", {})
+    return frozenset([*preset.get("exclude_evidence", ()), *(preset.get("include_evidence") or ())])
 
 
 def bare_taxon(taxon: str) -> str:

@@ -274,9 +274,9 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     The names of genes are written with those that `sources.gene_names` maps to them: later stages
     need nothing else to resolve a name.
     """
-    own = input_files(layout, "annotations")
-    [(_, path)] = own or input_files(layout, "ontology")  # which then brings its own
-    if not own:
+    annotation_files = input_files(layout, "annotations")
+    [(_, path)] = annotation_files or input_files(layout, "ontology")  # which then brings its own
+    if not annotation_files:
         table = from_topology(path)
     else:
         table = read_annotations(
@@ -293,7 +293,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             "together."
             f"{_of_columns(table.filled_columns)}"
         )
-    for note in _notes(table, parameters, path) if own else ():
+    for note in _notes(table, parameters, path) if annotation_files else ():
         print(f"note: {note}", file=sys.stderr)
     given = [mapped(read_gene_mapping(path)) for _, path in input_files(layout, "gene_names")]
     with replacing_folder(layout.annotations, layout.own("annotations")) as folder:

@@ -124,8 +124,8 @@ def switched(pairs: IntArray, groups: IntArray, random: np.random.Generator) -> 
     sizes = np.bincount(groups)
     starts = np.cumsum(sizes) - sizes
     one = random.integers(len(pairs), size=ATTEMPTS * len(pairs))
-    own = groups[one]
-    other = order[starts[own] + random.integers(sizes[own])]
+    group = groups[one]
+    other = order[starts[group] + random.integers(sizes[group])]
     firsts, seconds = pairs.T.tolist()
     there = set(zip(firsts, seconds, strict=True))
     for i, j in zip(one.tolist(), other.tolist(), strict=True):

@@ -37,8 +37,8 @@ def number(
     gene_index = {gene: index for index, gene in enumerate(genes)}
     pairs = [(term_index[term], gene_index[gene]) for term, gene in annotations.iter_rows()]
     if names is not None:
-        own = (pl.col("kind") == "systematic") & pl.col("gene").is_in(genes.implode())
-        names = names.filter(~own).select("name", "gene", "kind")
+        systematic = (pl.col("kind") == "systematic") & pl.col("gene").is_in(genes.implode())
+        names = names.filter(~systematic).select("name", "gene", "kind")
     links = [(term_index[child], term_index[parent]) for child, parent in edges.iter_rows()]
     return CellGraph(
         term_ids=ordered["term"].to_list(),

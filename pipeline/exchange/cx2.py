@@ -29,11 +29,11 @@ def is_cx2(text: str) -> bool:
 
 def write(topology: Topology) -> str:
     """The hierarchy, with the genes as `HCX::members` of the network that `write_parent` gives."""
-    number = {term: index for index, term in enumerate(topology.downwards())}
+    index_of = {term: index for index, term in enumerate(topology.downwards())}
     gene_number = {gene: index for index, gene in enumerate(topology.genes)}
     contained = topology.contained()
     nodes = []
-    for term, index in number.items():
+    for term, index in index_of.items():
         members = sorted(contained[term])
         values: dict[str, Any] = {
             "name": term,
@@ -45,7 +45,7 @@ def write(topology: Topology) -> str:
             "HCX::members": [gene_number[gene] for gene in members],
         }
         nodes.append({"id": index, "v": {key: v for key, v in values.items() if v != ""}})
-    edges = sorted((number[parent], number[child]) for child, parent in topology.edges)
+    edges = sorted((index_of[parent], index_of[child]) for child, parent in topology.edges)
     hcx = {"ndexSchema": "hierarchy_v0.1", "HCX::interactionNetworkName": PARENT}
     called = [f"{gene} {kind} {name}" for name, gene, kind in topology.gene_names]
     return _network(
@@ -150,8 +150,8 @@ def _aspects(parts: Any) -> dict[str, list[Values]]:
     """All elements by aspect; a file may hold an aspect in several fragments."""
     names = ("attributeDeclarations", "networkAttributes", "nodes", "edges", "status")
     aspects: dict[str, list[Values]] = {name: [] for name in names}
-    for number, part in enumerate(_list(parts, "the file")):
-        for name, items in _dict(part, f"part {number}").items():
+    for index_of, part in enumerate(_list(parts, "the file")):
+        for name, items in _dict(part, f"part {index_of}").items():
             for index, item in enumerate(_list(items, name) if name in aspects else ()):
                 aspects[name].append(_dict(item, f"{name}, element {index}"))
     for status in aspects["status"]:
@@ -178,8 +178,8 @@ def _nodes(elements: list[Values], declared: Mapping[str, Values]) -> dict[Id, V
     nodes: dict[Id, Values] = {}
     for index, element in enumerate(elements):
         node = _id(element, "id", f"nodes, element {index}")
-        own = _dict(element.get("v", {}), f"node {node}: v")
-        values = defaults | {full.get(key, key): value for key, value in own.items()}
+        attributes = _dict(element.get("v", {}), f"node {node}: v")
+        values = defaults | {full.get(key, key): value for key, value in attributes.items()}
         if node in nodes:
             both = " and ".join(repr(each.get("name")) for each in (nodes[node], values))
             raise _FaultError(
@@ -203,8 +203,8 @@ def _arrows(elements: list[Values], nodes: Mapping[Id, Values]) -> list[tuple[Id
 
 def _terms(nodes: Mapping[Id, Values]) -> dict[Id, str]:
     node_of: dict[str, Id] = {}
-    for node, own in nodes.items():
-        term = own.get("name")
+    for node, attributes in nodes.items():
+        term = attributes.get("name")
         if not isinstance(term, str) or not term.strip():
             raise _FaultError(f"node {node} has no name; expected the id of its term")
         _word(term, f"node {node}: name")
@@ -220,16 +220,16 @@ def _terms(nodes: Mapping[Id, Values]) -> dict[Id, str]:
 def _annotations(
     nodes: Mapping[Id, Values], arrows: Sequence[tuple[Id, Id]], term_of: Mapping[Id, str]
 ) -> list[tuple[str, str]]:
-    listed = {n: set(_members(own.get(MEMBERS), f"node {n}")) for n, own in nodes.items()}
+    listed = {n: set(_members(values.get(MEMBERS), f"node {n}")) for n, values in nodes.items()}
     below: dict[Id, set[str]] = {node: set() for node in nodes}
     for source, target in arrows:
         below[source] |= listed[target]
     annotations = []
-    for node, own in nodes.items():
+    for node, values in nodes.items():
         where = f"node {node}: {OWN}"
         genes = sorted(listed[node] - below[node])
-        if OWN in own:
-            genes = [_word(gene, where, _GENES) for gene in _list(own[OWN], where, _GENES)]
+        if OWN in values:
+            genes = [_word(gene, where, _GENES) for gene in _list(values[OWN], where, _GENES)]
         if "" in genes:
             raise _FaultError(f"{where} holds an empty name; expected {_GENES}")
         annotations += [(term_of[node], gene) for gene in genes]

@@ -51,8 +51,8 @@ FORMATS: dict[FormatName, Format] = {
 def table() -> str:
     """Files, kept and lost fields of each format, as lines of text for `--help`."""
     lines = []
-    for name, own in FORMATS.items():
-        lost = [field for field in FIELDS if field not in own.keeps]
-        lines.append(f"  {name:9} writes {', '.join(own.files)}")
-        lines.append(f"  {'':9} loses {', '.join(lost) or 'none of the fields'}; {own.remark}")
+    for name, format_ in FORMATS.items():
+        lost = [field for field in FIELDS if field not in format_.keeps]
+        lines.append(f"  {name:9} writes {', '.join(format_.files)}")
+        lines.append(f"  {'':9} loses {', '.join(lost) or 'none of the fields'}; {format_.remark}")
     return "\n".join(lines)

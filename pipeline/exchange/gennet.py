@@ -40,8 +40,8 @@ def write(topology: Topology) -> str:
     links = _links(topology)
     layers = [sorted(layer) for layer in links]
     layers.append(sorted({name for above in links[-1].values() for name in above}))
-    number = [{name: index for index, name in enumerate(layer)} for layer in layers]
-    rows = sorted([number[k][name] for k, name in enumerate(path)] for path in _paths(links))
+    index_of = [{name: index for index, name in enumerate(layer)} for layer in layers]
+    rows = sorted([index_of[k][name] for k, name in enumerate(path)] for path in _paths(links))
     sink = io.StringIO()
     table = csv.writer(sink, lineterminator="\n")
     table.writerow(f"layer{k}_{what}" for k in range(len(layers)) for what in ("node", "name"))
@@ -119,7 +119,7 @@ def read(text: str, path: Path) -> Topology:
     """
     rows = _rows(text, path)
     header = next(rows, (0, []))[1]
-    found = {column: at for at, column in enumerate(header) if _COLUMN.fullmatch(column)}
+    found = {column: index for index, column in enumerate(header) if _COLUMN.fullmatch(column)}
     if FIRST not in found:
         raise InputError(f"{path}: the header has no column '{FIRST}'; found {header}"[:300])
     layers = 1 + max(int(column[5 : column.index("_")]) for column in found)

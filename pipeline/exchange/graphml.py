@@ -37,11 +37,11 @@ def write(topology: Topology) -> str:
         )
     graph = nx.DiGraph()
     for term in topology.terms:
-        own = {"name": topology.names.get(term), "namespace": topology.namespaces.get(term)}
-        graph.add_node(term, kind="term", **{key: v for key, v in own.items() if v})
+        attributes = {"name": topology.names.get(term), "namespace": topology.namespaces.get(term)}
+        graph.add_node(term, kind="term", **{key: v for key, v in attributes.items() if v})
     called = {key: topology.called(kind) for key, kind in GENE_NAMES.items()}
     for gene in topology.genes:
-        names = {key: own[gene] for key, own in called.items() if gene in own}
+        names = {key: attributes[gene] for key, attributes in called.items() if gene in attributes}
         graph.add_node(gene, kind="gene", **names)
     graph.add_edges_from(topology.edges, kind=CHILD_OF)
     graph.add_edges_from(((gene, term) for term, gene in topology.annotations), kind=ANNOTATED)

@@ -92,10 +92,10 @@ class Topology:
     def called(self, kind: str) -> dict[str, str]:
         """The names of one kind of the genes that have any, several as `A|B`."""
         names: dict[str, list[str]] = {}
-        for name, gene, own in self.gene_names:
-            if own == kind:
+        for name, gene, kind_of_name in self.gene_names:
+            if kind_of_name == kind:
                 names.setdefault(gene, []).append(name)
-        return {gene: "|".join(own) for gene, own in sorted(names.items())}
+        return {gene: "|".join(kind_of_name) for gene, kind_of_name in sorted(names.items())}
 
     def downwards(self) -> list[str]:
         """Terms in an order in which every parent comes before its children; always the same."""
@@ -148,7 +148,7 @@ def _parse_dcell(text: str, path: Path) -> tuple[set[str], Pairs, Pairs]:
     genes: Pairs = []
     first_seen: dict[str, int] = {}  # child → line that first names it
     current = None
-    for number, line in enumerate(text.split("\n"), start=1):
+    for line_number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         tag, _, rest = line.partition(":")
@@ -156,22 +156,24 @@ def _parse_dcell(text: str, path: Path) -> tuple[set[str], Pairs, Pairs]:
         if tag == "ROOT" and values:
             current = values[0]
             if current in terms:
-                raise InputError(f"{path}:{number}: term '{current}' has a second ROOT: stanza")
+                raise InputError(
+                    f"{path}:{line_number}: term '{current}' has a second ROOT: stanza"
+                )
             terms.add(current)
         elif tag == "GENES" and current is not None:
             genes += [(current, gene) for gene in values]
         elif tag == "TERMS" and current is not None:
             edges += [(child, current) for child in values]
             for child in values:
-                first_seen.setdefault(child, number)
+                first_seen.setdefault(child, line_number)
         else:
             raise InputError(
-                f"{path}:{number}: found '{line.strip()[:60]}'; expected 'ROOT: term', and after "
-                "it 'GENES: …' or 'TERMS: …'"
+                f"{path}:{line_number}: found '{line.strip()[:60]}'; expected 'ROOT: term', and "
+                "after it 'GENES: …' or 'TERMS: …'"
             )
-    for child, number in first_seen.items():
+    for child, line_number in first_seen.items():
         if child not in terms:
-            raise InputError(f"{path}:{number}: child term '{child}' has no ROOT: stanza")
+            raise InputError(f"{path}:{line_number}: child term '{child}' has no ROOT: stanza")
     return terms, edges, genes
 
 
@@ -180,13 +182,13 @@ def _parse_drugcell(text: str, path: Path) -> tuple[set[str], Pairs, Pairs]:
     terms: set[str] = set()
     edges: Pairs = []
     genes: Pairs = []
-    for number, line in enumerate(text.split("\n"), start=1):
+    for line_number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         term, other, kind = _cells(line) if _is_drugcell(line) else ("", "", "")
         if not term or not other:
             raise InputError(
-                f"{path}:{number}: found '{line.strip()[:60]}'; expected three tab-separated "
+                f"{path}:{line_number}: found '{line.strip()[:60]}'; expected three tab-separated "
                 "columns ending in 'default' (parent, child term) or 'gene' (term, gene)"
             )
         terms.add(term)

@@ -64,8 +64,8 @@ def write_genotypes(
     graph = CellGraph.read(layout.cell_graph)
     graph.require(reader.meta.fingerprint, "the store")
     names = [*graph.gene_ids, *reader.meta.other_genes]
-    place = {gene: number for number, gene in enumerate(genes)}
-    columns = np.array([place.get(name, -1) for name in names])
+    column_of = {gene: column for column, gene in enumerate(genes)}
+    columns = np.array([column_of.get(name, -1) for name in names])
     parts = _parts(layout, reader.meta.samples)
     written, dropped = {TRAINING: 0, PREDICTED: 0}, {"excluded": 0, "not_measured": 0}
     with ExitStack() as stack:
@@ -76,15 +76,17 @@ def write_genotypes(
         }
         for block in map(reader.block, range(len(reader.meta.blocks))):
             values = block.phenotypes[phenotype]
-            for at, value in enumerate(values):
-                part = parts[block.first + at]
+            for sample, value in enumerate(values):
+                part = parts[block.first + sample]
                 reason = "excluded" if part == "excluded" else "not_measured"
                 if part == "excluded" or np.isnan(value):
                     dropped[reason] += 1
                     continue
-                deleted = block.genes[slice(*block.gene_offsets[at : at + 2])].astype(np.int64)
+                deleted = block.genes[slice(*block.gene_offsets[sample : sample + 2])].astype(
+                    np.int64
+                )
                 table = PREDICTED if part == "test" else TRAINING
-                cell = f"{block.first + at}:{'|'.join(names[gene] for gene in deleted)}"
+                cell = f"{block.first + sample}:{'|'.join(names[gene] for gene in deleted)}"
                 files[CELLS].write(f"{sum(written.values())}\t{cell}\n".encode())
                 files[table].write(f"{cell}\t-\t{value!s}\t{_DATASET}\n".encode())
                 files[MUTATIONS].write(_row(columns[deleted], len(genes)))

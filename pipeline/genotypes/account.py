@@ -86,7 +86,7 @@ def require_some(runs: Sequence[Sequence[Run]], settings: GenotypesConfig) -> No
     Raises:
         InputError: no row is left.
     """
-    flat = [run for own in runs for run in own]
+    flat = [run for runs_of_file in runs for run in runs_of_file]
     if not any(run.kept for run in flat):
         raise InputError(
             f"no genotype is left of {sum(run.rows for run in flat):,} rows; "
@@ -103,7 +103,7 @@ def ledger_of(
     genes: int,
 ) -> dict[str, Any]:
     """The account: rows == sum(dropped) + merged + genotypes."""
-    flat = [run for own in runs for run in own]
+    flat = [run for runs_of_file in runs for run in runs_of_file]
     also_in_test = sum(part.also_in_test for part in parts)
     genotypes = sum(part.genotypes for part in parts)
     orders: dict[str, int] = {}
@@ -114,13 +114,13 @@ def ledger_of(
             {
                 "path": name,
                 "format": file.form.name,
-                "rows": sum(run.rows for run in own),
+                "rows": sum(run.rows for run in runs_of_file),
                 "given": given,
                 "phenotypes": list(file.phenotypes),
                 "left_out": file.left_out,
-                "not_measured": words_of(own),
+                "not_measured": words_of(runs_of_file),
             }
-            for name, (given, file), own in zip(names, files, runs, strict=True)
+            for name, (given, file), runs_of_file in zip(names, files, runs, strict=True)
         ],
         "rows": sum(run.rows for run in flat),
         "dropped": added([*(run.dropped for run in flat), {"also_in_test": also_in_test}]),

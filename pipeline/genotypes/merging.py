@@ -54,9 +54,9 @@ def added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """Add counts by reason; reasons without any are omitted."""
     total: dict[str, int] = {}
     for count in counts:
-        for reason, number in count.items():
-            total[reason] = total.get(reason, 0) + number
-    return {reason: number for reason, number in total.items() if number}
+        for reason, count_of_reason in count.items():
+            total[reason] = total.get(reason, 0) + count_of_reason
+    return {reason: count_of_reason for reason, count_of_reason in total.items() if count_of_reason}
 
 
 def merge(

@@ -35,7 +35,7 @@ def table_of(names: Iterable[Mapping[str, int]], known: GeneNames) -> pl.DataFra
     """
     total = added(names)
     found = {name: known.resolve(name) for name in sorted(total)}
-    rows = [(name, own.gene, own.how, total[name]) for name, own in found.items()]
+    rows = [(name, meaning.gene, meaning.how, total[name]) for name, meaning in found.items()]
     schema = {"name": pl.String, "gene": pl.String, "how": pl.String, "rows": pl.Int64}
     return pl.DataFrame(rows, schema=schema, orient="row")
 

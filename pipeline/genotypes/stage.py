@@ -157,9 +157,9 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         phenotypes = phenotypes_of([file for _, file in files], settings.phenotypes)
         runs = _sort(files, settings, annotated.absolute(), scratch, each)
         naming = read_naming(annotated, settings)
-        own = [run for runs_of_file in runs for run in runs_of_file]
-        met = table_of((run.names for run in own), naming.names)
-        require_control(naming, any(run.control_met for run in own), met["name"])
+        all_runs = [run for runs_of_file in runs for run in runs_of_file]
+        met = table_of((run.names for run in all_runs), naming.names)
+        require_control(naming, any(run.control_met for run in all_runs), met["name"])
         parts = _merge(runs, phenotypes, settings, table, each)
         genes = sorted({gene for part in parts for gene in part.genes})
         write_table(
@@ -167,7 +167,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         )
         write_table(met, folder / "gene_names.parquet")
         paths = [name for _, (name, _) in named]
-        account = account_of(met, naming.names, sum(run.same_gene for run in own))
+        account = account_of(met, naming.names, sum(run.same_gene for run in all_runs))
         noise = measurement_noise.account_of((part.noise for part in parts), phenotypes)
         ledger = ledger_of(paths, files, runs, parts, len(genes))
         write_json(folder / "ledger.json", ledger | {"names": account, "noise": noise})
@@ -183,27 +183,27 @@ def _sort(
 ) -> list[list[Run]]:
     """Parse the pieces of all files; the runs of each file."""
     tasks = [
-        (piece, file.form, given, settings, names, scratch / f"{number}-{at}.arrow")
-        for number, (given, file) in enumerate(files)
-        for at, piece in enumerate(file.pieces)
+        (piece, file.form, given, settings, names, scratch / f"{file_index}-{piece_index}.arrow")
+        for file_index, (given, file) in enumerate(files)
+        for piece_index, piece in enumerate(file.pieces)
     ]
     done = iter(each(sort_piece, tasks))
     runs = [list(itertools.islice(done, len(file.pieces))) for _, file in files]
-    for (_, file), own in zip(files, runs, strict=True):
-        if not any(run.rows for run in own):
+    for (_, file), runs_of_file in zip(files, runs, strict=True):
+        if not any(run.rows for run in runs_of_file):
             raise InputError(f"{file.path}: a header without a row below it; expected genotypes")
-        complaints = [run.complaint for run in own if run.complaint]
+        complaints = [run.complaint for run in runs_of_file if run.complaint]
         if complaints and settings.on_bad_row == "error":
             raise InputError(
                 f"{complaints[0]} Correct the row, or set genotypes.on_bad_row: skip to count such "
                 "rows instead."
             )
-        rows = sum(run.rows for run in own)
-        if added(run.dropped for run in own).get("missing_phenotype") == rows:
+        rows = sum(run.rows for run in runs_of_file)
+        if added(run.dropped for run in runs_of_file).get("missing_phenotype") == rows:
             raise InputError(
                 f"{file.path}: none of its {rows:,} rows has a value of '{file.phenotypes[0]}', "
-                f"its first phenotype; found {words_of(own)[file.phenotypes[0]]}. Name another one "
-                "first in genotypes.phenotypes, or omit the file."
+                f"its first phenotype; found {words_of(runs_of_file)[file.phenotypes[0]]}. Name "
+                "another one first in genotypes.phenotypes, or omit the file."
             )
     return runs
 
@@ -216,16 +216,16 @@ def _merge(
     each: Each,
 ) -> list[Part]:
     """Merge all runs, part by part, into the files of a table."""
-    flat = [run for own in runs for run in own if run.kept]
+    flat = [run for runs_of_file in runs for run in runs_of_file if run.kept]
     require_some(runs, settings)
     keys = boundaries(flat, settings.part_rows)
     rows = each(cuts, [(run.path, keys) for run in flat])
     tasks = []
     for part in range(len(keys) + 1):
         slices = [
-            (run.path, at[part], at[part + 1])
-            for run, at in zip(flat, rows, strict=True)
-            if at[part] < at[part + 1]
+            (run.path, cuts_of_run[part], cuts_of_run[part + 1])
+            for run, cuts_of_run in zip(flat, rows, strict=True)
+            if cuts_of_run[part] < cuts_of_run[part + 1]
         ]
         tasks.append((slices, phenotypes, table / part_name(part)))
     return each(merge_part, tasks)

@@ -70,9 +70,9 @@ def assemble(
     parents: dict[str, set[str]] = {term: set() for term in terms}
     for child, parent in edges:
         parents[child].add(parent)
-    for own in parents.values():
-        if not own:  # a namespace root
-            own.add(ROOT)
+    for parents_of_term in parents.values():
+        if not parents_of_term:  # a namespace root
+            parents_of_term.add(ROOT)
     parents[ROOT] = set()
     pairs = list(annotations)
     genes = tuple(sorted({gene for _, gene in pairs}))
@@ -84,7 +84,7 @@ def assemble(
     for term in _upwards(parents):
         for parent in parents[term]:
             contained[parent] |= contained[term]
-    frozen = {term: frozenset(own) for term, own in parents.items()}
+    frozen = {term: frozenset(parents_of_term) for term, parents_of_term in parents.items()}
     return Hierarchy(frozen, direct, contained, genes)
 
 

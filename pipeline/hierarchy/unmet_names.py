@@ -80,4 +80,4 @@ def _values(path: Path) -> dict[int, set[str]]:
         for column in COLUMNS:
             for value in cells[column - 1 : column]:
                 values[column] |= {name.strip().casefold() for name in value.split("|")}
-    return {column: own - {""} for column, own in values.items()}
+    return {column: found - {""} for column, found in values.items()}

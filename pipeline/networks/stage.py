@@ -76,11 +76,11 @@ def named(edges: pl.DataFrame, names: GeneNames) -> tuple[pl.DataFrame, dict[str
     """Edges between genes, resolved from names, and the numbers of names by kind."""
     ends = pl.concat([edges["gene_a"], edges["gene_b"]]).unique().sort()
     found = [names.resolve(name) for name in ends]
-    genes = pl.DataFrame({"name": ends, "gene": [own.gene for own in found]})
+    genes = pl.DataFrame({"name": ends, "gene": [resolution.gene for resolution in found]})
     for end in ("gene_a", "gene_b"):
         meant = edges.select(name=end).join(genes, on="name", how="left", maintain_order="left")
         edges = edges.with_columns(meant["gene"].alias(end))
-    return edges, counts(own.how for own in found)
+    return edges, counts(resolution.how for resolution in found)
 
 
 def name_of(path: Path, channel: str = "") -> str:

@@ -157,13 +157,13 @@ def _words(clause: Clause, count: int, path: Path) -> tuple[list[str], bool]:
         InputError: there are fewer or more of them.
     """
     words: list[str] = []
-    at = 0
-    while len(words) < count and (found := _WORD.match(clause.value, at)):
+    position = 0
+    while len(words) < count and (found := _WORD.match(clause.value, position)):
         words.append(_unescaped(found[0]))
-        at = found.end()
-        while clause.value[at : at + 1].isspace():
-            at += 1
-    rest = _REST.fullmatch(clause.value, at)
+        position = found.end()
+        while clause.value[position : position + 1].isspace():
+            position += 1
+    rest = _REST.fullmatch(clause.value, position)
     if len(words) < count or rest is None:
         expected = "a relation and an id" if count == 2 else "one word"
         raise InputError(

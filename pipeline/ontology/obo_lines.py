@@ -64,9 +64,9 @@ def read_stanzas(text: str, path: Path) -> list[Stanza]:
     stanza = Stanza(1, "")
     stanzas = [stanza]
     strange: tuple[int, str] | None = None
-    for number, line in _joined(text, path):
+    for line_number, line in _joined(text, path):
         if line[0] == "[":
-            stanza = Stanza(number, _kind(line, f"{path}:{number}"))
+            stanza = Stanza(line_number, _kind(line, f"{path}:{line_number}"))
             stanzas.append(stanza)
             continue
         tag, colon, value = line.partition(":")
@@ -74,11 +74,11 @@ def read_stanzas(text: str, path: Path) -> list[Stanza]:
         if colon and tag in _UNREAD:
             continue
         if colon and (tag in _KNOWN or _is_tag(tag, value, stanza.kind)):
-            stanza.clauses.append(Clause(number, tag, value.lstrip()))
+            stanza.clauses.append(Clause(line_number, tag, value.lstrip()))
         elif len(stanzas) == 1:
-            strange = strange or (number, line)
+            strange = strange or (line_number, line)
         else:
-            raise InputError(f"{path}:{number}: {_no_tag(line)}")
+            raise InputError(f"{path}:{line_number}: {_no_tag(line)}")
     if strange and len(stanzas) > 1:
         raise InputError(f"{path}:{strange[0]}: {_no_tag(strange[1])}")
     return stanzas
@@ -101,24 +101,24 @@ def _joined(text: str, path: Path) -> Iterator[tuple[int, str]]:
     A line that ends in a backslash goes on in the next one.
     """
     begun, begin = "", 0
-    for number, raw in enumerate(text.split("\n"), start=1):
+    for line_number, raw in enumerate(text.split("\n"), start=1):
         line = raw.strip()
-        _refuse_breaks(line, f"{path}:{number}")
+        _refuse_breaks(line, f"{path}:{line_number}")
         if begun:
             tag = line.partition(":")[0].rstrip()
             if _HEADER.fullmatch(line) or tag in _KNOWN:
                 raise InputError(
-                    f"{path}:{number - 1}: ends with a backslash, so that the next line "
+                    f"{path}:{line_number - 1}: ends with a backslash, so that the next line "
                     f"('{line[:40]}') would belong to it. Remove the backslash."
                 )
-            line, number = begun + line, begin
+            line, line_number = begun + line, begin
             begun = ""
         elif not line or line.startswith("!"):
             continue
         if line.endswith("\\") and (len(line) - len(line.rstrip("\\"))) % 2:
-            begun, begin = line[:-1], number
+            begun, begin = line[:-1], line_number
             continue
-        yield number, line
+        yield line_number, line
     if begun:
         yield begin, begun
 

@@ -126,8 +126,8 @@ def _refuse_absent_relations(
     there = {e.relation for r in records.values() if not r.obsolete for e in r.parents} | {"is_a"}
     for relation in relations:
         if relation not in there:
-            place = f"no live term of {path}"
-            raise ParameterError(absent(relation, sorted(there), "ontology.relations", place))
+            where = f"no live term of {path}"
+            raise ParameterError(absent(relation, sorted(there), "ontology.relations", where))
 
 
 def _primary_terms(records: Mapping[str, Record], path: Path) -> dict[str, str]:
@@ -141,17 +141,17 @@ def _primary_terms(records: Mapping[str, Record], path: Path) -> dict[str, str]:
         for alt_id, line in record.alt_ids.items():
             claims.setdefault(alt_id, []).append((record, line))
     primary = {}
-    for alt_id, own in claims.items():
+    for alt_id, claimants in claims.items():
         if (stub := records.get(alt_id)) is None:
-            if len(own) > 1:
-                (first, _), (second, line), *_ = own
+            if len(claimants) > 1:
+                (first, _), (second, line), *_ = claimants
                 raise InputError(
                     f"{path}:{line}: alt_id '{alt_id}' is claimed by {first.term} and "
                     f"{second.term}; expected one primary term."
                 )
-            primary[alt_id] = own[0][0].term
+            primary[alt_id] = claimants[0][0].term
         elif stub.obsolete and not stub.replaced_by:
-            live = [record.term for record, _ in own if not record.obsolete]
+            live = [record.term for record, _ in claimants if not record.obsolete]
             if len(live) == 1:
                 primary[alt_id] = live[0]
     return primary

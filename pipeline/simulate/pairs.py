@@ -97,8 +97,8 @@ def write_piece(
         3: symbols.gather(array) + "Δ",
         4: pl.Series(["DMA30"]).new_from_index(0, len(score)),
     }
-    columns = strains | {at: pl.Series(column) for at, column in values.items()}
-    table = pl.DataFrame({COLUMNS[at]: columns[at] for at in sorted(columns)})
+    columns = strains | {index: pl.Series(column) for index, column in values.items()}
+    table = pl.DataFrame({COLUMNS[index]: columns[index] for index in sorted(columns)})
     with replacing_file(path) as partial:
         table.write_csv(partial, separator="\t", include_header=False, quote_style="never")
 

@@ -125,8 +125,8 @@ def whole_groups(lots: Sequence[Groups], seed: int) -> Ranks:
         InputError: no sample has a query.
     """
     graph = nx.Graph()
-    for own in lots:
-        for linked in own.linked:
+    for part_lots in lots:
+        for linked in part_lots.linked:
             nx.add_path(graph, linked)
     if not graph:
         raise InputError(
@@ -137,22 +137,22 @@ def whole_groups(lots: Sequence[Groups], seed: int) -> Ranks:
         query: f"query {min(group)}" for group in nx.connected_components(graph) for query in group
     }
     hashes = []
-    for own in lots:
-        first = pl.Series([linked[0] for linked in own.linked], dtype=pl.String)
+    for part_lots in lots:
+        first = pl.Series([linked[0] for linked in part_lots.linked], dtype=pl.String)
         here, there = _hashes("query " + first, seed), _hashes(first.replace_strict(name_of), seed)
-        hashes.append(pl.Series(own.hashes).replace(here, there).to_numpy())
+        hashes.append(pl.Series(part_lots.hashes).replace(here, there).to_numpy())
     ranks = zip(_ranks(hashes), lots, strict=True)
-    return np.concatenate([rank[own.group] for rank, own in ranks])
+    return np.concatenate([rank[part_lots.group] for rank, part_lots in ranks])
 
 
 def whole_genes(lots: Sequence[Genes]) -> tuple[Ranks, Ranks]:
     """The lowest and the highest of every sample's genes, `[N]`, among the genes of all samples."""
-    ranks = list(zip(_ranks([own.hashes for own in lots]), lots, strict=True))
-    lowest = np.concatenate([rank[own.lowest] for rank, own in ranks])
-    return lowest, np.concatenate([rank[own.highest] for rank, own in ranks])
+    ranks = list(zip(_ranks([part_lots.hashes for part_lots in lots]), lots, strict=True))
+    lowest = np.concatenate([rank[part_lots.lowest] for rank, part_lots in ranks])
+    return lowest, np.concatenate([rank[part_lots.highest] for rank, part_lots in ranks])
 
 
 def _ranks(hashes: Sequence[Hashes]) -> list[Ranks]:
     """Where the hashes of each part of the store stand among those of all."""
     known = np.unique(np.concatenate(hashes))
-    return [np.searchsorted(known, own).astype(np.uint32) for own in hashes]
+    return [np.searchsorted(known, part_hashes).astype(np.uint32) for part_hashes in hashes]

@@ -64,18 +64,20 @@ def decide(lots: Sequence[Lots], settings: Split) -> Parts:
     Raises:
         InputError: as `split`.
     """
-    if not sum(len(own.hashes) for own in lots):
+    if not sum(len(part_lots.hashes) for part_lots in lots):
         raise InputError("the store holds no samples; build it from genotypes whose genes it knows")
-    order = np.argsort(np.concatenate([own.hashes for own in lots]), kind="stable")
-    given_test = np.concatenate([own.given_test for own in lots])
+    order = np.argsort(np.concatenate([part_lots.hashes for part_lots in lots]), kind="stable")
+    given_test = np.concatenate([part_lots.given_test for part_lots in lots])
     free = order[~given_test[order]]
     test = 0.0 if given_test.any() else settings.test
     parts = np.full(len(order), TEST, dtype=np.uint8)
     if settings.method == "query" and len(free):
-        groups = whole_groups([own.groups for own in lots if own.groups], settings.seed)
+        groups = whole_groups(
+            [part_lots.groups for part_lots in lots if part_lots.groups], settings.seed
+        )
         parts[free] = by_query(groups[free], settings.val, test)
     elif settings.method == "gene" and len(free):
-        lowest, highest = whole_genes([own.genes for own in lots if own.genes])
+        lowest, highest = whole_genes([part_lots.genes for part_lots in lots if part_lots.genes])
         parts[free] = by_gene(lowest[free], highest[free], settings.val, test)
     else:
         parts[free] = at_random(len(free), settings.val, test)
@@ -227,7 +229,7 @@ def run(parameters: Parameters, layout: DataLayout, *, overwrite: bool = True) -
         lots = each(draw_part, [(file, parameters.split) for file in files])
     parts = decide(lots, parameters.split)
     # Given test files are the split that readers compare; the method draws no more than val then.
-    given = any(own.given_test.any() for own in lots)
+    given = any(part_lots.given_test.any() for part_lots in lots)
     counts = np.bincount(parts, minlength=len(PARTS)).tolist()
     with replacing_folder(layout.split, layout.own("split")) as folder:
         folder.mkdir()

@@ -40,7 +40,7 @@ def select_samples(genotypes: pl.DataFrame, graph: CellGraph, others: Sequence[s
     `NAME_spread`, with the number of merged rows as `count`.
     """
     lists = genotypes["genes"]
-    index = {gene: number for number, gene in enumerate([*graph.gene_ids, *others])}
+    index = {gene: position for position, gene in enumerate([*graph.gene_ids, *others])}
     means = [
         column
         for column in genotypes.columns

@@ -165,7 +165,7 @@ def _with_offsets(
         lmdb.open(str(folder), readonly=True, lock=False) as environment,
         environment.begin(buffers=True) as transaction,
     ):
-        records: list[Any] = [transaction.get(block_key(at)) for at in range(len(entries))]
+        records: list[Any] = [transaction.get(block_key(block)) for block in range(len(entries))]
         addresses = [np.frombuffer(record, dtype=np.uint8).ctypes.data for record in records]
         # The mapping begins at a page; the first record tells at which.
         within, size, digest = addresses[0] % _PAGE, entries[0].bytes, entries[0].sha256
@@ -191,8 +191,8 @@ def write_manifest(
     """Make shards a store: number them and their samples, and write the manifest, last of all."""
     blocks: list[BlockEntry] = []
     samples = 0
-    for number, (_, entries) in enumerate(shards):
-        blocks += [replace(e, shard=number, first=samples + e.first) for e in entries]
+    for shard_index, (_, entries) in enumerate(shards):
+        blocks += [replace(e, shard=shard_index, first=samples + e.first) for e in entries]
         samples += sum(entry.samples for entry in entries)
     meta = StoreMeta(
         layout=config.layout,
@@ -280,8 +280,8 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         scratch.mkdir(parents=True)
         cell_graph = layout.cell_graph.absolute()
         done = each(encode_part, [(p, others, parameters, cell_graph, scratch) for p in parts])
-        kept = [(part, own) for part, own in zip(parts, done, strict=True) if own.shard]
-        touching = sum(own.touching for own in done)
+        kept = [(part, result) for part, result in zip(parts, done, strict=True) if result.shard]
+        touching = sum(result.touching for result in done)
         if not touching:
             raise unmet(layout, graph.gene_ids)
         if not kept:
@@ -292,11 +292,11 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             )
         samples = folder / "samples.parquet"
         samples.mkdir()
-        for number, (part, _) in enumerate(kept):
-            (scratch / part.stem).rename(folder / shard_name(number))
-            (scratch / part.name).rename(samples / part_name(number))
+        for shard_index, (part, _) in enumerate(kept):
+            (scratch / part.stem).rename(folder / shard_name(shard_index))
+            (scratch / part.name).rename(samples / part_name(shard_index))
         scratch.rmdir()
-        shards = [own.shard for _, own in kept if own.shard]
+        shards = [result.shard for _, result in kept if result.shard]
         meta = write_manifest(
             shards, graph, parameters.store, others, kept[0][1].phenotypes, folder
         )
@@ -304,7 +304,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         ledger = {
             "layout": meta.layout,
             "samples": meta.samples,
-            "dropped": {"unannotated": sum(own.dropped for own in done)} if dropping else {},
+            "dropped": {"unannotated": sum(result.dropped for result in done)} if dropping else {},
             "touching": touching,
             "unannotated_genes": len(unannotated),
             "bytes": size,
