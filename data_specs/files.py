@@ -25,9 +25,9 @@ def replacing_file(target: Path) -> Iterator[Path]:
             disk is full or the folder cannot be written; says so, and where.
     """
     real = refuse_no_file(target)
-    with _working(target, real, real.parent) as place:
-        yield place.new
-        place.new.replace(real)
+    with _working(target, real, real.parent) as work:
+        yield work.new
+        work.new.replace(real)
 
 
 @contextlib.contextmanager
@@ -62,13 +62,13 @@ def replacing_folder(target: Path, own: Patterns) -> Iterator[Path]:
                 f"{target}: cannot be replaced, since {mounted} in it is another disk; name "
                 "another folder, or unmount that"
             )
-    with _working(target, real, real if stays else real.parent, own) as place:
-        yield place.new
-        assert place.new.is_dir(), "a folder is to be written here"
+    with _working(target, real, real if stays else real.parent, own) as work:
+        yield work.new
+        assert work.new.is_dir(), "a folder is to be written here"
         if stays:
-            place.fill()
+            work.fill()
         else:
-            place.exchange()
+            work.exchange()
 
 
 def _cannot_be_renamed(folder: Path) -> bool:
@@ -86,21 +86,22 @@ def _working(target: Path, real: Path, where: Path, own: Patterns = ()) -> Itera
         try:
             where.mkdir(parents=True, exist_ok=True)
             recover(target)
-            place = stack.enter_context(workplace(real, where, own))
+            work = stack.enter_context(workplace(real, where, own))
         except OSError as error:
             raise InputError(f"{shown(target)}: cannot be written: {error.strerror}") from error
         try:
-            yield place
+            yield work
         except Exception as error:
             reason = None if isinstance(error, InputError) else fault_of_the_disk(error)
             if reason is None and isinstance(error, OSError) and error.errno in _CHANGED_MEANWHILE:
                 reason = f"{os.strerror(error.errno)} (changed by another program meanwhile)"
             if reason is None:
                 raise
-            named = Path(getattr(error, "filename", None) or place.folder)
-            at = target if named.is_relative_to(place.folder) or named == real else named
+            named = Path(getattr(error, "filename", None) or work.folder)
+            failed = target if named.is_relative_to(work.folder) or named == real else named
             raise InputError(
-                f"{shown(at)}: cannot be {'written' if at is target else 'used'}: {reason}. "
+                f"{shown(failed)}: cannot be {'written' if failed is target else 'used'}: "
+                f"{reason}. "
                 "Nothing was left behind; earlier files are untouched."
             ) from error
 

@@ -98,17 +98,17 @@ def link_foreign(old: Path, new: Path, own: Patterns) -> None:
 
 
 def _link(old: Path, new: Path, entry: Path) -> None:
-    source, place = old / entry, new / entry
+    source, target = old / entry, new / entry
     if stat.S_ISDIR(source.lstat().st_mode):
-        if _is_folder(place) or not os.path.lexists(place):
-            place.mkdir(parents=True, exist_ok=True)
+        if _is_folder(target) or not os.path.lexists(target):
+            target.mkdir(parents=True, exist_ok=True)
             for name in _names(source):
                 _link(old, new, entry / name)
             return
-    elif not os.path.lexists(place):
-        place.parent.mkdir(parents=True, exist_ok=True)
+    elif not os.path.lexists(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            os.link(source, place, follow_symlinks=False)
+            os.link(source, target, follow_symlinks=False)
         except OSError as error:
             if error.errno == errno.EXDEV:
                 raise InputError(f"{source}: lies on another disk than {old}; {_MOVE}") from None
@@ -130,9 +130,9 @@ def refuse_conflicts(new: Path, old: Path, below: Path = Path()) -> None:
             refuse_conflicts(new, old, entry)
 
 
-def _conflict(place: Path) -> InputError:
-    kind = kind_of(place.lstat().st_mode)
-    return InputError(f"{place}: is {kind} of somebody else's, where something is to be {_MOVE}")
+def _conflict(target: Path) -> InputError:
+    kind = kind_of(target.lstat().st_mode)
+    return InputError(f"{target}: is {kind} of somebody else's, where something is to be {_MOVE}")
 
 
 def bring_foreign(old: Path, new: Path, own: Patterns) -> None:
@@ -152,32 +152,32 @@ def bring_foreign(old: Path, new: Path, own: Patterns) -> None:
 _TURNS = 3  # also moves files that a process in the old folder has written meanwhile
 
 
-def _bring(source: Path, place: Path) -> None:
-    found, there = source.lstat(), _lstat(place)
+def _bring(source: Path, target: Path) -> None:
+    found, there = source.lstat(), _lstat(target)
     if stat.S_ISDIR(found.st_mode) and (there is None or stat.S_ISDIR(there.st_mode)):
-        place.mkdir(parents=True, exist_ok=True)
-        shutil.copystat(source, place, follow_symlinks=False)
-        for folder in (source, place):  # so that it can be emptied, and filled
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copystat(source, target, follow_symlinks=False)
+        for folder in (source, target):  # so that it can be emptied, and filled
             with contextlib.suppress(PermissionError):
                 folder.chmod(stat.S_IMODE(found.st_mode) | stat.S_IRWXU)
         for name in _names(source):
-            _bring(source / name, place / name)
+            _bring(source / name, target / name)
         with contextlib.suppress(PermissionError):
-            place.chmod(stat.S_IMODE(found.st_mode))
-            os.utime(place, ns=(found.st_atime_ns, found.st_mtime_ns))
+            target.chmod(stat.S_IMODE(found.st_mode))
+            os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
         with contextlib.suppress(OSError):  # somebody has put something in it meanwhile
             source.rmdir()
         return
-    place.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     if there is None:
-        source.rename(place)
-    elif os.path.samestat(found, there) or _are_same(source, found, place, there):
+        source.rename(target)
+    elif os.path.samestat(found, there) or _are_same(source, found, target, there):
         source.unlink()
     elif stat.S_ISDIR(there.st_mode) or found.st_mtime_ns <= there.st_mtime_ns:
-        source.rename(_free(place))
+        source.rename(_free(target))
     else:
-        place.rename(_free(place))
-        source.rename(place)
+        target.rename(_free(target))
+        source.rename(target)
 
 
 def _are_same(a: Path, of_a: os.stat_result, b: Path, of_b: os.stat_result) -> bool:
@@ -188,10 +188,10 @@ def _are_same(a: Path, of_a: os.stat_result, b: Path, of_b: os.stat_result) -> b
     return stat.S_ISREG(of_a.st_mode) and filecmp.cmp(a, b, shallow=False)
 
 
-def _free(place: Path) -> Path:
+def _free(target: Path) -> Path:
     return next(
-        path for number in itertools.count(1)
-        if not os.path.lexists(path := place.with_name(f"{place.name}.kept-{number}"))
+        path for attempt in itertools.count(1)
+        if not os.path.lexists(path := target.with_name(f"{target.name}.kept-{attempt}"))
     )  # fmt: skip
 
 

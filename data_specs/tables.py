@@ -76,9 +76,9 @@ GENOTYPE_KEYS: dict[str, pa.DataType] = {
 # rows follow each other: Polars, PyArrow and Dask read the folder as one table.
 
 
-def part_name(number: int) -> str:
+def part_name(index: int) -> str:
     """File of a part of a table."""
-    return f"{number:05d}.parquet"
+    return f"{index:05d}.parquet"
 
 
 def parts_of(table: Path) -> list[Path]:

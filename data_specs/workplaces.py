@@ -135,26 +135,26 @@ def workplace(real: Path, where: Path, own: Patterns) -> Iterator[Workplace]:
     """
     prefix = f".{real.name}.{HERE}-{os.getpid()}."
     folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=_BEGUN, dir=where))
-    place = Workplace(folder, real, own)
+    work = Workplace(folder, real, own)
     lock = None
     try:
-        lock = os.open(place._beside("own"), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        lock = os.open(work._beside("own"), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         with contextlib.suppress(OSError):  # a disk without locks: the process number must do
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.write(lock, json.dumps(list(own)).encode())
-        place = Workplace(folder.rename(folder.with_name(folder.name.removesuffix(_BEGUN))),
+        work = Workplace(folder.rename(folder.with_name(folder.name.removesuffix(_BEGUN))),
                           real, own)  # fmt: skip
-        yield place
+        yield work
     finally:
         try:
-            if place.is_pending:
+            if work.is_pending:
                 with contextlib.suppress(InputError):  # it stays for `recover`
-                    place.settle()
+                    work.settle()
         finally:
             if lock is not None:
                 os.close(lock)
-        if not place.is_pending:
-            shutil.rmtree(place.folder, ignore_errors=True)
+        if not work.is_pending:
+            shutil.rmtree(work.folder, ignore_errors=True)
 
 
 def is_workplace(name: str) -> bool:
@@ -190,8 +190,8 @@ def recover(target: Path) -> None:
 
 def _is_hardly_there(left: Path, real: Path) -> bool:
     """Whether a process was killed as it made the workplace, or as it removed it."""
-    place = Workplace(left, real, ())
-    if not left.name.endswith(_BEGUN) and (place.is_pending or place._beside("own").exists()):
+    work = Workplace(left, real, ())
+    if not left.name.endswith(_BEGUN) and (work.is_pending or work._beside("own").exists()):
         return False
     try:
         return time.time() - left.stat().st_mtime >= _A_WHILE
@@ -213,12 +213,12 @@ def _recover(left: Path, real: Path, is_here: bool, process: int) -> None:
         except OSError:  # a disk without locks
             if not (is_here and _is_dead(process)):
                 return
-        place = Workplace(left, real, _patterns(path))
-        if place.is_pending:
-            place.settle()
+        work = Workplace(left, real, _patterns(path))
+        if work.is_pending:
+            work.settle()
         elif not is_here:
             return
-        if not place.is_pending:
+        if not work.is_pending:
             shutil.rmtree(left, ignore_errors=True)
     finally:
         os.close(lock)

@@ -140,9 +140,9 @@ def _check_names(graph: CellGraph, layout: DataLayout) -> str:
 
 def _check_blocks(reader: StoreReader) -> str:
     expected = 0
-    for number, entry in enumerate(reader.meta.blocks):
-        _require(entry.first == expected, f"block {number} starts at sample {entry.first}")
-        reader.check_block(number)
+    for block_index, entry in enumerate(reader.meta.blocks):
+        _require(entry.first == expected, f"block {block_index} starts at sample {entry.first}")
+        reader.check_block(block_index)
         reader.release(entry.shard)
         expected += entry.samples
     _require(expected == reader.meta.samples, f"blocks hold {expected} samples")
@@ -163,8 +163,8 @@ def _check_states(graph: CellGraph, reader: StoreReader, layout: DataLayout) -> 
     )
     wild_type, rows = graph.wild_type.T.astype(np.uint32, order="C"), len(graph.annotations)
     total = 0
-    for number, entry, lists in _blocks(reader, layout):
-        block = reader.block(number)
+    for block_index, entry, lists in _blocks(reader, layout):
+        block = reader.block(block_index)
         where = f"samples {entry.first} to {entry.first + entry.samples - 1}"
         genes = pl.DataFrame({"gene": lists}).with_row_index("sample").explode("gene")
         genes = genes.join(names, on="gene", how="left", maintain_order="left").drop("gene")
@@ -198,9 +198,9 @@ def _check_states(graph: CellGraph, reader: StoreReader, layout: DataLayout) -> 
 def _blocks(reader: StoreReader, layout: DataLayout) -> Iterator[tuple[int, BlockEntry, pl.Series]]:
     """The blocks by number, each with the genes of its samples."""
     for shard, (first, samples) in enumerate(_samples(reader, layout, "genes")):
-        for number, entry in enumerate(reader.meta.blocks):
+        for block_index, entry in enumerate(reader.meta.blocks):
             if entry.shard == shard:
-                yield number, entry, samples["genes"].slice(entry.first - first, entry.samples)
+                yield block_index, entry, samples["genes"].slice(entry.first - first, entry.samples)
         reader.release(shard)
 
 

@@ -281,12 +281,12 @@ def _parquet_table(path: Path, start: int, stop: int) -> pl.DataFrame:
         sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         ends = list(itertools.accumulate(sizes))
         groups = [g for g, end in enumerate(ends) if end > start and end - sizes[g] < stop]
-        at = ends[groups[0]] - sizes[groups[0]] if groups else 0
+        passed = ends[groups[0]] - sizes[groups[0]] if groups else 0
         for batch in file.iter_batches(row_groups=groups):
             batch.validate(full=True)
-            first = max(0, start - at)
-            batches.append(batch.slice(first, max(0, stop - at - first)))
-            at += len(batch)
+            first = max(0, start - passed)
+            batches.append(batch.slice(first, max(0, stop - passed - first)))
+            passed += len(batch)
         table = pa.Table.from_batches(batches, schema=file.schema_arrow)
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)

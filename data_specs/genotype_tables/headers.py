@@ -107,18 +107,18 @@ def recognise(path: Path, rows: pl.DataFrame) -> Form:
     """
     first = first_cells(rows, _TITLE_ROWS)
     text = "line" in rows.columns
-    for at, header in enumerate(first):
-        separator = separator_in(rows["line"][at]) if text else None
+    for index, header in enumerate(first):
+        separator = separator_in(rows["line"][index]) if text else None
         form = _form_of(path, tuple(header))
         if form is None or header[0].startswith("#"):
             continue
         if text and separator is None:
             if len(header) == 1:
                 separator = NO_SEPARATOR
-            elif _is_prose(header, first[at + 1 : at + 2]):
+            elif _is_prose(header, first[index + 1 : index + 2]):
                 continue
-        _refuse_rows_above(path, rows.head(at), len([*filter(None, header)]), separator)
-        return replace(form, header_row=rows["row"][at], separator=separator)
+        _refuse_rows_above(path, rows.head(index), len([*filter(None, header)]), separator)
+        return replace(form, header_row=rows["row"][index], separator=separator)
     if _is_dcell(first[0]):
         return Form("dcell")
     row = rows["row"][0] + text  # lines count from 0 there, rows of a sheet from 1
@@ -140,9 +140,9 @@ def _is_dcell(cells: Sequence[str]) -> bool:
 
 def _refuse_rows_above(path: Path, rows: pl.DataFrame, width: int, separator: str | None) -> None:
     """A title above the header fills fewer cells than the header; a row of the table does not."""
-    for at, cells in enumerate(cells_of(rows, separator).to_list() if rows.height else ()):
+    for index, cells in enumerate(cells_of(rows, separator).to_list() if rows.height else ()):
         if len([cell for cell in cells if cell and cell.strip()]) >= max(width, 2):
-            line = rows["row"][at] + ("line" in rows.columns)
+            line = rows["row"][index] + ("line" in rows.columns)
             raise InputError(
                 f"{path}:{line}: found a row of {width} or more cells above the "
                 "header; expected the header before all rows. Is the table sorted? Move the header "
@@ -155,15 +155,15 @@ def _form_of(path: Path, header: tuple[str, ...]) -> Form | None:
     for name, columns in FORMS.items():
         fields = {folded(cell): meaning for cell, meaning in columns.items()}
         if sorted(filter(None, cells)) == sorted(fields):
-            at = {fields[cell]: position for position, cell in enumerate(cells) if cell}
+            index = {fields[cell]: position for position, cell in enumerate(cells) if cell}
             return Form(
                 name,
                 header,
-                strains=(at["query_strain"], at["array_strain"]),
-                phenotypes={name: at[name] for name in PHENOTYPES if name in at},
+                strains=(index["query_strain"], index["array_strain"]),
+                phenotypes={name: index[name] for name in PHENOTYPES if name in index},
             )
     query = cells.index("query") if "query" in cells else None
-    genes = [at for at, cell in enumerate(cells) if re.fullmatch(r"gene_\d+", cell)]
+    genes = [index for index, cell in enumerate(cells) if re.fullmatch(r"gene_\d+", cell)]
     if "genes" in cells:
         genes = [cells.index("genes")]
     elif "gene_1" not in cells:

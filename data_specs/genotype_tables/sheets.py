@@ -19,7 +19,7 @@ def sheet_names(path: Path) -> list[str]:
     return list(fastexcel.read_excel(path).sheet_names)
 
 
-def sheet_rows(path: Path, number: int) -> pl.DataFrame:
+def sheet_rows(path: Path, sheet_index: int) -> pl.DataFrame:
     """Read all rows of a sheet that hold anything: `row` (of the sheet, from 1) and `cells`.
 
     Cells count from the first column that holds anything.
@@ -27,7 +27,7 @@ def sheet_rows(path: Path, number: int) -> pl.DataFrame:
     reader = fastexcel.read_excel(path)
 
     def sheet(dtypes: Any) -> tuple[pl.DataFrame, list[int]]:
-        loaded = reader.load_sheet(number, header_row=None, skip_rows=0, dtypes=dtypes)
+        loaded = reader.load_sheet(sheet_index, header_row=None, skip_rows=0, dtypes=dtypes)
         if not loaded.width or not loaded.height:
             return pl.DataFrame(), []
         batch, errors = loaded.to_arrow_with_errors()
@@ -39,7 +39,7 @@ def sheet_rows(path: Path, number: int) -> pl.DataFrame:
             frame[row, column] = _ERRORS.get(kind[1] if kind else "", "#ERROR!")
         return frame, [column.absolute_index for column in loaded.selected_columns]
 
-    text, at = sheet("string")
+    text, names = sheet("string")
     if not text.width:
         return pl.DataFrame(schema={"row": pl.UInt32, "cells": pl.List(pl.String)})
     # As text the reader rounds numbers to nine decimals: columns with numbers are read once more
@@ -48,7 +48,7 @@ def sheet_rows(path: Path, number: int) -> pl.DataFrame:
     rounded = text.select(pl.all().cast(pl.Float64, strict=False))
     numeric = [i for i, column in enumerate(rounded) if column.null_count() < column.len()]
     if numeric:
-        exact, _ = sheet({at[i]: "float" for i in numeric})
+        exact, _ = sheet({names[i]: "float" for i in numeric})
         for i in numeric:
             name = text.columns[i]
             differs = (exact[name] != rounded[name]).fill_null(False)

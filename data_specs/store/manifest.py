@@ -14,14 +14,14 @@ MANIFEST = "manifest.json"
 DATA = "data.mdb"
 
 
-def block_key(number: int) -> bytes:
+def block_key(index: int) -> bytes:
     """Big-endian, so that the keys sort as the numbers do."""
-    return b"block" + number.to_bytes(8, "big")
+    return b"block" + index.to_bytes(8, "big")
 
 
-def shard_name(number: int) -> str:
+def shard_name(index: int) -> str:
     """Folder of a shard."""
-    return f"{number:05d}"
+    return f"{index:05d}"
 
 
 @dataclass(frozen=True, slots=True)

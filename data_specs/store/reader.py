@@ -128,13 +128,13 @@ class Shard:
         self.flat: dict[str, npt.NDArray[Any]] = {}
         self.places: dict[str, npt.NDArray[np.int64]] = {}
 
-    def record(self, number: int) -> memoryview:
+    def record(self, index: int) -> memoryview:
         """The bytes of one block, refused unless their digest is the one in the manifest."""
-        entry = self.blocks[number]
+        entry = self.blocks[index]
         raw = memoryview(self._mapped)[entry.offset : entry.offset + entry.bytes]
         if hashlib.sha256(raw).hexdigest() != entry.sha256:
             raise ArtefactError(
-                f"{self.file}: block {number} (samples {entry.first} to "
+                f"{self.file}: block {index} (samples {entry.first} to "
                 f"{entry.first + entry.samples - 1}) is damaged: its checksum does not match. "
                 "Build the store again."
             )
@@ -145,7 +145,7 @@ class Shard:
         if hasattr(mmap, "MADV_DONTNEED"):
             self._mapped.madvise(mmap.MADV_DONTNEED)
 
-    def add(self, number: int, block: Block) -> None:
+    def add(self, index: int, block: Block) -> None:
         """Note where the arrays of a block lie, once its digest has been checked.
 
         Raises:
@@ -159,10 +159,10 @@ class Shard:
             offset = column.ctypes.data - self.bytes.ctypes.data
             if offset % column.itemsize:
                 raise ArtefactError(
-                    f"{self.file}: block {number}: '{name}' is not aligned. Build it again."
+                    f"{self.file}: block {index}: '{name}' is not aligned. Build it again."
                 )
-            self.places[name][number] = offset // column.itemsize
-        self.known[number] = True
+            self.places[name][index] = offset // column.itemsize
+        self.known[index] = True
 
 
 def frame_digest(file: npt.NDArray[np.uint8], blocks: Sequence[BlockEntry]) -> str:
@@ -253,18 +253,18 @@ class StoreReader:
         self._shards = self._map_all()
         self._ready()
 
-    def block(self, number: int) -> Block:
+    def block(self, index: int) -> Block:
         """Map one block; its digest is checked when a reader first touches it.
 
         Raises:
             ArtefactError: the block is damaged.
         """
-        if number not in self._blocks:
-            self._blocks[number] = self._map(number)
-        return self._blocks[number]
+        if index not in self._blocks:
+            self._blocks[index] = self._map(index)
+        return self._blocks[index]
 
-    def _map(self, number: int) -> Block:
-        raw, entry = self.check_block(number), self.meta.blocks[number]
+    def _map(self, index: int) -> Block:
+        raw, entry = self.check_block(index), self.meta.blocks[index]
         try:
             with pa.ipc.open_stream(pa.py_buffer(raw)) as stream:
                 batch = stream.read_next_batch()
@@ -291,33 +291,33 @@ class StoreReader:
             pa.ArrowException,
         ) as e:
             raise ArtefactError(
-                f"{self.folder / shard_name(entry.shard)}: block {number} is no block of a store "
+                f"{self.folder / shard_name(entry.shard)}: block {index} is no block of a store "
                 f"({e}), though its checksum is right. Build the store again."
             ) from None
 
-    def check_block(self, number: int) -> memoryview:
+    def check_block(self, index: int) -> memoryview:
         """The bytes of one block, refused unless their digest is the one in the manifest."""
-        shard = self.meta.blocks[number].shard
-        return self._shards[shard].record(number - int(self.first_blocks[shard]))
+        shard = self.meta.blocks[index].shard
+        return self._shards[shard].record(index - int(self.first_blocks[shard]))
 
-    def release(self, number: int) -> None:
+    def release(self, index: int) -> None:
         """Let go of the memory of a shard, for who goes through all of a big store once."""
-        self._shards[number].release()
+        self._shards[index].release()
 
-    def shard(self, number: int, blocks: Iterable[int]) -> Shard:
+    def shard(self, index: int, blocks: Iterable[int]) -> Shard:
         """A shard with the columns of these of its blocks ready to be gathered from.
 
         Args:
-            number: of the shard.
+            index: of the shard.
             blocks: numbers of blocks, counted in the shard.
 
         Raises:
             ArtefactError: a block is damaged.
         """
-        shard = self._shards[number]
+        shard = self._shards[index]
         for block in blocks:
             if not shard.known[block]:
-                shard.add(block, self.block(int(self.first_blocks[number]) + block))
+                shard.add(block, self.block(int(self.first_blocks[index]) + block))
         return shard
 
 

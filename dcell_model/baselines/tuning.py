@@ -59,8 +59,8 @@ def halve(trials: Sequence[T], rounds: int, shown: Progress) -> T:
         shown: is told of `work(len(trials), rounds)` rounds.
     """
     alive = list(trials)
-    for number, more, until in _rungs(len(trials), rounds):
-        alive = sorted(alive, key=_error)[:number]
+    for kept, more, until in _rungs(len(trials), rounds):
+        alive = sorted(alive, key=_error)[:kept]
         for trial in alive:
             trial.advance(until)
             shown.advance(more)
@@ -69,7 +69,7 @@ def halve(trials: Sequence[T], rounds: int, shown: Progress) -> T:
 
 def work(trials: int, rounds: int) -> int:
     """How many rounds `halve` asks for, of all trials together."""
-    return sum(number * more for number, more, _ in _rungs(trials, rounds))
+    return sum(kept * more for kept, more, _ in _rungs(trials, rounds))
 
 
 def _rungs(trials: int, rounds: int) -> list[tuple[int, int, int]]:

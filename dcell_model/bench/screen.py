@@ -84,10 +84,10 @@ def _measure(graph: CellGraph, rounds: int, scale: float) -> dict[str, Any]:
             "pairs_per_wall_second": [],
             "largest_error": float(error),
         }
-    for number in range(rounds):
+    for round_index in range(rounds):
         for name, row in result["engines"].items():
             count = row["pairs"]
-            genotypes = _random_pairs(graph.num_genes, count, seed=number)
+            genotypes = _random_pairs(graph.num_genes, count, seed=round_index)
             start, wall = time.process_time(), time.perf_counter()
             _predict(trained, combined, name, row["batch_size"])(genotypes)
             seconds = time.process_time() - start, time.perf_counter() - wall

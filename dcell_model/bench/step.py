@@ -95,7 +95,7 @@ def measure(setting: Step) -> dict[str, Any]:
     peak = _peak_memory(device)
     phases = np.array(rows)
     result: dict[str, Any] = {
-        name: _percentiles(phases[:, number] * 1e3) for number, name in enumerate(PHASES)
+        name: _percentiles(phases[:, phase] * 1e3) for phase, name in enumerate(PHASES)
     }
     result |= {
         "samples_per_second": _percentiles(setting.batch_size / phases.sum(axis=1)),

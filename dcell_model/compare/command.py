@@ -216,7 +216,7 @@ def _baseline(layout: DataLayout, _: Path, parameters: Parameters, name: str) ->
 def _scored(
     predicted: npt.NDArray[Any], measured: npt.NDArray[Any], parts: npt.NDArray[np.uint8]
 ) -> Result:
-    counted = {part: int((parts == number).sum()) for number, part in enumerate(PARTS)}
+    counted = {part: int((parts == index).sum()) for index, part in enumerate(PARTS)}
     return {**scores(predicted, measured), "samples": counted}
 
 

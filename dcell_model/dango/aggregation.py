@@ -52,7 +52,7 @@ class PairwiseInteraction(nn.Module):
     def forward(self, own_ND: Tensor, networks_NWD: Tensor) -> Tensor:
         """`[N, D]`."""
         factors = torch.stack(
-            [layer(networks_NWD[:, number]) for number, layer in enumerate(self.factors)], dim=1
+            [layer(networks_NWD[:, network]) for network, layer in enumerate(self.factors)], dim=1
         )
         products = (factors.sum(1).square() - factors.square().sum(1)) / 2 / max(1.0, self.pairs)
         both = torch.cat([networks_NWD.mean(1), products], dim=-1)

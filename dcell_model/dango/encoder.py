@@ -30,11 +30,11 @@ class NetworkEncoder(nn.Module):
             edge_index: `[2, 2E]` int64, every edge in both directions.
         """
         last = len(self.norms) - 1
-        for number, (convolution, norm) in enumerate(
+        for index, (convolution, norm) in enumerate(
             zip(self.convolutions, self.norms, strict=True)
         ):
             x_GD = norm(convolution(x_GD, edge_index))
-            if number < last:
+            if index < last:
                 x_GD = F.relu(x_GD)
         return x_GD
 

@@ -58,10 +58,10 @@ class Dango(nn.Module):
             else PairwiseInteraction(config, len(networks.names))
         )
         self.head = HyperSAGNN(config, phenotypes)
-        for number, name in enumerate(networks.names):
+        for network, name in enumerate(networks.names):
             edges = torch.from_numpy(networks.edges[name]).T
             both = torch.cat([edges, edges.flip(0)], dim=1).contiguous()
-            self.register_buffer(f"edges_{number}", both, persistent=False)
+            self.register_buffer(f"edges_{network}", both, persistent=False)
 
     @property
     def engine(self) -> str:
@@ -71,7 +71,7 @@ class Dango(nn.Module):
     @property
     def edges(self) -> list[Tensor]:
         """`[2, 2E]` of every network, in the order of their names."""
-        return [self.get_buffer(f"edges_{number}") for number in range(len(self.encoders))]
+        return [self.get_buffer(f"edges_{network}") for network in range(len(self.encoders))]
 
     def encode(self) -> list[Tensor]:
         """`[G, D]` embeddings of all genes in every network: one pass over the whole graphs."""

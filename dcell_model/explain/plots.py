@@ -83,9 +83,9 @@ def rlipp_by_stratum(table: pa.Table, path: Path) -> None:
             if chosen.any():
                 axes.scatter(x[chosen], gain[chosen], s=size, color=color, alpha=0.7, linewidths=0,
                              label=f"{label} ({int(chosen.sum()):,} terms)")  # fmt: skip
-        for number in np.unique(stratum):
-            middle = float(np.median(gain[stratum == number]))
-            axes.plot([number - 0.38, number + 0.38], [middle] * 2, color=ORANGE, linewidth=3)
+        for level in np.unique(stratum):
+            middle = float(np.median(gain[stratum == level]))
+            axes.plot([level - 0.38, level + 0.38], [middle] * 2, color=ORANGE, linewidth=3)
         if rows:
             axes.plot([], [], color=ORANGE, linewidth=3, label="median")
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)

@@ -142,15 +142,15 @@ class TouchedStates:
 
         All ancestors of the term are worked through again; their other children stay as they are.
         """
-        own = self.rows[term]
+        samples = self.rows[term]
         changed = {term: -self.difference[term]}
         for ancestor in _ancestors(self.model, term):
-            at = torch.from_numpy(np.searchsorted(self.rows[ancestor], own))
-            z = self.inputs[ancestor][at]
+            entries = torch.from_numpy(np.searchsorted(self.rows[ancestor], samples))
+            z = self.inputs[ancestor][entries]
             for child, weight in self.child_weights(ancestor):
                 if child in changed:
                     z = z + changed[child] @ weight.t()
-            before = self.difference[ancestor][at] + self.wild_type[ancestor]
+            before = self.difference[ancestor][entries] + self.wild_type[ancestor]
             changed[ancestor] = self.output(ancestor, z) - before
         return changed[0] @ self.subsystems[0].head_weight[phenotype]
 
@@ -190,10 +190,10 @@ def _deleted_genes(model: DCell, batch: MutantStateBatch, rows: list[IntArray]) 
     pair, sample = model.graph.rows_of(term, gene)[order], sample[order]
     ends = np.searchsorted(term[order], np.arange(model.graph.num_terms + 1))
     found = []
-    for number, own in enumerate(rows):
-        pairs = model.layout.gene_rows(number)
-        table = np.zeros((len(own), pairs.stop - pairs.start), dtype=bool)
-        mine = slice(ends[number], ends[number + 1])
-        table[np.searchsorted(own, sample[mine]), pair[mine] - pairs.start] = True
+    for term_index, samples_of_term in enumerate(rows):
+        pairs = model.layout.gene_rows(term_index)
+        table = np.zeros((len(samples_of_term), pairs.stop - pairs.start), dtype=bool)
+        mine = slice(ends[term_index], ends[term_index + 1])
+        table[np.searchsorted(samples_of_term, sample[mine]), pair[mine] - pairs.start] = True
         found.append(torch.from_numpy(table))
     return found

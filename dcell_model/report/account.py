@@ -63,8 +63,8 @@ def strata(ledger: Mapping[str, Any]) -> tuple[Bar, ...]:
     counts = ledger["strata"]
     most = max([1, *counts])
     return tuple(
-        Bar(f"stratum {number}", count, 0.0, count / most, "part")
-        for number, count in enumerate(counts)
+        Bar(f"stratum {index}", count, 0.0, count / most, "part")
+        for index, count in enumerate(counts)
     )
 
 

@@ -86,8 +86,8 @@ def run(
     loop.inputs_of(data, parameters, split)
     prepare_folder(out, resume)
     tasks = [
-        (data, member_folder(out, number), with_seed_above(parameters, number), resume, split)
-        for number in range(config.members)
+        (data, member_folder(out, index), with_seed_above(parameters, index), resume, split)
+        for index in range(config.members)
     ]
     if jobs > 1:
         context = multiprocessing.get_context("spawn")
@@ -95,16 +95,16 @@ def run(
             for done in [pool.submit(_train, *task, False) for task in tasks]:
                 done.result()
     else:
-        for number, task in enumerate(tasks):
+        for index, task in enumerate(tasks):
             if lines:
-                print(f"member {number + 1} of {len(tasks)}", flush=True)
+                print(f"member {index + 1} of {len(tasks)}", flush=True)
             _train(*task, lines, after_epoch)
     return _join(data, out, parameters, [folder for _, folder, *_ in tasks], split)
 
 
-def with_seed_above(parameters: Parameters, number: int) -> Parameters:
+def with_seed_above(parameters: Parameters, index: int) -> Parameters:
     """The same with a seed so much above theirs; after the highest comes 0."""
-    seed = (parameters.train.seed + number) % SEEDS
+    seed = (parameters.train.seed + index) % SEEDS
     return dataclasses.replace(parameters, train=dataclasses.replace(parameters.train, seed=seed))
 
 
@@ -149,13 +149,13 @@ def _join(
         "history": _mean_history([member["history"] for member in records]),
         "members": [
             {
-                "seed": with_seed_above(parameters, number).train.seed,
+                "seed": with_seed_above(parameters, index).train.seed,
                 "epochs": member["epochs"],
                 "best_epoch": member["best_epoch"],
                 "val_loss": row["val_loss"],
                 "val_pearson": row["val_pearson"],
             }
-            for number, (member, row) in enumerate(zip(records, best, strict=True))
+            for index, (member, row) in enumerate(zip(records, best, strict=True))
         ],
     }
     record["seconds_per_epoch"] = float(np.median([row["seconds"] for row in record["history"]]))

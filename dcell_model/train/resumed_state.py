@@ -41,9 +41,9 @@ def take_up(
 
 def _check_history(state: Checkpoint, where: Path) -> None:
     history = require(state, "history", list, where)
-    for number, row in enumerate(history, start=1):
-        name = f"history, epoch {number}"
-        if not isinstance(row, dict) or not same(row.get("epoch"), number):
+    for epoch, row in enumerate(history, start=1):
+        name = f"history, epoch {epoch}"
+        if not isinstance(row, dict) or not same(row.get("epoch"), epoch):
             raise wrong(where, name, "is not the row of that epoch")
         for key in (*ROW, *OPTIONAL):
             value = row.get(key)
@@ -83,8 +83,8 @@ def _check_optimizer(state: Checkpoint, optimizer: torch.optim.Optimizer, where:
     parameters = optimizer.param_groups[0]["params"]
     if not isinstance(of_parameter, dict) or of_parameter.keys() - set(range(len(parameters))):
         raise wrong(where, "optimizer.state", "is of other parameters")
-    for number, moments in of_parameter.items():
-        _check_moments(moments, parameters[number], f"optimizer.state.{number}", where)
+    for index, moments in of_parameter.items():
+        _check_moments(moments, parameters[index], f"optimizer.state.{index}", where)
 
 
 def _check_moments(moments: Any, parameter: Tensor, name: str, where: Path) -> None:

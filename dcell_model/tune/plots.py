@@ -74,14 +74,14 @@ def slices(
     with saved_plot(path, 12, 1.0 + 3.4 * down) as figure:
         panels = figure.subplots(down, across, squeeze=False, sharey=True)
         for axes, key in zip(panels.flat, keys, strict=False):
-            place = _placed(axes, space[key])
+            position = _placed(axes, space[key])
             if key in default and default[key] in space[key]:
-                axes.axvline(place(default[key], 0), color=INK, linewidth=1,
+                axes.axvline(position(default[key], 0), color=INK, linewidth=1,
                              linestyle=(0, (4, 4)), zorder=1)  # fmt: skip
             for part_of_trials, color in ((given_up, GREY), (finished, BLUE)):
-                pairs = [(place(t.values[key], t.number), t.score) for t in part_of_trials]
+                pairs = [(position(t.values[key], t.number), t.score) for t in part_of_trials]
                 _points(axes, pairs, color, "", size=42)
-            there = place(best.values[key], best.number)
+            there = position(best.values[key], best.number)
             _points(axes, [(there, best.score)], ORANGE, "", size=70, edge=INK)
             share = f", {importances[key]:.0%} of the variance" if key in importances else ""
             axes.set_title(f"{key}{share}", fontsize=12)
@@ -130,11 +130,11 @@ def _placed(axes: "Axes", values: Any) -> Any:
     axes.set_xlim(-0.6, len(choices) - 0.4)
     axes.grid(axis="x", visible=False)
 
-    def place(value: Any, number: int) -> float:
+    def position(value: Any, number: int) -> float:
         aside = 0.0 if number == 0 else 0.24 * math.sin(2.4 * number)  # points apart, always alike
         return choices.index(value) + aside
 
-    return place
+    return position
 
 
 def _logarithmic(axes: "Axes", low: float, high: float) -> None:

@@ -83,8 +83,8 @@ def exact_sum(values: Floats) -> Fraction:
     high, low = (np.bincount(exponent - least, part) for part in (whole >> 27, whole % 2**27))
     return sum(
         (
-            (int(high[at]) * 2**27 + int(low[at])) * Fraction(2) ** (least + int(at) - 53)
-            for at in np.flatnonzero((high != 0) | (low != 0))
+            (int(high[digit]) * 2**27 + int(low[digit])) * Fraction(2) ** (least + int(digit) - 53)
+            for digit in np.flatnonzero((high != 0) | (low != 0))
         ),
         Fraction(),
     )

@@ -139,8 +139,8 @@ def _name_queries(
     """Strains such as `YAL015C+YDL227C_tm461` and alleles such as `ntg1Δ+hoΔ`."""
     numbers = rng.permutation(len(screen.queries)) + 1
     strains, alleles = [], []
-    for pair, number in zip(screen.queries.tolist(), numbers, strict=True):
-        strains.append("+".join(cell.genes[g] if g >= 0 else HO for g in pair) + f"_tm{number}")
+    for pair, strain in zip(screen.queries.tolist(), numbers, strict=True):
+        strains.append("+".join(cell.genes[g] if g >= 0 else HO for g in pair) + f"_tm{strain}")
         alleles.append("+".join(cell.symbols[g].lower() + "Δ" if g >= 0 else "hoΔ" for g in pair))
     return strains, alleles
 
@@ -152,7 +152,7 @@ def _name_arrays(
     arrays = np.tile(screen.arrays, 2).tolist()
     sensitive = np.tile(rng.random(len(screen.arrays)) < SENSITIVE_SHARE, 2).tolist()
     strains, alleles = [], []
-    for number, (gene, ts) in enumerate(zip(arrays, sensitive, strict=True), start=1):
-        strains.append(f"{cell.genes[gene]}_{'tsa' if ts else 'dma'}{number}")
-        alleles.append(cell.symbols[gene].lower() + (f"-{number % 9 + 1}" if ts else "Δ"))
+    for strain, (gene, ts) in enumerate(zip(arrays, sensitive, strict=True), start=1):
+        strains.append(f"{cell.genes[gene]}_{'tsa' if ts else 'dma'}{strain}")
+        alleles.append(cell.symbols[gene].lower() + (f"-{strain % 9 + 1}" if ts else "Δ"))
     return strains, alleles
