@@ -127,7 +127,7 @@ def refuse_other_data(layout: DataLayout, made_from: Mapping[str, str], what: st
     """Refuse a checkpoint, or a result of it, together with data on which it was not trained.
 
     Raises:
-        ArtefactError: names the first artefact that is another one, or that nothing is said of.
+        ArtefactError: names the first artefact that is another one, or is not mentioned.
     """
     link = Link(what, "", made_from)
     for parent in TRAINED_ON:

@@ -81,7 +81,7 @@ def _cannot_be_renamed(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def _working(target: Path, real: Path, where: Path, own: Patterns = ()) -> Iterator[Workplace]:
-    """A workplace whose faults are told in words."""
+    """A workplace whose errors name the path and the reason."""
     with contextlib.ExitStack() as stack:
         try:
             where.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""How the names of a genotype are told apart in a text: one rule for tables, files and commands.
+"""How names are separated in the text of a genotype: one rule for tables, files and commands.
 
 The first of `|`, `;`, `,` and `+` that occurs separates the names; where there is none, white space
 does. A known name that holds such a character itself (`spI IFN`, `DUR1,2`) is kept whole.

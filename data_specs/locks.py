@@ -1,4 +1,4 @@
-"""One process at a time writes into a folder; the second is told at once who has it.
+"""One process at a time writes into a folder; the second learns at once who holds it.
 
 The lock is the operating system's, on a file beside the folder (`.NAME.dcell-lock`), or in it where
 nothing can be written beside it. It ends with the process that holds it, however that ends, and

@@ -88,7 +88,7 @@ def link_foreign(old: Path, new: Path, own: Patterns) -> None:
     """Let the foreign entries of a folder stand in the one that will replace it, too.
 
     Files are hard links, so that none is missing at any moment. Where the disk knows no hard links
-    a file is omitted: `bring_foreign` brings it afterwards.
+    a file is omitted: `bring_foreign` moves it afterwards.
 
     Raises:
         InputError: something new stands at the place of a foreign entry.

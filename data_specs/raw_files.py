@@ -24,7 +24,7 @@ _MARKS = {  # the longer ones first: that of UTF-32 begins like that of UTF-16
 
 
 def read_text(path: Path) -> str:
-    """Read text, plain or packed, told apart by the first bytes, not by the name.
+    """Read text, plain or packed; the first bytes tell which, not the name.
 
     Every line ends with a line feed, whatever it ended with in the file.
 

@@ -1,7 +1,7 @@
 """The bytes of a file that a user gives, unpacked. Its first bytes tell the packing.
 
-gzip, bzip2, xz and Zstandard are unpacked. Archives, and what can be read only once, are said by
-name: nothing is read from them.
+gzip, bzip2, xz and Zstandard are unpacked. Archives, and files that can be read only once, are
+refused by name.
 """
 
 import bz2

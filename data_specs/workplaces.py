@@ -70,7 +70,7 @@ class Workplace:
 
     @property
     def is_pending(self) -> bool:
-        """Whether something here is to be brought home still."""
+        """Whether files here still have to be moved back."""
         return any(os.path.lexists(p) for p in (self.previous, self._between, self._ready))
 
     def exchange(self) -> None:

@@ -74,7 +74,7 @@ def settle(config: SourcesConfig, layout: DataLayout) -> dict[str, Any]:
     Returns:
         `{"profile", "ontology", "annotations", "genotypes": […], "test_genotypes": […],
         "networks": […], "network_genes", "gene_names"}` with paths as strings; `annotations` is
-        None where the ontology file brings its own, the last two where they are not given.
+        None where the ontology file has annotations, the last two where they are not given.
 
     Raises:
         InputError: a role without a file, or a file that cannot be downloaded.

@@ -1,6 +1,6 @@
 """Any table file as rows of text cells: plain or gzipped text, Parquet, Excel workbook.
 
-What a file is, is told by its first bytes, never by its name. It is read in pieces that do not
+The first bytes of a file tell its kind, never its name. It is read in pieces that do not
 depend on who reads them: ranges of bytes of a text, ranges of rows of a Parquet table.
 """
 

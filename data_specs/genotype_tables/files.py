@@ -58,7 +58,7 @@ def open_file(
         path: text (plain or gzipped), Parquet, or a workbook with the table on one of its sheets.
         scratch: folder that a gzipped text is unpacked into.
         piece_bytes: size of a piece.
-        each: who looks at the pieces; the columns of a plain table are told by all of them.
+        each: runs a task on all pieces, which together decide on the columns of a plain table.
         phenotypes: which to take, in this order, the first one must be there; empty: all; none:
             no phenotype is read, and the table needs none.
 

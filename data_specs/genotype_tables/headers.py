@@ -99,7 +99,7 @@ def known_forms() -> str:
 def recognise(path: Path, rows: pl.DataFrame) -> Form:
     """Find the form of a file by its first rows (`cells.read_head`, not empty).
 
-    The phenotypes of a plain table are told by all its rows (`columns.choose`) and still missing.
+    The phenotypes of a plain table are still missing: all its rows decide (`columns.choose`).
 
     Raises:
         UnknownForm: none of the known forms; names them all.

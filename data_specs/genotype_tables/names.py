@@ -1,4 +1,4 @@
-"""The names of the deleted genes of every row, told apart by column and not row by row."""
+"""The names of the deleted genes of every row, separated by column and not row by row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

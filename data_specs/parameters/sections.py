@@ -210,7 +210,7 @@ class Train:
     schedule: Literal["cosine", "constant"] = "cosine"  # of the learning rate, down to 0
     decay: Weight = 3.0  # of the whole run: weights that no gradient moves end as e^-decay of it
     weight_decay: Weight | None = None  # AdamW's own coefficient, in place of `decay`
-    clip: Annotated[float, Ge(0), Le(10**9)] | None = 10.0  # none or 0: gradients as they come
+    clip: Annotated[float, Ge(0), Le(10**9)] | None = 10.0  # none or 0: no clipping
     aux_weight: Weight = 0.3
     aux_reduction: Literal["sum", "mean"] = "mean"
     l2: Weight = 0.0

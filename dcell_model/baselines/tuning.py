@@ -56,7 +56,7 @@ def halve(trials: Sequence[T], rounds: int, shown: Progress) -> T:
     Args:
         trials: at least one, none begun.
         rounds: how long the best are fitted, at most.
-        shown: is told of `work(len(trials), rounds)` rounds.
+        shown: receives the progress in `work(len(trials), rounds)` rounds.
     """
     alive = list(trials)
     for kept, more, until in _rungs(len(trials), rounds):

@@ -69,7 +69,7 @@ def run(
         models: names, `dcell_model.compare.models.known`; the others' differences are to the
             first.
         command: for the record.
-        progress: is told of every run in a line.
+        progress: gets a line about every run.
 
     Returns:
         The content of `comparison.json`: provenance, `runs`, their `summary`, `controls` with

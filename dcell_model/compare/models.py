@@ -47,7 +47,7 @@ def require_known(models: Sequence[str]) -> None:
     """Refuse a name of no model.
 
     Raises:
-        InputError: says the nearest one.
+        InputError: names the nearest one.
     """
     for model in models:
         if model not in known():

@@ -1,4 +1,4 @@
-"""Which subsystems a trained DCell rests on, judged on genotypes that it has not seen."""
+"""The subsystems on which a trained DCell depends, scored on genotypes that it has not seen."""
 
 from dcell_model.explain.command import TABLE, run
 from dcell_model.explain.importance import (

@@ -1,4 +1,4 @@
-"""How much a trained model's prediction rests on every term, judged on held-out samples.
+"""How much a trained model's prediction depends on every term, on held-out samples.
 
 All scores of a term are taken over the samples that touch it: in every other the term is as in the
 wild type. So a term does not score high because a screen deletes its genes often; for the share of

@@ -1,7 +1,7 @@
 """The states of all terms in all held-out samples, and their effect on the root.
 
 A term is kept only where a sample touches it: elsewhere its state is the wild type's. In evaluation
-a term's output depends on one sample alone, so that all samples of a term are worked through at
+a term's output depends on one sample alone, so that all samples of a term are processed at
 once, with no regard to the others (the equations are those of `engines.reference`).
 
 Shapes: T terms; of a term n samples that touch it, w neurons; K child neurons.
@@ -140,7 +140,7 @@ class TouchedStates:
     def without(self, term: int, phenotype: int) -> Tensor:
         """`[n]` change of the root's prediction when a term's output is held at the wild type's.
 
-        All ancestors of the term are worked through again; their other children stay as they are.
+        The outputs of all ancestors are computed again; those of their other children stay.
         """
         samples = self.rows[term]
         changed = {term: -self.difference[term]}

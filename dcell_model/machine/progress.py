@@ -21,7 +21,7 @@ SPARSE = 30.0  # seconds between two lines
 
 
 class Progress(Protocol):
-    """Is told how far the work has come."""
+    """Receives the progress of the work."""
 
     def advance(self, count: int = 1) -> None:
         """So much more is done."""
@@ -44,7 +44,7 @@ def progress(
         total: how much there is to do.
         done: the part done before; the estimate does not use it.
         visible: whether anything is shown.
-        lines: whether all lines that are said are shown, where there is no bar.
+        lines: whether all lines are shown, where there is no bar.
     """
     if visible and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
         with _bar(what, total, done, stays=lines) as bar:
@@ -128,7 +128,7 @@ def live_metrics(folder: Path, leader: bool, history: Sequence[Row]) -> Iterator
 
     The rows of `history` are written anew: of a run that was killed, DVCLive's files may be cut
     off. Its own way to begin anew removes whole folders, with files of others; so its
-    files are removed here, and it is told to go on with none. In a git repository without DVC
+    files are removed here, and it starts without any. In a git repository without DVC
     nothing is logged: DVCLive would turn it into a DVC one.
     """
     if not leader or _would_initialise_dvc():

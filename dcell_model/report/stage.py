@@ -163,7 +163,7 @@ def _figures(
 
 
 def _subsystems(run: Run, samples: IntArray, measured: FloatArray) -> dict[str, Any]:
-    """The terms that the predictions of a model with subsystems rest on most."""
+    """The terms on which the predictions of a model with subsystems depend most."""
     known = np.flatnonzero(~np.isnan(measured))
     if len(known) > MOST:
         known = np.sort(np.random.default_rng(0).choice(known, MOST, replace=False))

@@ -47,7 +47,7 @@ def _check_history(state: Checkpoint, where: Path) -> None:
             raise wrong(where, name, "is not the row of that epoch")
         for key in (*ROW, *OPTIONAL):
             value = row.get(key)
-            # A model may have predicted NaN for the validation part: that is told, not used.
+            # A model may have predicted NaN for the validation part: that is recorded, not used.
             told = key in OPTIONAL and key in row and isinstance(value, float | None)
             if not told and not _is_number(value):
                 raise wrong(where, name, f"has {key}={value!r:.60}; expected a number")

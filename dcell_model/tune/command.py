@@ -74,7 +74,7 @@ def run(
         seed: of the draws; weights and batches have `train.seed` in all trials.
         command: for the record.
         overwrite: begin anew where another search is, or the same.
-        say: is told of every trial in a line.
+        say: gets a line about every trial.
 
     Returns:
         The content of `tune.json`.

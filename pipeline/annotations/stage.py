@@ -275,7 +275,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     need nothing else to resolve a name.
     """
     annotation_files = input_files(layout, "annotations")
-    [(_, path)] = annotation_files or input_files(layout, "ontology")  # which then brings its own
+    [(_, path)] = annotation_files or input_files(layout, "ontology")  # which then has annotations
     if not annotation_files:
         table = from_topology(path)
     else:

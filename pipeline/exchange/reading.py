@@ -1,4 +1,4 @@
-"""Which format a hierarchy file has, told by its content, and its reader."""
+"""The format of a hierarchy file, by its content, and its reader."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ Reader = Callable[[str, Path], Topology]
 
 
 def reader_of(text: str) -> Reader | None:
-    """The reader of a hierarchy that brings its own annotations; None for anything else."""
+    """The reader of a hierarchy with annotations; None for any other text."""
     first = next((line for line in text.split("\n") if line.strip()), "")
     if cx2.is_cx2(text):
         return cx2.read

@@ -113,7 +113,7 @@ class Topology:
 
 
 def is_topology(text: str) -> bool:
-    """Whether the text is one of the two formats, told by its first line that is not blank."""
+    """Whether the text is one of the two formats, by its first line that is not blank."""
     first = next((line for line in text.split("\n") if line.strip()), "")
     return first.startswith("ROOT:") or _is_drugcell(first)
 

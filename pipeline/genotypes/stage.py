@@ -5,7 +5,7 @@ the mean of each phenotype and its spread. What a file calls a gene is looked up
 that the annotations give it (`data_specs.gene_names`), so that two names of one gene are one gene;
 whether it is annotated is asked where the hierarchy is known.
 
-No table is ever whole in memory. Pieces of the files are parsed, sorted by gene set and laid down;
+No table is ever whole in memory. Pieces of the files are parsed, sorted by gene set and written;
 then ranges of gene sets are merged, each from all pieces, and written as the parts of the table.
 """
 

@@ -54,7 +54,7 @@ def read_ontology(
     A file may name the virtual root itself, as those that this project exports do.
 
     Args:
-        path: the file; the format is told by its content.
+        path: the file; its content tells the format.
         relations: OBO relations that make edges (`is_a`, `part_of`, …).
         undefined_parents: an edge to a term that the file does not define is an `error`, or
             dropped and counted (`skip`).

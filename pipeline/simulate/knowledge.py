@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.simulate.cell import NAMESPACES, ROOTS, Bools, Cell, Ints
 
-# Evidence codes and how often they are drawn. Only a few pairs rest on IGI alone.
+# Evidence codes and how often they are drawn. Only a few pairs have IGI alone.
 EVIDENCE = {
     "IDA": 0.25, "IMP": 0.20, "IEA": 0.20, "ISS": 0.08, "IPI": 0.06, "HDA": 0.06, "IBA": 0.06,
     "TAS": 0.04, "IGI": 0.05,
@@ -107,7 +107,7 @@ def write_gaf(cell: Cell, aliases: Aliases, certain: Bools, rng: np.random.Gener
     Args:
         cell: terms, genes and pairs.
         aliases: ids that a third of their terms' lines use, and ids that lead nowhere.
-        certain: terms, [T], whose pairs never rest on IGI alone.
+        certain: terms, [T], whose pairs never have IGI alone.
         rng: source of randomness.
     """
     pairs, terms, genes = len(cell.pairs), len(cell.term_ids), len(cell.genes)
