@@ -104,7 +104,7 @@ def test_every_command_that_prints_names(build: Path) -> None:
         ("dcell", "tune", "--data", built, "--out", str(build / BAD), "--trials", "1",
          "--set", "train.epochs=1", f"train.phenotypes=[{BAD}]"): 1,
         ("dcell", "export", *model, "--out", str(build / f"{BAD}.npz")): 0,
-        ("dcell", "predict", *model, "--genotypes", "A", BAD): 2,
+        ("dcell", "predict", *model, "--genotypes", "A", BAD): 1,
         ("dcell", "--help"): 0,
     }  # fmt: skip
     done = run([list(command) for command in commands], PYTHONIOENCODING="ascii")
