@@ -69,7 +69,7 @@ class GeneNames:
                 self._add(gene, gene, "systematic")
             if kind == "symbol":
                 self._symbol.setdefault(gene, name)
-        self.index = {gene: number for number, gene in enumerate(ids)}
+        self.index = {gene: index for index, gene in enumerate(ids)}
 
     def _add(self, name: str, gene: str, kind: str) -> None:
         self._exact[kind].setdefault(name, set()).add(gene)
@@ -165,13 +165,13 @@ class GeneNames:
         text = text.casefold()
         found: list[tuple[tuple[int, int, str], str, str]] = []
         kinds = KINDS[:1] if self.exact else KINDS
-        for number, kind in enumerate(kinds if text else ()):
+        for preference, kind in enumerate(kinds if text else ()):
             for name, genes in self._exact[kind].items():
                 position = name.casefold().find(text)
                 if position >= 0:
                     likeness = 0 if len(name) == len(text) else 1 if position == 0 else 2
-                    rank = likeness, number // 2, name
-                    found += [(rank, name, gene) for gene in genes if gene in self.index]
+                    priority = likeness, preference // 2, name
+                    found += [(priority, name, gene) for gene in genes if gene in self.index]
         best: dict[str, str] = {}
         for _, name, gene in sorted(found):
             best.setdefault(gene, name)

@@ -159,25 +159,25 @@ def in_order(names: Sequence[pl.Series], is_no_name: pl.Expr, naming: Naming) ->
     flat = [part.filter(part.list.len() > 0).explode().fill_null("") for part in names]
     known = pl.concat([part.unique() for part in flat]).unique().sort()
     owners = np.concatenate([np.repeat(np.arange(len(size)), size) for size in sizes])
-    codes = np.concatenate([_ranks(part, known) for part in flat])
+    codes = np.concatenate([_indices(part, known) for part in flat])
     meant = pl.Series([naming.gene(name) for name in known], dtype=pl.String)
     genes = meant.unique().sort()
     base = max(genes.len(), 1)
-    ranked = owners * base + _ranks(meant, genes)[codes]
-    ranked.sort()  # by row, then by gene
+    keys = owners * base + _indices(meant, genes)[codes]
+    keys.sort()  # by row, then by gene
     repeated, unfit = np.zeros((2, names[0].len()), dtype=bool)
-    again = ranked == np.concatenate([[-1], ranked[:-1]])
-    repeated[ranked[again] // base] = True
+    again = keys == np.concatenate([[-1], keys[:-1]])
+    repeated[keys[again] // base] = True
     unfit[owners[known.to_frame("name").select(is_no_name).to_series().to_numpy()[codes]]] = True
-    rows, ranks = np.divmod(ranked[~again], base)
+    rows, indices = np.divmod(keys[~again], base)
     offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(unfit)))])
     lists = pl.Series(
-        "genes", pa.LargeListArray.from_arrays(offsets, genes.gather(ranks).to_arrow())
+        "genes", pa.LargeListArray.from_arrays(offsets, genes.gather(indices).to_arrow())
     )
     return GeneLists(lists, pl.Series(repeated), pl.Series(unfit), known, owners, codes)
 
 
-def _ranks(names: pl.Series, known: pl.Series) -> Ints:
+def _indices(names: pl.Series, known: pl.Series) -> Ints:
     """The place of every name `[M]` among the known ones, which are sorted."""
-    ranks: Ints = names.cast(pl.Enum(known)).to_physical().to_numpy().astype(np.int64)
-    return ranks
+    indices: Ints = names.cast(pl.Enum(known)).to_physical().to_numpy().astype(np.int64)
+    return indices

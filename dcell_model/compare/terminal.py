@@ -26,7 +26,7 @@ def print_record(record: Mapping[str, Any], console: "Console | None" = None) ->
     console = console or Console(width=80)
     summary = record["summary"]
     for method in dict.fromkeys(row["split"] for row in summary):
-        rows = ranked([row for row in summary if row["split"] == method])
+        rows = best_first([row for row in summary if row["split"] == method])
         console.print(heading(rows), style="bold")
         console.print(score_table(rows))
         if note := note_of(rows):
@@ -39,7 +39,7 @@ def print_record(record: Mapping[str, Any], console: "Console | None" = None) ->
         console.print(cost_table(rows))
 
 
-def ranked(rows: Sequence[Row]) -> list[Row]:
+def best_first(rows: Sequence[Row]) -> list[Row]:
     """The models on one split method, the highest R² first, of equal ones the highest Pearson."""
 
     def scores(row: Row) -> list[float]:

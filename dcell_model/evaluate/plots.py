@@ -194,15 +194,15 @@ def comparison(metrics: Mapping[str, Any], path: Path) -> None:
     part = next((part for part in PART_NAMES if part in metrics), "test")
     scored = {name: row.get(part, {}) for name, row in metrics["baselines"].items()}
     found = {name: scores.get("pearson") for name, scores in scored.items()}
-    ranked = sorted(found, key=lambda name: -2 if found[name] is None else found[name])[::-1]
+    ordered = sorted(found, key=lambda name: -2 if found[name] is None else found[name])[::-1]
     model = title_of(metrics.get("model", "dcell"))
-    values = {model: metrics.get(part, {}).get("pearson")} | {name: found[name] for name in ranked}
+    values = {model: metrics.get(part, {}).get("pearson")} | {name: found[name] for name in ordered}
     lengths = [value or 0.0 for value in values.values()]
     with saved_plot(path, 12, 2 + 0.75 * len(values)) as figure:
         axes = figure.subplots()
-        colors = [BLUE, *[GREY] * len(ranked)]
+        colors = [BLUE, *[GREY] * len(ordered)]
         axes.barh(list(values), lengths, color=colors, height=0.66)
-        errors = [metrics.get(part, {}), *(scored[name] for name in ranked)]
+        errors = [metrics.get(part, {}), *(scored[name] for name in ordered)]
         for row, (value, scores) in enumerate(zip(values.values(), errors, strict=True)):
             shown = f"{_format(value, 'pearson')}   R² {_format(scores.get('r2'), 'r2')}"
             axes.annotate(  # right of the bar, or of 0, so that it never meets the names

@@ -16,7 +16,7 @@ from pipeline.genotypes.merging import Given, added
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class SortedPiece:
     """A parsed piece on disk: rows `key`, `query`, `given` and phenotypes, sorted by `key`.
 
     Attributes:
@@ -48,7 +48,7 @@ class Run:
 class Part:
     """The content of a part of the merged table, in numbers."""
 
-    rows: int  # of the runs
+    rows: int  # of the pieces
     also_in_test: int
     genotypes: int
     orders: dict[int, int]
@@ -73,24 +73,24 @@ def part_of(
     )
 
 
-def words_of(parts: Sequence[Run] | Sequence[Genotypes]) -> dict[str, dict[str, int]]:
+def words_of(parts: Sequence[SortedPiece] | Sequence[Genotypes]) -> dict[str, dict[str, int]]:
     """By phenotype, the words that stand where nothing was measured, over all parts of a file."""
     names = dict.fromkeys(name for part in parts for name in part.not_measured)
     counts = {n: added(part.not_measured.get(n, {}) for part in parts) for n in names}
     return {name: dict(sorted(words.items())) for name, words in counts.items()}
 
 
-def require_some(runs: Sequence[Sequence[Run]], settings: GenotypesConfig) -> None:
+def require_some(pieces: Sequence[Sequence[SortedPiece]], settings: GenotypesConfig) -> None:
     """Refuse an empty table, with the reasons that emptied it.
 
     Raises:
         InputError: no row is left.
     """
-    flat = [run for runs_of_file in runs for run in runs_of_file]
-    if not any(run.kept for run in flat):
+    flat = [piece for pieces_of_file in pieces for piece in pieces_of_file]
+    if not any(piece.kept for piece in flat):
         raise InputError(
-            f"no genotype is left of {sum(run.rows for run in flat):,} rows; "
-            f"{dropped(added(run.dropped for run in flat))}. Are these the right files, and is "
+            f"no genotype is left of {sum(piece.rows for piece in flat):,} rows; "
+            f"{dropped(added(piece.dropped for piece in flat))}. Are these the right files, and is "
             f"genotypes.orders {list(settings.orders)} right?"
         )
 
@@ -98,12 +98,12 @@ def require_some(runs: Sequence[Sequence[Run]], settings: GenotypesConfig) -> No
 def ledger_of(
     names: Sequence[str],
     files: Sequence[tuple[Given, GenotypeFile]],
-    runs: Sequence[Sequence[Run]],
+    pieces: Sequence[Sequence[SortedPiece]],
     parts: Sequence[Part],
     genes: int,
 ) -> dict[str, Any]:
     """The account: rows == sum(dropped) + merged + genotypes."""
-    flat = [run for runs_of_file in runs for run in runs_of_file]
+    flat = [piece for pieces_of_file in pieces for piece in pieces_of_file]
     also_in_test = sum(part.also_in_test for part in parts)
     genotypes = sum(part.genotypes for part in parts)
     orders: dict[str, int] = {}
@@ -114,16 +114,16 @@ def ledger_of(
             {
                 "path": name,
                 "format": file.form.name,
-                "rows": sum(run.rows for run in runs_of_file),
+                "rows": sum(piece.rows for piece in pieces_of_file),
                 "given": given,
                 "phenotypes": list(file.phenotypes),
                 "left_out": file.left_out,
-                "not_measured": words_of(runs_of_file),
+                "not_measured": words_of(pieces_of_file),
             }
-            for name, (given, file), runs_of_file in zip(names, files, runs, strict=True)
+            for name, (given, file), pieces_of_file in zip(names, files, pieces, strict=True)
         ],
-        "rows": sum(run.rows for run in flat),
-        "dropped": added([*(run.dropped for run in flat), {"also_in_test": also_in_test}]),
+        "rows": sum(piece.rows for piece in flat),
+        "dropped": added([*(piece.dropped for piece in flat), {"also_in_test": also_in_test}]),
         "merged": sum(part.rows for part in parts) - also_in_test - genotypes,
         "genotypes": genotypes,
         "genes": genes,

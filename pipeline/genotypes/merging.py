@@ -106,7 +106,7 @@ def _merged(rows: pl.DataFrame, phenotypes: Sequence[str]) -> tuple[pl.DataFrame
 
 
 def mean_and_spread(values: Floats, starts: Ints) -> tuple[Floats, Floats]:
-    """Mean and sample standard deviation of runs of `values` `[N]` that begin at `starts` `[G]`.
+    """Mean and sample standard deviation of groups of `values` `[N]` that begin at `starts` `[G]`.
 
     NaN stands for a missing value, and for the mean of none and the spread of less than two.
     """

@@ -25,7 +25,7 @@ from data_specs.parameters import Parameters
 from data_specs.tables import part_name, write_table
 from pipeline.dask import Each, workers
 from pipeline.genotypes import measurement_noise
-from pipeline.genotypes.account import Part, Run, ledger_of, part_of, require_some, words_of
+from pipeline.genotypes.account import Part, SortedPiece, ledger_of, part_of, require_some, words_of
 from pipeline.genotypes.merging import Given, added, merge, usable
 from pipeline.genotypes.resolved_names import account_of, read_naming, require_control, table_of
 from pipeline.sources import input_files
@@ -35,7 +35,7 @@ SAMPLED = 64  # gene sets looked at for every part, to cut the table into parts 
 
 def sort_piece(
     piece: Piece, form: Form, given: Given, settings: GenotypesConfig, names: Path, path: Path
-) -> Run:
+) -> SortedPiece:
     """Parse a piece, drop rows that are no genotype to learn from, and write the rest sorted."""
     naming = read_naming(names, settings)
     read = read_piece(piece, form, naming)
@@ -47,22 +47,22 @@ def sort_piece(
     step = max(1, settings.part_rows // SAMPLED)
     sampled = rows["key"].gather_every(step).to_list()
     dropped = added([read.dropped, dropped])
-    return Run(
+    return SortedPiece(
         path, read.rows, rows.height, dropped, read.complaint, sampled, read.not_measured,
         read.names, read.same_gene, read.control_met,
     )  # fmt: skip
 
 
-def boundaries(runs: Sequence[Run], part_rows: int) -> list[str]:
+def boundaries(pieces: Sequence[SortedPiece], part_rows: int) -> list[str]:
     """Keys at which the parts after the first begin; parts are of like size, not of the same."""
-    parts = -(-sum(run.kept for run in runs) // part_rows)
-    keys = sorted(key for run in runs for key in run.sampled)
+    parts = -(-sum(piece.kept for piece in pieces) // part_rows)
+    keys = sorted(key for piece in pieces for key in piece.sampled)
     return sorted({keys[len(keys) * part // parts] for part in range(1, parts)} - {keys[0]})
 
 
-def cuts(run: Path, keys: Sequence[str]) -> list[int]:
-    """Row numbers of a run at which the parts begin, and its end."""
-    column = pl.scan_ipc(run, glob=False).select("key").collect()["key"]
+def cuts(piece: Path, keys: Sequence[str]) -> list[int]:
+    """Row numbers of a sorted piece at which the parts begin, and its end."""
+    column = pl.scan_ipc(piece, glob=False).select("key").collect()["key"]
     starts = [int(column.search_sorted(key, side="left")) for key in keys]
     return [0, *starts, column.len()]
 
@@ -70,11 +70,11 @@ def cuts(run: Path, keys: Sequence[str]) -> list[int]:
 def merge_part(
     slices: Sequence[tuple[Path, int, int]], phenotypes: Sequence[str], path: Path
 ) -> Part:
-    """Merge one range of gene sets, given as rows `start` to `stop` of runs, and write it."""
+    """Merge one range of gene sets, given as rows `start` to `stop` of pieces, and write it."""
     rows = pl.concat(
         [
-            pl.scan_ipc(run, glob=False).slice(start, stop - start).collect()
-            for run, start, stop in slices
+            pl.scan_ipc(piece, glob=False).slice(start, stop - start).collect()
+            for piece, start, stop in slices
         ],
         how="diagonal",
     )
@@ -155,21 +155,21 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             for given, (_, path) in named
         ]
         phenotypes = phenotypes_of([file for _, file in files], settings.phenotypes)
-        runs = _sort(files, settings, annotated.absolute(), scratch, each)
+        pieces = _sort(files, settings, annotated.absolute(), scratch, each)
         naming = read_naming(annotated, settings)
-        all_runs = [run for runs_of_file in runs for run in runs_of_file]
-        met = table_of((run.names for run in all_runs), naming.names)
-        require_control(naming, any(run.control_met for run in all_runs), met["name"])
-        parts = _merge(runs, phenotypes, settings, table, each)
+        all_pieces = [piece for pieces_of_file in pieces for piece in pieces_of_file]
+        met = table_of((piece.names for piece in all_pieces), naming.names)
+        require_control(naming, any(piece.control_met for piece in all_pieces), met["name"])
+        parts = _merge(pieces, phenotypes, settings, table, each)
         genes = sorted({gene for part in parts for gene in part.genes})
         write_table(
             pl.DataFrame({"gene": genes}, schema={"gene": pl.String}), folder / "genes.parquet"
         )
         write_table(met, folder / "gene_names.parquet")
         paths = [name for _, (name, _) in named]
-        account = account_of(met, naming.names, sum(run.same_gene for run in all_runs))
+        account = account_of(met, naming.names, sum(piece.same_gene for piece in all_pieces))
         noise = measurement_noise.account_of((part.noise for part in parts), phenotypes)
-        ledger = ledger_of(paths, files, runs, parts, len(genes))
+        ledger = ledger_of(paths, files, pieces, parts, len(genes))
         write_json(folder / "ledger.json", ledger | {"names": account, "noise": noise})
         shutil.rmtree(scratch)
 
@@ -180,52 +180,52 @@ def _sort(
     names: Path,
     scratch: Path,
     each: Each,
-) -> list[list[Run]]:
-    """Parse the pieces of all files; the runs of each file."""
+) -> list[list[SortedPiece]]:
+    """Parse and sort the pieces of all files; those of each file."""
     tasks = [
         (piece, file.form, given, settings, names, scratch / f"{file_index}-{piece_index}.arrow")
         for file_index, (given, file) in enumerate(files)
         for piece_index, piece in enumerate(file.pieces)
     ]
     done = iter(each(sort_piece, tasks))
-    runs = [list(itertools.islice(done, len(file.pieces))) for _, file in files]
-    for (_, file), runs_of_file in zip(files, runs, strict=True):
-        if not any(run.rows for run in runs_of_file):
+    pieces = [list(itertools.islice(done, len(file.pieces))) for _, file in files]
+    for (_, file), pieces_of_file in zip(files, pieces, strict=True):
+        if not any(piece.rows for piece in pieces_of_file):
             raise InputError(f"{file.path}: a header without a row below it; expected genotypes")
-        complaints = [run.complaint for run in runs_of_file if run.complaint]
+        complaints = [piece.complaint for piece in pieces_of_file if piece.complaint]
         if complaints and settings.on_bad_row == "error":
             raise InputError(
                 f"{complaints[0]} Correct the row, or set genotypes.on_bad_row: skip to count such "
                 "rows instead."
             )
-        rows = sum(run.rows for run in runs_of_file)
-        if added(run.dropped for run in runs_of_file).get("missing_phenotype") == rows:
+        rows = sum(piece.rows for piece in pieces_of_file)
+        if added(piece.dropped for piece in pieces_of_file).get("missing_phenotype") == rows:
             raise InputError(
                 f"{file.path}: none of its {rows:,} rows has a value of '{file.phenotypes[0]}', "
-                f"its first phenotype; found {words_of(runs_of_file)[file.phenotypes[0]]}. Name "
+                f"its first phenotype; found {words_of(pieces_of_file)[file.phenotypes[0]]}. Name "
                 "another one first in genotypes.phenotypes, or omit the file."
             )
-    return runs
+    return pieces
 
 
 def _merge(
-    runs: Sequence[Sequence[Run]],
+    pieces: Sequence[Sequence[SortedPiece]],
     phenotypes: Sequence[str],
     settings: GenotypesConfig,
     table: Path,
     each: Each,
 ) -> list[Part]:
-    """Merge all runs, part by part, into the files of a table."""
-    flat = [run for runs_of_file in runs for run in runs_of_file if run.kept]
-    require_some(runs, settings)
+    """Merge all pieces, part by part, into the files of a table."""
+    flat = [piece for pieces_of_file in pieces for piece in pieces_of_file if piece.kept]
+    require_some(pieces, settings)
     keys = boundaries(flat, settings.part_rows)
-    rows = each(cuts, [(run.path, keys) for run in flat])
+    rows = each(cuts, [(piece.path, keys) for piece in flat])
     tasks = []
     for part in range(len(keys) + 1):
         slices = [
-            (run.path, cuts_of_run[part], cuts_of_run[part + 1])
-            for run, cuts_of_run in zip(flat, rows, strict=True)
-            if cuts_of_run[part] < cuts_of_run[part + 1]
+            (piece.path, cuts_of_piece[part], cuts_of_piece[part + 1])
+            for piece, cuts_of_piece in zip(flat, rows, strict=True)
+            if cuts_of_piece[part] < cuts_of_piece[part + 1]
         ]
         tasks.append((slices, phenotypes, table / part_name(part)))
     return each(merge_part, tasks)

@@ -18,7 +18,7 @@ from data_specs.errors import InputError
 from data_specs.parameters import Split
 
 Hashes = npt.NDArray[np.uint64]
-Ranks = npt.NDArray[Any]  # unsigned integers, as narrow as they go
+Indices = npt.NDArray[Any]  # unsigned integers, as narrow as they go
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Groups:
     """
 
     hashes: Hashes
-    group: Ranks
+    group: Indices
     linked: list[list[str]]
 
 
@@ -47,8 +47,8 @@ class Genes:
     """
 
     hashes: Hashes
-    lowest: Ranks
-    highest: Ranks
+    lowest: Indices
+    highest: Indices
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,10 @@ def _genes(genes: pl.Series, seed: int) -> Genes:
     known = flat.unique()
     hashes = _hashes(known, seed)
     order = np.argsort(hashes)
-    ranks = flat.cast(pl.Enum(known[order])).to_physical().to_numpy()
+    indices = flat.cast(pl.Enum(known[order])).to_physical().to_numpy()
     lengths = genes.list.len().to_numpy().astype(np.int64)
     starts = np.cumsum(lengths) - lengths
-    lowest, highest = np.minimum.reduceat(ranks, starts), np.maximum.reduceat(ranks, starts)
+    lowest, highest = np.minimum.reduceat(indices, starts), np.maximum.reduceat(indices, starts)
     return Genes(hashes[order], lowest, highest)
 
 
@@ -118,7 +118,7 @@ def _hashes(texts: pl.Series, seed: int) -> Hashes:
     return np.frombuffer(b"".join(hashes), dtype=">u8").astype(np.uint64)
 
 
-def whole_groups(lots: Sequence[Groups], seed: int) -> Ranks:
+def whole_groups(lots: Sequence[Groups], seed: int) -> Indices:
     """The group of every sample, `[N]`, where groups of several parts of the store are one.
 
     Raises:
@@ -141,18 +141,18 @@ def whole_groups(lots: Sequence[Groups], seed: int) -> Ranks:
         first = pl.Series([linked[0] for linked in part_lots.linked], dtype=pl.String)
         here, there = _hashes("query " + first, seed), _hashes(first.replace_strict(name_of), seed)
         hashes.append(pl.Series(part_lots.hashes).replace(here, there).to_numpy())
-    ranks = zip(_ranks(hashes), lots, strict=True)
-    return np.concatenate([rank[part_lots.group] for rank, part_lots in ranks])
+    indices = zip(_indices(hashes), lots, strict=True)
+    return np.concatenate([index[part_lots.group] for index, part_lots in indices])
 
 
-def whole_genes(lots: Sequence[Genes]) -> tuple[Ranks, Ranks]:
+def whole_genes(lots: Sequence[Genes]) -> tuple[Indices, Indices]:
     """The lowest and the highest of every sample's genes, `[N]`, among the genes of all samples."""
-    ranks = list(zip(_ranks([part_lots.hashes for part_lots in lots]), lots, strict=True))
-    lowest = np.concatenate([rank[part_lots.lowest] for rank, part_lots in ranks])
-    return lowest, np.concatenate([rank[part_lots.highest] for rank, part_lots in ranks])
+    indices = list(zip(_indices([part_lots.hashes for part_lots in lots]), lots, strict=True))
+    lowest = np.concatenate([index[part_lots.lowest] for index, part_lots in indices])
+    return lowest, np.concatenate([index[part_lots.highest] for index, part_lots in indices])
 
 
-def _ranks(hashes: Sequence[Hashes]) -> list[Ranks]:
+def _indices(hashes: Sequence[Hashes]) -> list[Indices]:
     """Where the hashes of each part of the store stand among those of all."""
     known = np.unique(np.concatenate(hashes))
     return [np.searchsorted(known, part_hashes).astype(np.uint32) for part_hashes in hashes]

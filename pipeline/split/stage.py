@@ -36,7 +36,7 @@ from data_specs.outputs import written
 from data_specs.parameters import Parameters, Split
 from data_specs.tables import EXCLUDED, PARTS, TEST, TRAIN, VAL, parts_of, write_table
 from pipeline.dask import workers
-from pipeline.split.lots import Lots, Ranks, draw, whole_genes, whole_groups
+from pipeline.split.lots import Indices, Lots, draw, whole_genes, whole_groups
 
 Parts = npt.NDArray[np.uint8]  # numbers of data_specs.tables.PARTS
 
@@ -94,8 +94,8 @@ def at_random(samples: int, val: float, test: float) -> Parts:
     return parts
 
 
-def by_query(groups: Ranks, val: float, test: float) -> Parts:
-    """The parts of samples `[N]`: whole groups of them, in the order of the groups' ranks."""
+def by_query(groups: Indices, val: float, test: float) -> Parts:
+    """The parts of samples `[N]`: whole groups of them, in the order of the groups' indices."""
     sizes = np.bincount(groups)  # those of given test samples have none here
     parts = np.full(len(sizes), TRAIN, dtype=np.uint8)
     for part, share, left in ((TEST, test, 1 + (val > 0)), (VAL, val, 1)):
@@ -105,10 +105,10 @@ def by_query(groups: Ranks, val: float, test: float) -> Parts:
     return parts[groups]
 
 
-def by_gene(lowest: Ranks, highest: Ranks, val: float, test: float) -> Parts:
+def by_gene(lowest: Indices, highest: Indices, val: float, test: float) -> Parts:
     """The parts of samples `[N]`: test and validation part lie wholly inside a set of genes each.
 
-    Each is the smallest set that yields its share; genes join in the order of their ranks, first
+    Each is the smallest set that yields its share; genes join in the order of their indices, first
     those of the test part. The share is that of the samples not excluded.
     """
     parts = np.full(len(lowest), EXCLUDED, dtype=np.uint8)
@@ -122,8 +122,8 @@ def by_gene(lowest: Ranks, highest: Ranks, val: float, test: float) -> Parts:
     return parts
 
 
-def _smallest_set(lowest: Ranks, highest: Ranks, share: float, others: int) -> int:
-    """How many genes, by rank, hold a share of samples, those without these genes, and others.
+def _smallest_set(lowest: Indices, highest: Indices, share: float, others: int) -> int:
+    """How many genes, by index, hold a share of samples, those without these genes, and others.
 
     0 where no share is wanted or no set is enough.
     """
