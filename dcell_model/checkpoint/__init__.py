@@ -1,4 +1,4 @@
-"""Checkpoints and the folders of runs: what is in them, how they are read, checked and restored."""
+"""Checkpoints and the folders of runs: their content, and how to read, check and restore."""
 
 from dcell_model.checkpoint.agreement import refuse_difference
 from dcell_model.checkpoint.calibration import (

@@ -1,8 +1,8 @@
-"""What a validation part says about predictions: how wide they should be, and how far they miss.
+"""Calibration on the validation part: how far predictions should spread, and their errors.
 
 A network that explains a small part of noisy measurements predicts too wide: its squared error may
 be above the mean's while its ranking is right. A line with the slope of the validation part, held
-between 0 (the training part's mean) and 1 (as predicted), mends that (Platt-style scaling for
+between 0 (the training part's mean) and 1 (as predicted), corrects that (Platt-style scaling for
 regression, as in Kuleshov et al. 2018, arXiv:1807.00263, with a line in place of an isotonic
 function).
 
@@ -69,7 +69,7 @@ class Calibration:
 
     @classmethod
     def none(cls, phenotypes: int) -> "Calibration":
-        """Predictions as they come, without intervals."""
+        """Predictions unchanged, without intervals."""
         empty = torch.empty(0, dtype=torch.float64)
         zeros = torch.zeros(phenotypes, dtype=torch.float64)
         return cls(zeros + 1, zeros, (empty,) * phenotypes, zeros.clone())
@@ -89,7 +89,7 @@ class Calibration:
         Args:
             predicted: `[n, P]`, in the phenotypes' units.
             measured: `[n, P]`, NaN where not measured.
-            line: false keeps predictions as they come and takes their errors only.
+            line: false keeps predictions unchanged and uses their errors only.
             centre: `[P]` what the mean prediction becomes: the mean of the training part, which a
                 prediction that says nothing is drawn to. That of a small validation part, or of
                 one with genes of its own, is further from what comes. By default it is taken.
@@ -165,7 +165,7 @@ def reach_in_words(half_width: float, per_spread: float) -> str:
 
 
 def _shrunk_slope(p: Tensor, m: Tensor) -> float:
-    """Least-squares slope of m on p `[n]`, less what noise alone would give.
+    """Least-squares slope of m on p `[n]`, less the slope expected from noise alone.
 
     Times the positive part of 1 − 1/F, with F = (slope / its standard error)² (James and Stein
     1961): a slope that is no larger than its own error is 0, and one of a large part stays.

@@ -1,4 +1,4 @@
-"""What a checkpoint must hold, checked before anything is made of it.
+"""The required content of a checkpoint, checked before it is used.
 
 Whoever writes a file can give it the right checksum. So every entry is held to its type, every
 number to be finite, and the tensors to the shapes that cell graph and parameters ask for; these
@@ -29,7 +29,7 @@ def require(state: Mapping[str, Any], key: str, kind: type, where: Path) -> Any:
         ArtefactError: it is missing, or of another type.
     """
     if key not in state:
-        raise ArtefactError(f"{where}: no entry '{key}'. Train again, or take another file.")
+        raise ArtefactError(f"{where}: no entry '{key}'. Train again, or use another file.")
     value = state[key]
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise wrong(where, key, f"is a {type(value).__name__}; expected a {kind.__name__}")
@@ -47,7 +47,7 @@ def same(found: Any, expected: Any) -> bool:
 
 def wrong(where: Path, key: str, what: str) -> ArtefactError:
     """The error of an entry that no training writes."""
-    return ArtefactError(f"{where}: '{key}' {what}. Train again, or take another file.")
+    return ArtefactError(f"{where}: '{key}' {what}. Train again, or use another file.")
 
 
 def check(state: Mapping[str, Any], where: Path) -> None:
@@ -181,7 +181,7 @@ def check_shapes(tensors: Mapping[str, Tensor], expected: Shapes, where: Path) -
     """
     for names, what in (
         (expected.keys() - tensors.keys(), "lacks"),
-        (tensors.keys() - expected.keys(), "has what this model has not,"),
+        (tensors.keys() - expected.keys(), "has entries unknown to this model,"),
     ):
         if names:
             shown = ", ".join(map(repr, sorted(names, key=str)[:MOST_NAMED]))

@@ -43,7 +43,7 @@ Checkpoint = dict[str, Any]
 
 
 class Trainable(Protocol):
-    """What a checkpoint takes of a model, and gives back to it."""
+    """The tensors that a checkpoint takes from a model, and gives back to it."""
 
     graph: CellGraph
 
@@ -65,7 +65,7 @@ def describe(
     calibration: Calibration | None = None,
     seen_genes: npt.NDArray[np.bool_] | None = None,
 ) -> Checkpoint:
-    """What every checkpoint holds.
+    """The content of every checkpoint.
 
     Args:
         model: its parameters and running statistics are taken as they are.
@@ -74,7 +74,7 @@ def describe(
         scale: mean and standard deviation `[P]` that predictions are scaled back with.
         epoch: epochs trained.
         made_from: digests of cell graph, store and split, and of networks (`data_specs.chain`).
-        calibration: of the root's predictions; none leaves them as they come.
+        calibration: of the root's predictions; none leaves them unchanged.
         seen_genes: `[G]` whether training saw a gene deleted; none if nobody knows.
     """
     return {
@@ -109,7 +109,7 @@ def _files_of(graph: CellGraph) -> dict[str, torch.Tensor]:
 
 
 def save(checkpoint: Checkpoint, path: Path) -> str:
-    """Write a checkpoint whole or not at all, with the SHA-256 of what is in it; return that."""
+    """Write a checkpoint whole or not at all, with the SHA-256 of its content; return that."""
     sha256 = digest_of(checkpoint)
     with replacing_file(path) as partial, partial.open("wb") as file:
         try:
@@ -158,7 +158,7 @@ def locate(path: Path) -> Path:
     """The file of a checkpoint: itself, or that of the folder of a run.
 
     Raises:
-        ArtefactError: there is none; says what there is.
+        ArtefactError: there is none; names what is there.
     """
     try:
         if path.is_dir():
@@ -185,7 +185,7 @@ def locate(path: Path) -> Path:
 
 
 def _is_stored_archive(path: Path) -> bool:
-    """Whether it is what `torch.save` writes; what would unpack to more than the file is not."""
+    """Whether `torch.save` wrote it; a file that unpacks to more than its size is refused."""
     if not stat.S_ISREG(path.stat().st_mode):
         return False  # opening a pipe would wait for its other end
     if not is_zip(path):
@@ -207,7 +207,7 @@ def load_with_digest(path: Path) -> tuple[Checkpoint, str]:
         path: the file, or the folder of the run.
 
     Returns:
-        The checkpoint as this version has them, and the digest of what is in the file, by which
+        The checkpoint as this version has them, and the digest of the file's content, by which
         its predictions, screens and its run's record name it, whichever version wrote it.
 
     Raises:
@@ -225,7 +225,7 @@ def load_with_digest(path: Path) -> tuple[Checkpoint, str]:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise ArtefactError(
             f"{path}: not readable as a checkpoint of tensors and plain values ({reason}). "
-            "Train again, or take another file."
+            "Train again, or use another file."
         ) from None
     if not isinstance(checkpoint, dict) or not same(checkpoint.get("format"), FORMAT):
         raise ArtefactError(
@@ -259,7 +259,7 @@ def _require_known_version(checkpoint: Checkpoint, where: Path) -> int:
 
 
 def of_today(checkpoint: Checkpoint, where: Path) -> Checkpoint:
-    """A checkpoint of an earlier version with what came later, as it was in effect then.
+    """A checkpoint of an earlier version, with later entries as they were in effect then.
 
     Raises:
         ArtefactError: of a version that is not read any more, or not yet.
@@ -296,7 +296,7 @@ def restore(checkpoint: Checkpoint, graph: CellGraph | None, where: Path) -> tup
 
     Args:
         checkpoint: as `load` gives it.
-        graph: the cell graph of the build at hand; by default the one that the checkpoint holds.
+        graph: the cell graph of the present build; by default that of the checkpoint.
         where: the checkpoint's path, for messages.
 
     Raises:

@@ -140,7 +140,7 @@ def _tensor(array: npt.NDArray[Any]) -> Tensor:
 def _read(path: Path) -> Arrays:
     try:
         with zipfile.ZipFile(path) as archive:
-            # `numpy.savez` does not compress; what would unpack to more than the file is not ours.
+            # `numpy.savez` does not compress; one that unpacks to more than its size is not ours.
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
                 raise ValueError("its parts are compressed")
         with np.load(path, allow_pickle=False) as archive:

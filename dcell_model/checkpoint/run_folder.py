@@ -1,4 +1,4 @@
-"""The folder of a training run: what lies in it, and when it may be replaced or continued."""
+"""The folder of a training run: its content, and when it may be replaced or continued."""
 
 import functools
 import os
@@ -20,7 +20,7 @@ LAST, BEST, RECORD, REPORT = "last.pt", "checkpoint.pt", "train.json", "report.h
 MEMBERS = "members"  # of an ensemble, each in the folder of its number
 
 PLOTS = ("loss.png", "comparison.png", "prediction.png")
-# What evaluation and the report make of a training.
+# The results of evaluation and report on a training.
 _RESULTS = (
     "metrics.json", "scores.json", "predictions.parquet", "baselines.json", "baselines.parquet",
     REPORT,
@@ -42,7 +42,7 @@ def member_folder(out: Path, number: int) -> Path:
 
 
 def lasts_of(out: Path) -> list[Path]:
-    """What a run in a folder goes on from: one file, or one of each member that was begun."""
+    """The files from which a run goes on: one, or one of each member that was begun."""
     if (out / LAST).is_file():
         return [out / LAST]
     found = [path for path in (out / MEMBERS).glob(f"[0-9]*/{LAST}") if path.is_file()]

@@ -6,7 +6,7 @@ from typing import Any
 
 from data_specs.parameters import MODEL_SECTIONS, Parameters
 
-# What training reads. All other sections say how a build is made, and are the build's.
+# The sections that training reads. All others are parameters of builds.
 TRAINING = (*MODEL_SECTIONS.values(), "train", "baselines", "evaluate")
 
 
@@ -18,7 +18,7 @@ def trained_sections(parameters: Parameters) -> dict[str, dict[str, Any]]:
 
 
 def flat(sections: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by `section.key`, tuples as lists; what is no section is left out."""
+    """Values by `section.key`, tuples as lists; other entries are omitted."""
     pairs = (
         (f"{name}.{key}", value)
         for name, section in sections.items() if isinstance(section, Mapping)

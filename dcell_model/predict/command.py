@@ -43,7 +43,7 @@ def run(
         checkpoint: of a training run.
         given: genotypes, or a file of them, as `genotype_input.read_genotypes` takes them.
         out: `.parquet`, `.csv` or `.tsv`; with `subsystems` their table lies beside it.
-        subsystems: also what becomes of every term.
+        subsystems: also the state of every term.
         level: of the intervals.
 
     Returns:
@@ -72,7 +72,7 @@ def run(
 
 
 def print_unknown(names: GeneNames, unknown: Sequence[str], consequence: str) -> None:
-    """Say which genes the model does not know, why, and what follows, on the standard error."""
+    """Print the genes that the model does not know, with reason and consequence, on stderr."""
     from data_specs.console import Console
 
     console = Console(stderr=True)

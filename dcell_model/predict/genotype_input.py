@@ -18,7 +18,7 @@ from data_specs.terminal import as_typed
 _FILES = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".gz")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?|[+-]\d+|nan|NaN|NA")
 _LIST = "or a list: a genotype a line, names of genes only, without a header (# begins a comment)"
-# What a checkpoint was built with it does not say; as long as it does not, the default holds.
+# A checkpoint does not hold this parameter of its build; the default is used.
 CONTROL_GENE = Genotypes().control_gene
 
 
@@ -27,7 +27,7 @@ def read_genotypes(given: str, names: GeneNames) -> list[list[str]]:
 
     Args:
         given: a file, or genotypes themselves, separated by `;`, their genes separated as
-            `genotype_text` says. A file is told by its content: a genotype table of any form that
+            `genotype_text` says. A file is, by its content: a genotype table of any form that
             the build reads, which needs no phenotype here (an empty cell of `genes` is the wild
             type, and `CONTROL_GENE` in a query strain is no deletion), a folder of Parquet parts,
             or a list with a genotype a line (`#` begins a comment).
@@ -91,13 +91,13 @@ def _read_table(path: Path, names: GeneNames) -> list[list[str]]:
         for piece in file.pieces:
             read = read_piece(piece, file.form, naming, as_written=True)
             if read.complaint:
-                raise InputError(f"{read.complaint} Correct the row, or leave it out.")
+                raise InputError(f"{read.complaint} Correct the row, or delete it.")
             genotypes += read.frame["genes"].to_list()
     return genotypes
 
 
 def _read_list(path: Path, names: GeneNames, unknown_form: InputError) -> list[list[str]]:
-    """The genotypes of a list; what looks like a table of no known form is refused."""
+    """The genotypes of a list; text like a table of no known form is refused."""
     lines = re.split(r"\r\n|\r|\n", read_text(path))
     texts = [(number, line.partition("#")[0].strip()) for number, line in enumerate(lines, 1)]
     genotypes: list[list[str]] = []

@@ -33,7 +33,7 @@ class Run(Trained):
     dataset: MutantStateDataset
 
     def record(self) -> dict[str, Any]:
-        """What `train.json` beside the checkpoint holds.
+        """The content of `train.json` beside the checkpoint.
 
         Raises:
             ArtefactError: it is missing or damaged.

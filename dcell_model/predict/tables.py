@@ -123,7 +123,7 @@ def predictions(
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """What one member makes of a batch, on the CPU.
+    """The outputs of one member for a batch, on the CPU.
 
     Attributes:
         root: `[B, P]`.

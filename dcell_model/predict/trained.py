@@ -1,4 +1,4 @@
-"""A trained model and the units of its phenotypes: what everybody asks who has one."""
+"""A trained model, with the names of its genes and the units of its phenotypes."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -71,7 +71,7 @@ class Trained:
         calibration: Calibration | None = None,
         seen_genes: npt.NDArray[np.bool_] | None = None,
     ) -> "Trained":
-        """DCells at hand; put into evaluation mode and run by `incremental` from now on."""
+        """Models in memory; they are put into evaluation mode and run by `incremental` from now on."""
         genes = members[0].graph.num_genes
         for model in members:
             model.eval()
@@ -146,11 +146,11 @@ class Trained:
         return values.double().cpu() * self.std + self.mean
 
     def predictions(self, roots: Tensor) -> Predictions:
-        """What the members' roots `[K, …, P]`, in units of training, predict together."""
+        """The joint prediction of the members' roots `[K, …, P]`, in units of training."""
         return self.calibration.combine(self.in_units(roots))
 
     def scale_of(self, phenotype: int) -> tuple[float, float]:
-        """What makes a head of a phenotype a calibrated prediction, by the phenotype's number.
+        """The factor and the summand that turn a head's output into a calibrated prediction.
 
         Returns:
             `(mean, std)`: the prediction is `mean + std · head`, in the phenotype's units.

@@ -48,7 +48,7 @@ MARKER, TABLE = MARKERS["screen"], "genotypes.parquet"
 TOP, SUMMARY = "top.parquet", "summary.json"
 LARGEST = float(np.finfo(np.float32).max)  # that a table holds; NaN is not below it either
 FORMAT = {"format": "dcell-screen", "version": 1}
-# What a screen writes goes on rather than being replaced; `_prepare` asks before it begins anew.
+# A screen continues rather than being replaced; `_prepare` refuses before it begins anew.
 _PART = "[0-9][0-9][0-9][0-9][0-9].parquet"
 KIND = FolderKind("screen", (f"{TABLE}/{_PART}", TOP, SUMMARY, MARKER), (), MARKER, FORMAT)
 MOST_PARTS = 10**5  # names of parts have five digits
@@ -56,7 +56,7 @@ MOST_PARTS = 10**5  # names of parts have five digits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What is screened.
+    """The settings of a screen.
 
     Attributes:
         order: genes deleted at once, 2 or 3.
@@ -136,7 +136,7 @@ class Screen:
         return screen
 
     def description(self) -> dict[str, Any]:
-        """What a screen must share with an earlier one to continue it."""
+        """The values that must equal an earlier screen's to continue it."""
         ids = self.trained.graph.gene_ids
         names = [ids[gene] for gene in self.space.genes]
         return {
@@ -186,7 +186,7 @@ class Screen:
         )
 
     def part(self, part: Part, wild_type: FloatArray, single: FloatArray) -> pa.Table:
-        """The rows of a part, those below the threshold left out.
+        """The rows of a part, without those below the threshold.
 
         Raises:
             InputError: an interaction that is no finite number, and so neither weak nor strong.
@@ -271,13 +271,13 @@ def run(
     Args:
         checkpoint: of a training run.
         out: folder of the screen.
-        settings: what is screened.
+        settings: of the screen.
         top: how many of the strongest interactions go into `top.parquet`.
         device: `cpu` or `cuda`.
-        overwrite: replace another screen in the folder; what is not its own stays.
+        overwrite: replace another screen in the folder; other files stay.
 
     Returns:
-        What `summary.json` holds.
+        The content of `summary.json`.
 
     Raises:
         InputError: see `Screen.of`; the folder is another screen's, or something else.
@@ -325,7 +325,7 @@ def _prepare(out: Path, description: dict[str, Any], overwrite: bool) -> None:
     """Begin a screen, or go on with the same; with `overwrite` another one's files are removed.
 
     Raises:
-        InputError: names what is different.
+        InputError: names the difference.
     """
     if (out / MARKER).is_file():
         before = read_json(out / MARKER)

@@ -2,7 +2,7 @@
 
 Without queries: every set of k genes, in lexicographic order. With queries (sets of genes that a
 genotype must hold one of, as a trigenic screen's query strains): query by query, the query with
-every set of further genes; a genotype that holds an earlier query, too, is left out. A part is a
+every set of further genes; a genotype that also holds an earlier query is omitted. A part is a
 stretch of numbers within one query.
 """
 

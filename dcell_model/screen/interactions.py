@@ -1,4 +1,4 @@
-"""What a genotype does beyond what its parts foretell, from a model's own predictions.
+"""Interactions: the effect of a genotype beyond that of its parts, from predictions.
 
 A model trained on an interaction score (epsilon, tau) already predicts an interaction: nothing is
 to be subtracted (`prediction`). For any other phenotype it is the deviation of a genotype's
@@ -31,7 +31,7 @@ def score_of(phenotype: str) -> str:
     """The score that is an interaction, for a phenotype's name.
 
     Raises:
-        InputError: the name does not say what the phenotype is.
+        InputError: the name does not tell the kind of the phenotype.
     """
     words = phenotype.casefold().split("_")
     if "fitness" in words:

@@ -1,4 +1,4 @@
-"""What `dcell screen` ends with: how many, how strong, and what the numbers mean."""
+"""The summary of `dcell screen`: how many, how strong, and the meaning of the numbers."""
 
 from collections.abc import Mapping
 from pathlib import Path

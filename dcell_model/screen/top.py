@@ -1,4 +1,4 @@
-"""The strongest interactions of a screen, with names, intervals and what training never saw."""
+"""The strongest interactions of a screen, with names, intervals and genes new to the model."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -19,8 +19,8 @@ def strongest_of(
 ) -> pa.Table:
     """The rows with the strongest interactions, the strongest first, with names and intervals.
 
-    Holds one part and the best so far; of equals the earlier one is stronger. What is no finite
-    number has no rank and is left out: parts of an earlier version may hold such.
+    Holds one part and the best so far; of equals the earlier one is stronger. Values that
+    are not finite are omitted: files of an earlier version may hold them.
     """
     best: pa.Table | None = None
     for path in parts:

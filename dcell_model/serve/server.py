@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from tornado.web import Application
 
 LOOPBACK = "127.0.0.1"
-HTTP_PORT = 80  # browsers leave it out of the name
-MAX_BODY = 1024  # bytes; what only asks needs none
+HTTP_PORT = 80  # browsers omit it from the name
+MAX_BODY = 1024  # bytes; requests that only read need none
 HEADERS = {
     # Plotly writes styles into the page; all else comes from files of this server.
     "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -95,7 +95,7 @@ def listen(port: int) -> socket.socket:
 
 
 def address(listening: socket.socket) -> str:
-    """Where a browser finds what listens."""
+    """The address at which a browser finds a listening socket."""
     host, port = listening.getsockname()
     return f"http://{host}:{port}/"
 
@@ -128,7 +128,7 @@ def application(trained: Trained, title: str, port: int) -> "Application":
     hosts += [LOOPBACK, "localhost"] if port == HTTP_PORT else []
 
     class Guarded(tornado.web.RequestHandler):
-        """Answers what is addressed to it with its headers, and else with an error in JSON."""
+        """Answers requests addressed to it with its headers; others with an error in JSON."""
 
         def set_default_headers(self) -> None:
             for name, value in HEADERS.items():

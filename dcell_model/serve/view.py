@@ -1,4 +1,4 @@
-"""What the page shows, as values that JSON can hold: a model, a genotype, a term.
+"""The content of the page, as values that JSON can hold: a model, a genotype, a term.
 
 All numbers are those of `dcell_model.predict.tables`, in the same units. A number that is not
 finite is None, since JSON has none such.
@@ -67,7 +67,7 @@ def model_view(trained: Trained) -> dict[str, Any]:
 
 
 def genotype_view(trained: Trained, given: Sequence[str]) -> dict[str, Any]:
-    """What a genotype's deletions do, and those of each of its genes alone.
+    """The effects of a genotype's deletions, and of each of its genes alone.
 
     Args:
         trained: the model.
@@ -81,7 +81,7 @@ def genotype_view(trained: Trained, given: Sequence[str]) -> dict[str, Any]:
         `low`, `high`: ends of its interval at the level that the model's view names, or None;
         `spread`: of an ensemble's members, or None; `unseen`: systematic names of genes that
         training never saw deleted, for which no interval holds;
-        `terms`: what the deletions reach, the most changed first: `term` (index), `state_change`,
+        `terms`: those reached by deletions, the most changed first: `term` (index), `state_change`,
         `predicted` and `change` (P values of its own head), `genes` (numbers of those in `genes`
         that reach it).
 

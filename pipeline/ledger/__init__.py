@@ -1,4 +1,4 @@
-"""Stage `ledger`: one account of what every step kept and dropped, with plots."""
+"""Stage `ledger`: one account of the records that every step kept and dropped, with plots."""
 
 from pipeline.ledger.stage import run
 

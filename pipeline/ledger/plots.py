@@ -1,4 +1,4 @@
-"""Pictures of the ledger: what was kept and dropped, and the shape of the hierarchy."""
+"""Plots of the ledger: kept and dropped records, and the shape of the hierarchy."""
 
 import itertools
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ KEPT, DROPPED, FAINT = BLUE, ORANGE, "#B8BEC4"
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row of a waterfall: from `left` to `right`, with what is written beside it."""
+    """One row of a waterfall: from `left` to `right`, with the text beside it."""
 
     name: str
     left: int
@@ -71,7 +71,7 @@ def _sizes(step: Mapping[str, Any]) -> str:
 
 def _draw(axes: "Axes", bars: list[Bar], unit: str, title: str) -> None:
     longest = max(bar.right for bar in bars) or 1
-    least = 0.003 * longest  # a drop of 51 lines in 111,356 is still to be seen
+    least = 0.003 * longest  # a drop of 51 lines in 111,356 stays visible
     for row, bar in enumerate(bars):
         lost = bar.drop and bar.right > bar.left
         if lost or not bar.drop:

@@ -1,4 +1,4 @@
-"""Stage `ledger`: one account of what every step kept and dropped, and two plots of it."""
+"""Stage `ledger`: one account of all records that steps kept or dropped, and two plots of it."""
 
 from pathlib import Path
 from typing import Any
