@@ -1,6 +1,6 @@
-// The tables beside the picture: the prediction, one term, and the terms that change most.
+// The tables beside the plot: the prediction, one term, and the terms that change most.
 
-import { colour } from "./picture.js";
+import { colour } from "./plot.js";
 import { counted, element, geneAddress, outside, shown, termAddress } from "./elements.js";
 
 const FIRST_ROWS = 15;

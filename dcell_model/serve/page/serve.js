@@ -4,7 +4,7 @@ import { combobox } from "./combobox.js";
 import { counted, element, geneAddress, outside } from "./elements.js";
 import * as fragment from "./fragment.js";
 import * as panels from "./panels.js";
-import { draw, legend } from "./picture.js";
+import { draw, legend } from "./plot.js";
 import { Tree } from "./tree.js";
 
 const at = (id) => document.getElementById(id);
@@ -82,7 +82,7 @@ function show(state) {
   at("only").disabled = touched.size === 0;
   at("note").textContent = note(state, touched, selected);
   const view = { top, selected, touched, most, only };
-  draw(at("picture"), tree, view, (term) => {
+  draw(at("plot"), tree, view, (term) => {
     visit(term === top && top > 0 ? tree.primary[top] : term);
   });
   legend(at("legend"), view);
@@ -186,12 +186,12 @@ function listen() {
     told = null; // what is there has the colours of the other scheme
     if (answer) show(shownState);
   });
-  let width = at("picture").clientWidth;
+  let width = at("plot").clientWidth;
   new ResizeObserver(() => {
-    if (at("picture").clientWidth === width) return;
-    width = at("picture").clientWidth;
+    if (at("plot").clientWidth === width) return;
+    width = at("plot").clientWidth;
     if (answer) show(shownState);
-  }).observe(at("picture"));
+  }).observe(at("plot"));
 }
 
 async function start() {

@@ -44,14 +44,14 @@ def page(context: Any, address: str) -> Iterator[Any]:
 
 def opened(page: Any, address: str, fragment: str = "") -> Any:
     page.goto(f"{address}/{fragment}")
-    page.wait_for_selector("#picture .slice")
+    page.wait_for_selector("#plot .slice")
     return page
 
 
 def colours(page: Any) -> dict[str, str]:
     """Fill of every drawn term, by its label."""
     return dict(page.eval_on_selector_all(  # type: ignore[no-any-return]
-        "#picture .slice",
+        "#plot .slice",
         "all => all.map(each => [each.querySelector('text')?.textContent ?? '',"
         " getComputedStyle(each.querySelector('path.surface')).fill])",
     ))  # fmt: skip
@@ -105,17 +105,17 @@ def test_two_genes_and_what_they_change(page: Any, address: str, trained: Traine
 
 def test_zoom_path_and_links(page: Any, address: str, trained: Trained) -> None:
     opened(page, address, "#genes=YAL005C,YAL007C")
-    before = page.locator("#picture .slice").count()
+    before = page.locator("#plot .slice").count()
     graph, primary = trained.graph, primary_parents(trained.graph)
     lit = {row["term"] for row in genotype_view(trained, ["YAL005C", "YAL007C"])["terms"]}
     inner = next(t for t in sorted(lit) if primary[t] == 0 and any(primary[c] == t for c in lit))
     label = f"process T{int(graph.term_ids[inner][3:]):03d}"
-    page.locator("#picture .slice", has_text=label).first.click()
+    page.locator("#plot .slice", has_text=label).first.click()
     page.wait_for_selector(f"#path [aria-current]:has-text('{label}')")
     assert page.evaluate("location.hash").endswith(f"&term={graph.term_ids[inner]}")
-    assert page.locator("#picture .slice").count() < before
+    assert page.locator("#plot .slice").count() < before
     page.mouse.move(1, 1)
-    page.wait_for_selector("#picture .hovertext", state="detached")
+    page.wait_for_selector("#plot .hovertext", state="detached")
     expect(page.locator("#details h3")).to_have_text(label)
     link = page.locator("#details dd a").first
     amigo = f"https://amigo.geneontology.org/amigo/term/{graph.term_ids[inner]}"
@@ -204,11 +204,11 @@ def test_hostile_names_stay_text(page: Any, address: str) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector("#details h3:has-text('bold')")
     expect(page.locator("#details h3")).to_have_text(HOSTILE_TERM)
-    drawn = page.locator("#picture .slice", has_text="<b>").first
+    drawn = page.locator("#plot .slice", has_text="<b>").first
     drawn.hover()
-    page.wait_for_selector("#picture .hoverlayer text")
-    assert HOSTILE_TERM in (page.text_content("#picture .hoverlayer") or "").replace("\xa0", " ")
-    expect(page.locator("img, #picture a, #details b, #chips a")).to_have_count(0)
+    page.wait_for_selector("#plot .hoverlayer text")
+    assert HOSTILE_TERM in (page.text_content("#plot .hoverlayer") or "").replace("\xa0", " ")
+    expect(page.locator("img, #plot a, #details b, #chips a")).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", [600, 1280])
@@ -216,7 +216,7 @@ def test_nothing_is_wider_than_the_window(page: Any, address: str, width: int) -
     page.set_viewport_size({"width": width, "height": 800})
     opened(page, address, "#genes=ABC1,ABC2,ABC3,ABC4,nobody")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate("document.querySelector('#picture svg').clientWidth") <= width
+    assert page.evaluate("document.querySelector('#plot svg').clientWidth") <= width
 
 
 def test_each_field_has_a_name(page: Any, address: str) -> None:
@@ -241,5 +241,5 @@ def test_a_narrow_page_in_both_schemes(browser: Any, address: str, scheme: Any) 
         assert page.evaluate("document.scrollingElement.scrollWidth") == 390
         paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 24, 27)"}[scheme]
-        picture = page.locator("#picture svg.main-svg").first
-        assert picture.evaluate("svg => svg.style.background") == paper
+        plot = page.locator("#plot svg.main-svg").first
+        assert plot.evaluate("svg => svg.style.background") == paper

@@ -1,4 +1,4 @@
-// The picture of the hierarchy: an icicle, the root at the left, coloured by state change.
+// The plot of the hierarchy: an icicle, the root at the left, coloured by state change.
 
 import { counted, element, shown } from "./elements.js";
 
