@@ -25,10 +25,11 @@ from data_specs.version import version
 
 @dataclass(frozen=True, slots=True)
 class Metavar:
-    """How `--help` writes a value; a positional argument has no option before its value."""
+    """How `--help` writes a value, and the option before it: none, or also a former name."""
 
     name: str
     positional: bool = False
+    former: str = ""
 
 
 File = Annotated[Path, Metavar("F")]
@@ -65,7 +66,9 @@ class TakesParameters:
     """The options with which a command of either program takes parameters."""
 
     parameters: Annotated[
-        File | None, "parameters to start from: YAML or JSON, such as params.json of a build"
+        Path | None,
+        Metavar("F", former="--params"),
+        "parameters to start from: YAML or JSON, such as params.json of a build",
     ] = None
     set: Assignments = ()
 
@@ -189,7 +192,8 @@ def _add_option(parser: Any, option: Any, hint: Any) -> None:
     if metavar.positional:
         parser.add_argument(option.name, metavar=metavar.name, help=given["help"])
     else:
-        parser.add_argument(flag, metavar=metavar.name, required=required, **given)
+        flags = [flag, metavar.former] if metavar.former else [flag]
+        parser.add_argument(*flags, metavar=metavar.name, required=required, **given)
 
 
 def _flag(option: Any) -> str:

@@ -158,6 +158,6 @@ def test_what_is_finished_is_not_replaced_without_being_asked(
         main(command)
     assert end.value.code == 1
     said = capsys.readouterr().err
-    assert "--overwrite replaces it and leaves what else is there" in said
+    assert "--overwrite replaces it and leaves all other files" in said
     assert ", written 2" in said
     assert found(made.top) == before

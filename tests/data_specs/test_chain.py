@@ -169,5 +169,5 @@ def test_links_that_are_none(layout: DataLayout, tmp_path: Path) -> None:
     chain.write_link(layout, "store", layout.store)
     record = json.loads((run / "train.json").read_text())
     (run / "train.json").write_text(json.dumps(record | {"link": None}))
-    with pytest.raises(ArtefactError, match="does not say what data it is from"):
+    with pytest.raises(ArtefactError, match="does not say on which data it was trained"):
         faults(layout, run)

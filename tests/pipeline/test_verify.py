@@ -70,7 +70,7 @@ def test_damaged_cell_graph(build: DataLayout) -> None:
     raw = bytearray(path.read_bytes())
     raw[raw.find(b"GO:0000002") + 3] ^= 1
     path.write_bytes(raw)
-    assert "its checksum is not the one" in failures(build)["cell graph"]
+    assert "its checksum differs from the one" in failures(build)["cell graph"]
 
 
 def test_wrong_strata(build: DataLayout) -> None:

@@ -155,7 +155,7 @@ def test_hits_are_a_table_of_their_own() -> None:
     rows = {line.split()[0]: line.split()[1:] for line in table.splitlines() if line.split()}
     assert rows["DCell"] == ["0.412", "0.850", "0.820", "–"]
     assert rows["ridge"] == ["0.500", "1.000", "0.900", "0.880"]
-    assert "say little" not in text
+    assert "uncertain" not in text
 
 
 def test_few_hits_are_said_to_be_few() -> None:

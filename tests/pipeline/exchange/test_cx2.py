@@ -126,7 +126,7 @@ def test_members_as_a_list_and_a_network_that_is_not_whole() -> None:
     parts: list[object] = [{"CXVersion": "2.0"}, {"nodes": nodes}]
     assert read(json.dumps(parts), PATH).annotations == (("a", "7"), ("a", "x"), ("a", "y z"))
     parts.append({"status": [{"success": False, "error": "timeout"}]})
-    with pytest.raises(InputError, match="not whole: 'timeout'"):
+    with pytest.raises(InputError, match="is incomplete: 'timeout'"):
         read(json.dumps(parts), PATH)
 
 

@@ -69,14 +69,14 @@ def test_exact_names_in_another_case(tmp_path: Path) -> None:
 def test_genes_that_are_known_and_annotated_to_nothing(tmp_path: Path) -> None:
     """All lines of these are dropped, but for what they say of names."""
     table = "genes\tfitness\n" + "".join(f"YAL00{i}C\t0.{i}\n" for i in (5,)) + "YAL010C\t0.5\n"
-    with pytest.raises(InputError, match="The annotation file knows them all, but no term has one"):
+    with pytest.raises(InputError, match="The annotation file has them all, but no term has one"):
         built(tmp_path, table)
 
 
 def test_a_hierarchy_of_its_own_names(tmp_path: Path) -> None:
     (tmp_path / "own.txt").write_text("A\tB\tdefault\nB\tg1\tgene\nB\tg2\tgene\n")
     source = {"ontology": str(tmp_path / "own.txt"), "annotations": None}
-    with pytest.raises(InputError, match=r"2 genes of the hierarchy \(g1, g2\)\. Say what they"):
+    with pytest.raises(InputError, match=r"2 genes of the hierarchy \(g1, g2\)\. Map them to"):
         built(tmp_path, table_of("TP5{}"), sources=source)
 
 

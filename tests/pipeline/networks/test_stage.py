@@ -94,7 +94,7 @@ def test_a_build_with_networks(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no network 'three'; it has one, two"):
         read_networks(layout, genes, ["three"])
     (layout.networks / "two.parquet").write_bytes(b"PAR1")
-    with pytest.raises(ArtefactError, match=r"two\.parquet: its checksum is not"):
+    with pytest.raises(ArtefactError, match=r"two\.parquet: its checksum differs"):
         read_networks(layout, genes)
 
 
