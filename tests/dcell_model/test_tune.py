@@ -122,7 +122,7 @@ def test_what_is_set_is_not_searched() -> None:
         k for k in MODELS["dcell"].search if k not in ("train.epochs", "train.lr")
     ]
     everything = [f"{key}=1" for key in MODELS["dcell"].search]
-    with pytest.raises(ParameterError, match="name with --search what should be"):
+    with pytest.raises(ParameterError, match="name others with --search"):
         search_space(parameters, [], everything)
 
 
@@ -160,7 +160,7 @@ def test_searches_are_read_as_their_parameters_are() -> None:
         ("model.norm_order=[a,b]", r"unknown '\[a'"),
         ("train.phenotypes=a,b", "cannot be searched: it decides what is compared"),
         ("train.select=pearson,loss", "cannot be searched: it decides what is compared"),
-        ("train.seed=0:9", "the best of several seeds is no better recipe"),
+        ("train.seed=0:9", "the best of several seeds is no better setting"),
         ("train.device=cpu,cuda", "no score depends on it"),
         ("split.val=0.1,0.2", r"does not read split.val; expected one of train.\* and model.\*"),
         ("dango.width=8,16", "with train.model=dcell does not read dango.width"),
@@ -587,7 +587,7 @@ def test_the_command(tiny_build: Path, tmp_path: Path, capsys: pytest.CaptureFix
     lines = [line for line in printed.splitlines() if not any(path in line for path in paths)]
     assert max(map(len, lines)) <= 80
     assert [line.split()[0] for line in lines[2:4]] == ["1", "2"]
-    assert "The test part was not looked at" in printed
+    assert "The test part was not used" in printed
     record = read_json(out / RECORD)
     assert record["versions"]["optuna"]
     assert list(record["search"]) == [k for k in MODELS["dcell"].search if k != "train.epochs"]
