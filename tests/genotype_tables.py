@@ -91,7 +91,9 @@ def merge(
         rows, dropped = genotype_merging.usable(table.frame, given, controls, settings.orders)
         dropped = genotype_merging.added([table.dropped, dropped])
         frames.append(rows)
-        runs.append([genotype_account.Run(Path(), table.rows, rows.height, dropped, None, [], {})])
+        runs.append(
+            [genotype_account.SortedPiece(Path(), table.rows, rows.height, dropped, None, [], {})]
+        )
     genotype_account.require_some(runs, settings)
     rows = pl.concat(frames, how="diagonal")
     found, also_in_test, noise = genotype_merging.merge(rows, phenotypes)

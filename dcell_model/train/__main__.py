@@ -9,7 +9,6 @@ from data_specs.command_line import Build, OutputFolder, TakesParameters, run_co
 from dcell_model.train import parameters_of, print_notes, run, saying_how_to_go_on
 
 COMMAND = "python -m dcell_model.train"
-OF_STAGE = Path("results/train")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,19 +20,23 @@ class Train(TakesParameters):
     """
 
     data: Build = Path("data")
-    out: Annotated[OutputFolder, "folder of the run"] = OF_STAGE
+    out: Annotated[
+        OutputFolder | None,
+        "folder of the run (default: results/train, replaced without a question)",
+    ] = None
     resume: Annotated[bool, "continue the run in the folder"] = False
-    overwrite: Annotated[bool, "replace an earlier run; always so in results/train"] = False
+    overwrite: Annotated[bool, "replace an earlier run"] = False
 
     def __call__(self) -> None:
-        with saying_how_to_go_on(self.data, self.out, COMMAND):
+        out = self.out or Path("results/train")
+        with saying_how_to_go_on(self.data, out, COMMAND):
             parameters, notes = parameters_of(
-                self.data, self.out, self.assignments(), params=self.parameters,
+                self.data, out, self.assignments(), params=self.parameters,
                 resume=self.resume, where=COMMAND,
             )  # fmt: skip
             print_notes(notes)
-            run(self.data, self.out, parameters, resume=self.resume,
-                overwrite=self.overwrite or self.out == OF_STAGE)  # fmt: skip
+            run(self.data, out, parameters, resume=self.resume,
+                overwrite=self.overwrite or not self.out)  # fmt: skip
 
 
 main = partial(run_command, COMMAND, Train)

@@ -144,7 +144,7 @@ def test_a_folder_of_parts(tmp_path: Path) -> None:
         ("A\nA,B C\n", "g.txt:2: 'A,B C': 'B C' is no name of a gene"),
         ("G998\nG999\n", "the model knows no gene of the 2 names in it, as 'G998', 'G999'"),
         ("genes,score\nx|y,1\n", "the model knows no gene of the 2 names in it"),
-        ("gene_1,gene_2\nA B,C\n", "g.txt:2: found gene names .* Correct the row, or leave"),
+        ("gene_1,gene_2\nA B,C\n", "g.txt:2: found gene names .* Correct the row, or delete"),
         ("2 A B\n", "g.txt:1: found '2 A B'; expected the number of genes"),
         ("genes,score\n", "no genotype"),
         ("# nothing\n", "no genotype"),
