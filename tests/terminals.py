@@ -1,26 +1,22 @@
-"""Programs that run in a terminal."""
+"""Programs in a terminal."""
 
-import contextlib
 import os
 import pty
-import subprocess
-import sys
+from multiprocessing.connection import wait
 
-from tests.conftest import CHECKOUT
+from tests.processes import Program
 
 
 def shown_in_a_terminal(arguments: list[str], **environment: str) -> bytes:
     """All that Python with these arguments prints; it ends well."""
     ours, theirs = pty.openpty()
-    done = subprocess.Popen(
-        [sys.executable, *arguments], stdout=theirs, stderr=theirs, cwd=CHECKOUT,
-        env=os.environ | {"TERM": "xterm", "PYTHONPATH": str(CHECKOUT)} | environment,
-    )  # fmt: skip
-    os.close(theirs)
+    given = {"TERM": "xterm"} | environment
+    program = Program(*arguments, terminal=os.ttyname(theirs), **given)
     printed = b""
-    with contextlib.suppress(OSError):  # the other side has closed
-        while chunk := os.read(ours, 1 << 16):
-            printed += chunk
+    while ours in wait([ours, program.process.sentinel]):
+        printed += os.read(ours, 1 << 16)
     os.close(ours)
-    assert done.wait(60) == 0, printed
+    os.close(theirs)
+    program.communicate()
+    assert program.returncode == 0, printed
     return printed

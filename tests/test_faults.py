@@ -5,8 +5,6 @@ import errno
 import io
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,8 +19,9 @@ from dcell_model import train
 from pipeline import cli as pipeline_cli
 from pipeline.build import STAGES, build
 from pipeline.verify import verify
-from tests.conftest import CHECKOUT, TINY, tiny_parameters
+from tests.conftest import TINY, tiny_parameters
 from tests.pipeline.test_dask import digests
+from tests.processes import Program
 
 BUILD = [
     "build", "--ontology", str(TINY / "tiny.obo"), "--annotations", str(TINY / "tiny.gaf"),
@@ -33,34 +32,35 @@ QUICK = ["train.epochs=2", "train.batch_size=16", "baselines.mlp_epochs=2"]
 
 # Runs a command once for every limit of a file's size, which stands in for a full disk.
 LIMITED = """
-import json, resource, sys
+import contextlib, io, json, resource, sys
 from pipeline import cli as pipeline
 from dcell_model import cli as model
 commands = {"build": pipeline.main, "train": model.main}
 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+ends = []
 for limit in json.loads(sys.argv[1]):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    try:
-        commands[sys.argv[2]](sys.argv[2:])
-        status = 0
-    except SystemExit as end:
-        status = end.code
-    print(f"limit {limit} status {status}", file=sys.stderr)
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        try:
+            commands[sys.argv[2]](sys.argv[2:])
+            status = 0
+        except SystemExit as end:
+            status = end.code
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    ends.append((said.getvalue(), status))
+print(json.dumps(ends), file=sys.stderr)
 """
 
 
-def limited(limits: list[int], command: list[str], cwd: Path) -> list[tuple[str, str]]:
+def limited(limits: list[int], command: list[str], cwd: Path) -> list[tuple[str, int]]:
     """What each run said last, and how it ended."""
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, json.dumps(limits), *command],
-        cwd=cwd, capture_output=True, text=True, check=False,
-        env=os.environ | {"PYTHONPATH": str(CHECKOUT), "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr, done.stderr
-    said = done.stderr.splitlines()
-    ends = [at for at, line in enumerate(said) if line.startswith("limit ")]
-    assert len(ends) == len(limits), done.stderr
-    return [(said[at - 1], said[at].split()[-1]) for at in ends]
+    process = Program("-c", LIMITED, json.dumps(limits), *command, cwd=cwd)
+    _, error = process.communicate()
+    assert process.returncode == 0, error
+    assert "Traceback" not in error
+    ends = json.loads(error.splitlines()[-1])
+    assert len(ends) == len(limits)
+    return [(said.splitlines()[-1], status) for said, status in ends]
 
 
 def sizes(folder: Path) -> list[int]:
@@ -73,7 +73,7 @@ def test_disk_full_at_every_file_of_a_build(tmp_path: Path) -> None:
     limits = [size - 1 for size in sizes(tmp_path / "build")]
     again = [*BUILD, "--overwrite", "--out", str(tmp_path / "build")]
     for said, status in limited(limits, again, tmp_path):
-        assert status == "1"
+        assert status == 1
         assert said.startswith("error: ")
         assert "cannot be written" in said
         assert "/." not in said, "a path that the user does not know"
@@ -110,12 +110,10 @@ print(json.dumps(said))
 def test_disk_full_at_every_file_of_every_stage(tmp_path: Path) -> None:
     out = build(resolve(tiny_parameters()), tmp_path / "build").root
     before = digests(out)
-    done = subprocess.run(
-        [sys.executable, "-c", STAGE_BY_STAGE, str(out)],
-        cwd=CHECKOUT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
+    process = Program("-c", STAGE_BY_STAGE, str(out))
+    printed, error = process.communicate()
+    assert process.returncode == 0, error
+    said = json.loads(printed)
     stages = [name for name in STAGES if name != "simulate"]
     for name in stages:
         limits = [size - 1 for size in sizes(out / name)]
@@ -136,7 +134,7 @@ def test_disk_full_at_every_file_of_a_run(tiny_build: Path, tmp_path: Path) -> N
     # Times and the like have more digits in one run than in another.
     limits = [size * 9 // 10 for size in sizes(out) if size > 200]
     for said, status in limited(limits, command, tmp_path):
-        assert status == "1"
+        assert status == 1
         if said != f"error: {out}: cannot be written: File too large":  # not even the lock
             assert said.startswith(f"error: {out}/")
             assert said.endswith("File too large. Nothing was left behind; earlier files are "
@@ -153,7 +151,7 @@ def test_a_run_that_cannot_begin_leaves_the_earlier_one(tiny_build: Path, tmp_pa
     command = ["train", "--data", str(tiny_build), "--out", str(out), "--overwrite",
                "--set", *QUICK]  # fmt: skip
     ((said, status),) = limited([10], command, tmp_path)
-    assert status == "1"
+    assert status == 1
     assert said == f"error: {out}: cannot be written: File too large"
     assert digests(out) == before
 

@@ -158,9 +158,7 @@ def test_colours_come_and_names_are_clean(build: Path) -> None:
     """On a terminal, where rich draws."""
     model = str(build / "run" / "checkpoint.pt")
     command = ["predict", "--checkpoint", model, "--genotypes", f"{GENE}|YAL001C"]
-    printed = shown_in_a_terminal(
-        ["-m", "dcell_model.cli", *command], COLUMNS="200", PYTHONUTF8="1"
-    )
+    printed = shown_in_a_terminal(["-m", "dcell_model.cli", *command], COLUMNS="200")
     assert b"\x1b[1m" in printed
     assert b"\x1b[5m" not in printed
     assert f"{SHOWN}3 YAL001C".replace("?", "é").encode() in printed

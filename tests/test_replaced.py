@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from data_specs.layout import DataLayout
 from dcell_model import cli as model_cli
 from pipeline import cli as pipeline_cli
 from pipeline.verify import verify
-from tests.conftest import CHECKOUT
+from tests.processes import Program
 from tests.test_faults import BUILD, QUICK
 from tests.test_outputs import refused, tree
 
@@ -155,15 +153,11 @@ def test_a_run_that_was_begun_is_not_replaced_either(
     assert (tmp_path / "last.pt").read_text() == "a day of training"
 
 
-def start(arguments: list[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "dcell_model.cli", *arguments], cwd=CHECKOUT, text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(CHECKOUT)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
+def start(arguments: list[str]) -> Program:
+    return Program("-m", "dcell_model.cli", *arguments)
 
 
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+def wait_for(path: Path, process: Program) -> None:
     while not path.exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)

@@ -1,10 +1,7 @@
 """Two commands that write into one folder: the second says at once who has it."""
 
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,20 +12,16 @@ from data_specs.locks import lock_name
 from dcell_model import cli as model_cli
 from dcell_model.checkpoint import format as checkpoint
 from pipeline import cli as pipeline_cli
-from tests.conftest import CHECKOUT
+from tests.processes import Program
 from tests.test_faults import BUILD, QUICK
 
 Main = Callable[[Sequence[str]], None]
 MODEL, PIPELINE = "dcell_model.cli", "pipeline.cli"
 
 
-def start(module: str, command: list[str], folder: Path, cwd: Path) -> subprocess.Popen[str]:
+def start(module: str, command: list[str], folder: Path, cwd: Path) -> Program:
     """A command that is stopped as soon as it has its folder."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *command], cwd=cwd, text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(CHECKOUT)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    process = Program("-m", module, *command, cwd=cwd)
     lock = folder.parent / lock_name(folder)
     while not (lock.is_file() and lock.stat().st_size):
         assert process.poll() is None, process.communicate()

@@ -4,8 +4,6 @@ import itertools
 import json
 import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,27 +15,23 @@ from data_specs.parameters.given import load
 from dcell_model import train
 from dcell_model.checkpoint import format as checkpoint
 from dcell_model.checkpoint.run_folder import MARKER, prepare_folder
-from tests.conftest import CHECKOUT
+from tests.processes import Program
 
 KILLS = 20 if "DCELL_LONG" in os.environ else 3  # `make test-long`
 STEPS = 9  # of an epoch: 35 samples
 
 
-def start(data: Path, out: Path, params: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "dcell_model.train", "--data", str(data), "--out", str(out)]
-    return subprocess.Popen(
-        [*command, "--params", str(params), *more], cwd=CHECKOUT, text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(CHECKOUT)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
+def start(data: Path, out: Path, params: Path, *more: str) -> Program:
+    command = ["-m", "dcell_model.train", "--data", str(data), "--out", str(out)]
+    return Program(*command, "--params", str(params), *more)
 
 
-def finish(process: subprocess.Popen[str]) -> None:
-    _, error = process.communicate(timeout=120)
+def finish(process: Program) -> None:
+    _, error = process.communicate()
     assert process.returncode == 0, error
 
 
-def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> bool:
+def wait_for(happened: Callable[[], bool], process: Program) -> bool:
     """Whether it happened before the process ended."""
     while process.poll() is None:
         if happened():
@@ -46,7 +40,7 @@ def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> bo
     return False
 
 
-def kill(process: subprocess.Popen[str]) -> None:
+def kill(process: Program) -> None:
     process.kill()
     process.communicate()
 

@@ -4,8 +4,6 @@ import copy
 import dataclasses
 import json
 import math
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,8 +29,8 @@ from dcell_model.dcell.model import DCell
 from dcell_model.predict.opened_run import open_run
 from dcell_model.screen.command import Settings, run
 from dcell_model.train import resumed_state
-from tests.conftest import CHECKOUT
 from tests.hierarchies import random_cell_graph
+from tests.processes import Program
 
 HUGE = 10**7
 EPOCHS = {"epochs": 2, "batch_size": 16}
@@ -207,11 +205,10 @@ def test_a_small_file_that_asks_for_gigabytes(
         huge["checkpoint"]["values"]["parameters"] = json.dumps(values)
         arrays[per_term_file.DESCRIPTION] = np.array(json.dumps(huge))
         np.savez(path, **arrays)
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURED, str(path)], cwd=CHECKOUT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert said in done.stdout
+    process = Program("-c", MEASURED, str(path))
+    printed, error = process.communicate()
+    assert process.returncode == 0, printed + error
+    assert said in printed
 
 
 def test_compressed_parts_are_not_unpacked(tiny_checkpoint: Path, tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """Freed memory is kept, so that steps with the same large tensors need no new pages."""
 
-import subprocess
 import sys
 
 import pytest
+
+from tests.processes import Program
 
 SCRIPT = """
 import resource, sys
@@ -23,7 +24,5 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's malloc only")
 def test_large_blocks_are_used_again() -> None:
-    faults = [
-        int(subprocess.check_output([sys.executable, "-c", SCRIPT, mode])) for mode in ("keep", "")
-    ]
+    faults = [int(Program("-c", SCRIPT, mode).communicate()[0]) for mode in ("keep", "")]
     assert faults[0] < faults[1] / 3, faults

@@ -1,11 +1,8 @@
 """A run that was stopped goes on with its own parameters, and says how."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,21 +16,17 @@ from dcell_model.checkpoint import format as checkpoint
 from dcell_model.compare import command as compare
 from dcell_model.train import __main__ as stage
 from dcell_model.train.resumption import parameters_of, rate_after
-from tests.conftest import CHECKOUT
+from tests.processes import Program
 
 SMALL = ["train.batch_size=16", "train.lr=1e-2", "model.width_min=4", "baselines.mlp_epochs=2"]
 
 
-def start(data: Path, out: Path, *more: str, at: str = "dcell_model.train") -> Any:
+def start(data: Path, out: Path, *more: str, at: str = "dcell_model.train") -> Program:
     command = {
-        "dcell_model.train": [sys.executable, "-m", "dcell_model.train"],
-        "dcell": [sys.executable, "-c", "from dcell_model.cli import main; main()", "train"],
+        "dcell_model.train": ["-m", "dcell_model.train"],
+        "dcell": ["-c", "from dcell_model.cli import main; main()", "train"],
     }[at]
-    return subprocess.Popen(
-        [*command, "--data", str(data), "--out", str(out), *more], cwd=out.parent, text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(CHECKOUT)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    return Program(*command, "--data", str(data), "--out", str(out), *more, cwd=out.parent)
 
 
 @pytest.fixture(scope="module")
