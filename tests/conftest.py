@@ -5,10 +5,33 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
+from matplotlib.figure import Figure
+
+from tests import pictures
 
 CHECKOUT = Path(__file__).parents[1]
 TINY = CHECKOUT / "tests" / "data"
+LONG = "DCELL_LONG" in os.environ  # `make test-long`
 torch.set_num_threads(1)  # tests run side by side
+# No example fails by its time, whatever else the machine does.
+settings.register_profile(
+    "tests", deadline=None, max_examples=100 if LONG else 25,
+    suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
+settings.load_profile("tests")
+Figure.savefig = pictures.blank  # type: ignore[method-assign]
+
+
+def examples(many: int) -> int:
+    """So many examples of a property in `make test-long`, else a quarter of them."""
+    return many if LONG else max(5, many // 4)
+
+
+@pytest.fixture(autouse=True)
+def _pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("pictures"):
+        monkeypatch.setattr(Figure, "savefig", pictures.DRAWN)
 
 
 @pytest.fixture(scope="session")

@@ -31,15 +31,21 @@ class Program:
         arguments: of the interpreter.
         cwd: where it runs.
         terminal: the terminal that it prints to; by default it prints to files.
+        encoding: of what it prints.
         environment: variables beside those of this process.
     """
 
     def __init__(
-        self, *arguments: str, cwd: Path = CHECKOUT, terminal: str = "", **environment: str
+        self,
+        *arguments: str,
+        cwd: Path = CHECKOUT,
+        terminal: str = "",
+        encoding: str = "utf-8",
+        **environment: str,
     ) -> None:
         self.printed = Path(tempfile.mkdtemp(prefix="dcell-test-"))
         outputs = [terminal or str(self.printed / name) for name in ("out", "err")]
-        given = (arguments, str(cwd), outputs, environment)
+        given = (arguments, str(cwd), outputs, encoding, environment)
         self.process: Any = SERVER.Process(target=_run, args=given)
         self.process.start()
         atexit.register(self.process.kill)
@@ -76,15 +82,18 @@ class Program:
 
 
 def _run(
-    arguments: tuple[str, ...], cwd: str, outputs: list[str], environment: dict[str, str]
+    arguments: tuple[str, ...],
+    cwd: str,
+    outputs: list[str],
+    encoding: str,
+    environment: dict[str, str],
 ) -> None:
     for number, path in enumerate(outputs, 1):
         opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOCTTY)
         os.dup2(opened, number)
         os.close(opened)
-    for number, name in enumerate(("stdout", "stderr"), 1):
-        file = os.fdopen(number, "w", 1, "utf-8", "backslashreplace", closefd=False)
-        setattr(sys, name, file)
+    sys.stdout = os.fdopen(1, "w", 1, encoding, closefd=False)
+    sys.stderr = os.fdopen(2, "w", 1, encoding, "backslashreplace", closefd=False)
     os.environ.update({"OMP_NUM_THREADS": "1", "PYTHONPATH": str(CHECKOUT)} | environment)
     os.chdir(cwd)
     import torch

@@ -2,14 +2,13 @@
 
 import contextlib
 import gzip
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_specs.errors import InputError
@@ -23,7 +22,7 @@ from pipeline.exchange import cx2, gennet, graphml
 from pipeline.exchange.topology import parse
 from pipeline.networks.formats import read_networks
 from pipeline.ontology.stage import read_ontology
-from tests.conftest import TINY
+from tests.conftest import LONG, TINY
 from tests.genotype_tables import read
 from tests.hierarchies import random_cell_graph
 
@@ -79,7 +78,7 @@ READERS: dict[str, tuple[bytes, Callable[[Path], object]]] = {
     "checkpoint": (small_checkpoint(), checkpoint.load),
     "per-term file": (small_per_term_file(), per_term_file.import_),
 }
-EXAMPLES = 2500 if "DCELL_LONG" in os.environ else 150  # `make test-long`
+EXAMPLES = 2500 if LONG else 50
 EDITS = st.lists(
     st.tuples(
         st.sampled_from(["flip", "cut", "insert", "repeat", "swap"]),
@@ -121,7 +120,7 @@ def read_or_refuse(kind: str, raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", READERS)
-@settings(max_examples=EXAMPLES, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES)
 @given(edits=EDITS)
 def test_rubbish(kind: str, edits: list[tuple[str, int, int, bytes]]) -> None:
     read_or_refuse(kind, edited(READERS[kind][0], edits))
@@ -131,7 +130,7 @@ def test_rubbish(kind: str, edits: list[tuple[str, int, int, bytes]]) -> None:
 def test_every_length(kind: str, tmp_path: Path) -> None:
     whole, reader = READERS[kind]
     path = tmp_path / "file.txt"
-    for length in range(0, len(whole), max(1, len(whole) // 150)):
+    for length in range(0, len(whole), max(1, len(whole) // (150 if LONG else 50))):
         path.write_bytes(whole[:length])
         said = str(path)
         try:

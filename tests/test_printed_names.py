@@ -9,6 +9,7 @@ import pytest
 
 from data_specs.terminal import printable
 from tests.conftest import CHECKOUT, TINY
+from tests.processes import Program
 from tests.terminals import shown_in_a_terminal
 
 BAD = "\x1b[5mé\u202e\u200b[red]"  # blinks, runs from right to left, hides, and is markup
@@ -32,8 +33,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(commands: list[list[str]], **environment: str) -> subprocess.CompletedProcess[bytes]:
-    """Run commands of both programs, one after the other, in one process."""
+def run(commands: list[list[str]], encoding: str = "utf-8") -> tuple[str, str]:
+    """What commands of both programs print, one after the other, in one process."""
     program = (
         "import contextlib, sys\n"
         "from dcell_model.cli import main as dcell\n"
@@ -44,10 +45,10 @@ def run(commands: list[list[str]], **environment: str) -> subprocess.CompletedPr
         "    except SystemExit as end: status = end.code\n"
         "    print(name, arguments[0], '->', status)\n"
     )
-    return subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, cwd=CHECKOUT, check=False,
-        env=os.environ | {"PYTHONPATH": str(CHECKOUT), "COLUMNS": "200"} | environment,
-    )  # fmt: skip
+    process = Program("-c", program, encoding=encoding, COLUMNS="200")
+    printed = process.communicate()
+    assert process.returncode == 0, printed
+    return printed
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +63,15 @@ def build(inputs: Path) -> Path:
             ["dcell", "train", "--data", built, "--out", trained,
              "--set", "train.epochs=1", "model.width_min=3", "baselines.mlp_epochs=1"],
         ],
-        PYTHONIOENCODING="ascii",
+        encoding="ascii",
     )  # fmt: skip
     assert_clean(done, ["dcell-data build -> 0", "dcell train -> 0"])
     return inputs
 
 
-def assert_clean(done: subprocess.CompletedProcess[bytes], ends: list[str]) -> str:
-    printed = (done.stdout + done.stderr).decode("ascii")
-    assert done.returncode == 0, printed
+def assert_clean(done: tuple[str, str], ends: list[str]) -> str:
+    printed = "".join(done)
+    assert printed.isascii()
     assert "Traceback" not in printed, printed
     assert "\x1b" not in printed, printed
     assert [line for line in printed.splitlines() if " -> " in line] == ends, printed
@@ -107,7 +108,7 @@ def test_every_command_that_prints_names(build: Path) -> None:
         ("dcell", "predict", *model, "--genotypes", "A", BAD): 1,
         ("dcell", "--help"): 0,
     }  # fmt: skip
-    done = run([list(command) for command in commands], PYTHONIOENCODING="ascii")
+    done = run([list(command) for command in commands], encoding="ascii")
     ends = [f"{name} {first} -> {status}" for (name, first, *_), status in commands.items()]
     printed = assert_clean(done, ends)
     assert printed.count(SHOWN) > 20
@@ -140,10 +141,9 @@ def test_what_is_written_for_spreadsheets_is_read_back(build: Path) -> None:
         [
             ["dcell", "predict", *model, "--genotypes", genotypes, "--out", str(first)],
             ["dcell", "predict", *model, "--genotypes", str(first), "--out", str(again)],
-        ],
-        PYTHONUTF8="1",
+        ]
     )
-    assert done.stdout.count(b"dcell predict -> 0") == 2, done.stderr
+    assert done[0].count("dcell predict -> 0") == 2, done
     lines = first.read_text(encoding="utf-8").splitlines()
     assert [line.split(",")[1].strip('"') for line in lines[1:]] == [
         "'=cmd", "'-syn\x9b2J", "'@nobody", "YAL001C|=cmd", GENE,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from data_specs.errors import InputError
@@ -81,7 +81,6 @@ def test_what_is_no_utf_8(tmp_path: Path, raw: bytes, found: str) -> None:
             read(path)
 
 
-@settings(deadline=None)
 @given(
     lines=st.lists(st.sampled_from(["", "a", "é b", "c\td"]), min_size=1, max_size=30),
     ends=st.lists(st.sampled_from(["\n", "\r", "\r\n"]), min_size=30, max_size=30),

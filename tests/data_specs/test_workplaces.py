@@ -19,7 +19,7 @@ from data_specs import workplaces
 from data_specs.errors import InputError
 from data_specs.files import replacing_file, replacing_folder
 from data_specs.workplaces import is_workplace
-from tests.conftest import CHECKOUT
+from tests.conftest import CHECKOUT, examples
 from tests.foreign_trees import found, missing, plant, trees
 
 OWN = ("ledger.json", "store/[0-9]/data.mdb", "plots/own.png", "networks/a.parquet")
@@ -79,7 +79,7 @@ def litter(folder: Path) -> list[str]:
     return [name for name in os.listdir(folder) if is_workplace(name)]  # noqa: PTH208
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(
     inside=trees(OWN), around=trees(["out", "out/*"]), earlier=st.booleans(), links=st.booleans(),
     fail=st.booleans(), kills=st.lists(st.integers(0, 60), max_size=3),
@@ -132,7 +132,7 @@ def test_killed_at_every_single_call(tmp_path: Path, links: bool) -> None:
         assert os.listdir(out.parent) == ["out"], call  # noqa: PTH208
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(foreign=trees(["out.txt"]), call=st.integers(0, 12), there=st.booleans())
 def test_what_is_foreign_around_a_file_stays(foreign: Any, call: int, there: bool) -> None:
     with tempfile.TemporaryDirectory() as name:

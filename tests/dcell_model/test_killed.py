@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 import random
 import time
 from collections.abc import Callable
@@ -15,9 +14,10 @@ from data_specs.parameters.given import load
 from dcell_model import train
 from dcell_model.checkpoint import format as checkpoint
 from dcell_model.checkpoint.run_folder import MARKER, prepare_folder
+from tests.conftest import LONG
 from tests.processes import Program
 
-KILLS = 20 if "DCELL_LONG" in os.environ else 3  # `make test-long`
+KILLS = 20 if LONG else 3
 STEPS = 9  # of an epoch: 35 samples
 
 

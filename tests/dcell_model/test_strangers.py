@@ -29,6 +29,7 @@ from dcell_model.dcell.model import DCell
 from dcell_model.predict.opened_run import open_run
 from dcell_model.screen.command import Settings, run
 from dcell_model.train import resumed_state
+from tests.conftest import examples
 from tests.hierarchies import random_cell_graph
 from tests.processes import Program
 
@@ -323,7 +324,7 @@ def test_every_entry_of_the_state_of_training(begun: Path, tiny_build: Path) -> 
     assert not [w for w in used if w.startswith("optimizer.state.0.") and "dropped" in w]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_run_goes_on_or_says_why_not(begun: Path, tiny_build: Path, data: st.DataObject) -> None:
     """Through `dcell train --resume` itself, with a third epoch to train."""

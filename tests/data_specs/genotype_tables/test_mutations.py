@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from data_specs.errors import InputError
 from data_specs.genotype_tables.words import NOT_MEASURED
+from tests.conftest import examples
 from tests.genotype_tables import GenotypeTable, read
 
 Rows = list[list[str]]
@@ -27,7 +28,7 @@ ROWS = st.lists(
     min_size=1,
     max_size=8,
 )
-MANY = settings(max_examples=100, deadline=None)
+MANY = settings(max_examples=examples(100))
 
 
 def text_of(rows: Rows, separator: str = "\t", ending: str = "\n") -> str:

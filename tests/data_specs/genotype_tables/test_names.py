@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from data_specs.errors import InputError
 from data_specs.genotype_tables.names import split
 from data_specs.genotype_text import names_in, whole_names
+from tests.conftest import examples
 from tests.genotype_tables import GenotypeTable, read
 
 WHOLE = whole_names(["spI IFN", "DUR1,2", "RNA(+)", "A B C"])
@@ -19,7 +20,7 @@ TEXTS = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(texts=st.lists(TEXTS, min_size=1, max_size=6), known=st.booleans())
 def test_all_rows_at_once_as_each_by_itself(texts: list[str], known: bool) -> None:
     whole = WHOLE if known else frozenset()

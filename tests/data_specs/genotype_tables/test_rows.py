@@ -1,6 +1,5 @@
 import contextlib
 import gzip
-import os
 import random
 import zipfile
 from pathlib import Path
@@ -12,6 +11,7 @@ import xlsxwriter
 from data_specs import raw_files
 from data_specs.errors import InputError
 from data_specs.genotype_tables import FORMS, PHENOTYPES, cells
+from tests.conftest import LONG
 from tests.genotype_tables import GenotypeTable, read
 
 HO = "YDL227C"
@@ -395,7 +395,7 @@ def test_flipped_bytes(tmp_path: Path, kind: str) -> None:
             for at, row in enumerate([("genes", "score"), ("A|B", 0.5), ("C", 1.5)]):
                 sheet.write_row(at, 0, row)
     raw = path.read_bytes()
-    for seed in range(5000 if "DCELL_LONG" in os.environ else 300):
+    for seed in range(5000 if LONG else 150):
         path.write_bytes(flipped(raw, seed))
         with contextlib.suppress(InputError):
             read(path)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from data_specs.errors import ParameterError
 from data_specs.parameters.changes import changed
 from data_specs.parameters.sections import KEYS, SECTIONS, Parameters, resolve
+from tests.conftest import examples
 
 HINTS = {
     f"{section}.{name}": hint
@@ -48,7 +49,7 @@ def with_value(key: str, value: Any) -> Parameters:
 
 
 @pytest.mark.parametrize("key", KEYS)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60))
 @given(value=ANYTHING)
 def test_anything_is_taken_as_it_is_or_refused_by_name(key: str, value: Any) -> None:
     refusal = ""
@@ -69,7 +70,7 @@ def test_anything_is_taken_as_it_is_or_refused_by_name(key: str, value: Any) -> 
 
 
 @pytest.mark.parametrize("key", KEYS)
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=examples(20), suppress_health_check=[HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_what_lies_in_the_range_is_taken(key: str, data: st.DataObject) -> None:
     drawn = data.draw(FITTING_TEXT.get(key, st.from_type(HINTS[key])))

@@ -14,6 +14,7 @@ from data_specs.layout import ENTRIES
 from data_specs.store.manifest import DATA, MANIFEST, block_key
 from data_specs.store.reader import StoreReader
 from dcell_model.data.dataset import MutantStateDataset
+from tests.conftest import LONG
 from tests.hierarchies import random_cell_graph
 from tests.pipeline.store.test_stage import genotypes, write
 from tests.replacement import read_while_replaced
@@ -56,7 +57,7 @@ def test_every_byte_flipped(store: Path, tmp_path: Path, name: str) -> None:
     whole = (store / name).read_bytes()
     wrong = damaged(store, tmp_path / "store", name, whole)
     with (wrong / name).open("r+b", buffering=0) as file:
-        for place, byte in enumerate(whole):
+        for place, byte in list(enumerate(whole))[:: 1 if LONG else 13]:
             os.pwrite(file.fileno(), bytes([byte ^ 1 << (place % 8)]), place)
             with pytest.raises(ArtefactError):
                 check_all(wrong)
@@ -68,7 +69,7 @@ def test_every_byte_flipped(store: Path, tmp_path: Path, name: str) -> None:
 def test_every_length(store: Path, tmp_path: Path, name: str) -> None:
     whole = (store / name).read_bytes()
     wrong = damaged(store, tmp_path / "store", name, whole)
-    for length in reversed(range(len(whole))):
+    for length in reversed(range(0, len(whole), 1 if LONG else 13)):
         os.truncate(wrong / name, length)
         with pytest.raises(ArtefactError):
             check_all(wrong)

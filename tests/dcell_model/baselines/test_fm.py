@@ -13,6 +13,7 @@ from data_specs.parameters.sections import Baselines
 from data_specs.tables import TEST, TRAIN, VAL
 from dcell_model.baselines import fit_baselines
 from dcell_model.baselines.fm import FactorizationMachine
+from tests.conftest import examples
 
 CONFIG = Baselines(trials=4)
 
@@ -57,7 +58,7 @@ def test_of_no_gene_is_the_bias() -> None:
 
 
 @given(st.lists(st.sets(st.integers(0, 6)), min_size=1, max_size=5), st.integers(1, 4))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 def test_sums_equal_the_loop_over_pairs(genotypes: list[set[int]], rank: int) -> None:
     model, sets = machine(7, rank), [tuple(sorted(genes)) for genes in genotypes]
     expected = [by_pairs(model, genes) for genes in sets]

@@ -3,7 +3,11 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from dcell_model.bench import curves
+
+pytestmark = pytest.mark.pictures
 
 
 def test_curves(tiny_build: Path, tmp_path: Path) -> None:

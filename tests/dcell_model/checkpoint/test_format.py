@@ -1,6 +1,5 @@
 """Checkpoints: plain values only, bound to their hierarchy."""
 
-import os
 import pickle
 from pathlib import Path
 
@@ -12,9 +11,9 @@ from data_specs.parameters.sections import resolve
 from dcell_model.checkpoint import format as checkpoint
 from dcell_model.data.dataset import encode_genotypes
 from dcell_model.dcell.model import DCell
+from tests.conftest import LONG
 from tests.hierarchies import random_cell_graph
 
-LONG = "DCELL_LONG" in os.environ  # `make test-long`
 GRAPH = random_cell_graph(0)
 PARAMETERS = resolve({"model": {"width_min": 3, "norm": "layer"}})
 

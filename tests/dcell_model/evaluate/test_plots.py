@@ -11,6 +11,8 @@ from matplotlib import image
 from dcell_model.evaluate.plots import comparison, loss_curves, prediction_against_measurement
 from dcell_model.scores import scores
 
+pytestmark = pytest.mark.pictures
+
 
 def history(epochs: int, *, validated: bool = True) -> list[dict[str, Any]]:
     return [

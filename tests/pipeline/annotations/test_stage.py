@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from data_specs.errors import InputError, ParameterError
@@ -211,7 +211,6 @@ UNCHANGED: dict[str, Callable[[str], str]] = {
 }
 
 
-@settings(deadline=None)
 @given(
     edits=st.dictionaries(st.integers(2, 21), st.sampled_from(list(UNCHANGED)), max_size=8),
     end=st.sampled_from(["\n", "\r", "\r\n"]),
@@ -231,7 +230,6 @@ def test_what_means_the_same_gives_the_same(
     assert (edited.lines, edited.dropped) == (plain.lines, plain.dropped)
 
 
-@settings(deadline=None)
 @given(
     number=st.integers(2, 21),
     column=st.integers(0, 16),

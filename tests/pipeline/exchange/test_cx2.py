@@ -16,6 +16,7 @@ from data_specs.tables import ROOT
 from pipeline.exchange.cx2 import MEMBERS, is_cx2, read, write, write_parent
 from pipeline.exchange.topology import Topology
 from pipeline.export.command import export, load, of_cell_graph
+from tests.conftest import examples
 from tests.hierarchies import random_cell_graph
 from tests.pipeline.exchange.cellmaps import needs_cellmaps, read_by_cellmaps
 
@@ -143,7 +144,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 WRITTEN = json.loads(write(of_cell_graph(random_cell_graph(3, terms=4, genes=5))))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     place=st.sampled_from(places(WRITTEN)), odd=ODD, what=st.sampled_from(["put", "cut", "twice"])
 )

@@ -21,7 +21,7 @@ from pipeline.exchange.reading import reader_of
 from pipeline.exchange.topology import Topology
 from pipeline.export.command import export, load, of_cell_graph, render
 from pipeline.ontology.stage import read_ontology
-from tests.conftest import TINY, tiny_parameters
+from tests.conftest import TINY, examples, tiny_parameters
 from tests.hierarchies import random_cell_graph
 
 NAMES = st.text(
@@ -93,7 +93,7 @@ def test_round_trip_keeps_what_the_format_says_and_no_more(
     kind: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     @given(hierarchies())
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=examples(30))
     def check(hierarchy: Topology) -> None:
         folder = tmp_path_factory.mktemp(kind)
         texts = render(hierarchy, kind)

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.genotypes.measurement_noise import FEW, Sums, account_of, exact_sum, sums_of
+from tests.conftest import examples
 
 NUMBERS = st.floats(-1e15, 1e15)
-FEWER = settings(max_examples=60, deadline=None)
+FEWER = settings(max_examples=examples(60))
 
 
 @FEWER

@@ -21,7 +21,7 @@ from pipeline.build import build
 from pipeline.cell_graph.stage import number
 from pipeline.show import show
 from pipeline.verify import verify
-from tests.conftest import TINY, tiny_parameters
+from tests.conftest import TINY, examples, tiny_parameters
 from tests.genotype_tables import read_with
 
 # YAL003W has the symbol NYAL003W; the second symbol of the file is a synonym of the third gene.
@@ -254,7 +254,7 @@ LINES = st.lists(
 
 
 @given(LINES, st.dictionaries(ANY, ANY, max_size=3), st.booleans(), st.sets(st.sampled_from(IDS)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_a_name_means_the_same_to_a_build_and_to_a_model(
     lines: list[tuple[str, str, list[str], str]],
     mapping: dict[str, str],
@@ -299,7 +299,7 @@ def test_a_name_means_the_same_to_a_build_and_to_a_model(
 
 
 @given(st.lists(st.lists(ANY, min_size=1, max_size=3), min_size=1, max_size=8), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_tables_are_read_name_by_name(rows: list[list[str]], merge: bool) -> None:
     """By columns, all at once, the same comes out as by rows of names one by one."""
     names = GeneNames([("ABC1", "YAL001C", "symbol"), ("DEF2", "YAL002W", "symbol"),

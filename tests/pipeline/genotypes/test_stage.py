@@ -18,6 +18,7 @@ from data_specs.parameters.sections import Genotypes, resolve
 from data_specs.tables import GENOTYPE_KEYS, write_table
 from pipeline.genotypes.stage import run
 from pipeline.sources import describe
+from tests.conftest import examples
 from tests.genotype_tables import GenotypeTable, merge, read
 
 ALL = Genotypes()
@@ -25,7 +26,7 @@ NAMES = [
     ("ABC1", "YAL001C", "symbol"), ("ABC2", "YAL002W", "symbol"), ("DUR1,2", "YBR208C", "symbol"),
     ("spI IFN", "IFN1", "synonym"),
 ]  # fmt: skip
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=examples(40))
 Writer = Callable[[str, str], Path]
 Row = tuple[str, str | None, float, float | None]  # genes, query, interaction, fitness
 

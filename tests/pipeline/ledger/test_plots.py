@@ -9,6 +9,8 @@ from matplotlib import image
 
 from pipeline.ledger.plots import ledger_waterfall, line_bars, strata_sizes, term_bars
 
+pytestmark = pytest.mark.pictures
+
 
 def step(name: str, terms: int, edges: int) -> dict[str, Any]:
     return {"step": name, "terms": terms, "edges": edges, "annotations": 90, "genes": 40}

@@ -20,7 +20,7 @@ from pipeline.build import build
 from pipeline.networks.formats import read_networks as read_string
 from pipeline.networks.stage import clean, name_of
 from pipeline.verify import verify
-from tests.conftest import tiny_parameters
+from tests.conftest import examples, tiny_parameters
 
 GENES = ["A", "B", "C", "D"]
 
@@ -122,7 +122,7 @@ def test_a_build_with_channels_of_string(tmp_path: Path) -> None:
         st.tuples(st.sampled_from("ABCDX"), st.sampled_from("ABCDX")), st.integers(0, 1000)
     )
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_both_directions_are_one_edge(scores: dict[tuple[str, str], int]) -> None:
     """A file that lists each pair twice, as STRING's do, gives what one of both would."""
     pairs = {pair: score for pair, score in scores.items() if pair <= pair[::-1]}

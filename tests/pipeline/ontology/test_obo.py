@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from data_specs.errors import InputError
@@ -53,7 +53,6 @@ UNCHANGED: dict[str, Callable[[str], str]] = {
 }
 
 
-@settings(deadline=None)
 @given(
     edits=st.dictionaries(
         st.sampled_from(INSIDE),

@@ -18,9 +18,10 @@ from data_specs.parameters.sections import Genotypes, Split, resolve
 from data_specs.tables import PARTS, write_table
 from pipeline.split.lots import draw
 from pipeline.split.stage import _nearest, decide, run, split, table_of
+from tests.conftest import examples
 from tests.genotype_tables import merge, read
 
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=examples(60))
 Samples = dict[tuple[str, ...], list[str]]  # genes: queries
 
 
