@@ -229,11 +229,11 @@ def test_a_control_only_in_an_array_is_there(tmp_path: Path) -> None:
     assert ["YAL002W", "YAL004W", "YAL006W"] in genes_of(layout)
 
 
-def test_many_pieces_and_workers_give_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("no_cluster")
+def test_many_pieces_give_the_same_bytes(tmp_path: Path) -> None:
     table = table_of("yal099w", "NYAL004w", "nobody")
     one = built(tmp_path, table)
-    many = built(tmp_path, table, genotypes={"piece_bytes": 60, "part_rows": 3},
-                 dask={"workers": 2})  # fmt: skip
+    many = built(tmp_path, table, genotypes={"piece_bytes": 60, "part_rows": 3})
     assert genes_of(one) == genes_of(many)
     for file in ("genes.parquet", "gene_names.parquet", "ledger.json"):
         assert (one.genotypes / file).read_bytes() == (many.genotypes / file).read_bytes()

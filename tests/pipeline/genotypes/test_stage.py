@@ -288,6 +288,7 @@ def test_stage_gives_the_same_bytes_for_any_order_of_rows(tmp_path: Path, writte
         assert (first.genotypes / name).read_bytes() == (second.genotypes / name).read_bytes()
 
 
+@pytest.mark.usefixtures("no_cluster")
 @pytest.mark.parametrize(("piece_bytes", "part_rows"), [(300, 7), (1000, 30)])
 def test_noise_does_not_depend_on_pieces_and_parts(
     tmp_path: Path, written: Writer, piece_bytes: int, part_rows: int
