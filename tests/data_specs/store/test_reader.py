@@ -122,5 +122,5 @@ def test_manifest_is_json_with_its_digest_last(store: Path) -> None:
 def test_eight_readers_while_builds_replace_the_store(store: Path, tmp_path: Path) -> None:
     other = write(GRAPH, genotypes(GRAPH, 30, seed=9), tmp_path / "other", 3, block_bytes=900)
     target, own = tmp_path / "target", ENTRIES["store"]
-    read_while_replaced(content, [store, other], target, own, readers=8, turns=60)
+    read_while_replaced(content, [store, other], target, own, readers=8, turns=30)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "target"]

@@ -106,7 +106,7 @@ def test_resident_only_where_there_is_a_gpu(dataset: MutantStateDataset) -> None
     assert not ResidentSamples.fits(dataset, torch.device("cpu"))
 
 
-@pytest.mark.parametrize("context", [None, "fork", "spawn"])
+@pytest.mark.parametrize("context", [None, "fork"])
 def test_workers_give_the_same_batches(dataset: MutantStateDataset, context: str | None) -> None:
     order = EpochBatches(np.arange(45), 16, seed=1)
     order.begin(2, 1)
