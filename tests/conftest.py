@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from matplotlib.figure import Figure
 
@@ -72,12 +73,17 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory, tiny_build: Path) 
 
 @pytest.fixture(scope="session")
 def real_build(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a build of the real files with containment 4; read only."""
+    """Folder of a build of the real files with containment 4, made by one worker; read only."""
     from data_specs.parameters.sections import resolve
     from pipeline.build import build
 
-    given = {"sources": real_sources(real_data)}
-    return build(resolve(given), tmp_path_factory.mktemp("real") / "build").root
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # of all workers
+    with FileLock(folder / "real.lock"):
+        if not (folder / "real").exists():
+            build(resolve({"sources": real_sources(real_data)}), folder / "real")
+    return folder / "real"
 
 
 def real_sources(real_data: Path) -> dict[str, object]:

@@ -30,7 +30,7 @@ class Program:
     Args:
         arguments: of the interpreter.
         cwd: where it runs.
-        terminal: the terminal that it prints to; by default it prints to files.
+        terminal: the terminal or the file that it prints all to; by default to files of its own.
         encoding: of what it prints.
         environment: variables beside those of this process.
     """
@@ -89,7 +89,7 @@ def _run(
     environment: dict[str, str],
 ) -> None:
     for number, path in enumerate(outputs, 1):
-        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOCTTY)
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOCTTY)
         os.dup2(opened, number)
         os.close(opened)
     sys.stdout = os.fdopen(1, "w", 1, encoding, closefd=False)

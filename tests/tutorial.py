@@ -10,10 +10,8 @@ run: WHY -->` speaks for itself. A line `…` in an output stands for any lines.
 
 import contextlib
 import io
-import os
 import re
-import subprocess
-import sys
+import shlex
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import CHECKOUT
+from tests.processes import Program
 
 PAGE = CHECKOUT / "docs" / "tutorial.md"
 _BLOCK = re.compile(
@@ -32,11 +31,7 @@ _BLOCK = re.compile(
 _COMMAND = re.compile(r"\$ ((?:.*\\\n)*.*\n)")
 _NUMBER = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?(?:e[-+]\d+)?")
 _DIGEST = re.compile(r"\b[0-9a-f]{8,64}\b")  # a score may round otherwise on another processor
-_SHELL = """
-set -eu
-dcell-data() { "$PYTHON" -c 'from pipeline.cli import main; main()' "$@"; }
-dcell() { "$PYTHON" -c 'from dcell_model.cli import main; main()' "$@"; }
-"""
+_PROGRAMS = {"dcell-data": "pipeline.cli", "dcell": "dcell_model.cli"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +96,26 @@ def run(page: list[Block], folder: Path) -> Iterator[tuple[Block, str]]:
             if not block.is_run:
                 yield block, block.output
             elif block.kind == "console":
-                yield block, _shell(block.code.removeprefix("$ "))
+                yield block, _printed_by(block.code.removeprefix("$ "), folder)
             else:
                 with contextlib.redirect_stdout(io.StringIO()) as printed:
                     exec(compile(block.code, str(PAGE), "exec"), names)  # the page's own code
                 yield block, printed.getvalue()
 
 
-def _shell(command: str) -> str:
-    """What a command prints; the project's own run from this checkout, in this interpreter."""
-    surroundings = {
-        "PYTHON": sys.executable, "PYTHONPATH": str(CHECKOUT), "COLUMNS": "80",
-        "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1",
-    }  # fmt: skip
-    done = subprocess.run(
-        ["bash", "-c", _SHELL + command],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        env=os.environ | surroundings,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{command}{done.stdout}"
-    return done.stdout
+def _printed_by(command: str, folder: Path) -> str:
+    """What a command prints; the project's own run from this checkout."""
+    name, *arguments = shlex.split(command.replace("\\\n", ""))
+    program = f"from {_PROGRAMS[name]} import main; main()"
+    with tempfile.NamedTemporaryFile() as printed:
+        process = Program(
+            "-c", program, *arguments, cwd=folder, terminal=printed.name,
+            COLUMNS="80", POLARS_MAX_THREADS="1",
+        )  # fmt: skip
+        process.communicate()
+        shown = printed.read().decode()
+    assert process.returncode == 0, f"{command}{shown}"
+    return shown
 
 
 def main() -> None:

@@ -1,13 +1,16 @@
 """DANGO on the channels of STRING and the real screen."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from data_specs.layout import read_json
+from data_specs.layout import DataLayout, read_json
 from data_specs.parameters.sections import resolve
 from dcell_model import train
-from pipeline.build import build
+from pipeline import sources
+from pipeline.build import finish
+from pipeline.networks import stage as networks
 from tests.conftest import real_sources
 
 CHANNELS = ("cooccurence", "database", "fusion", "neighborhood")
@@ -15,7 +18,7 @@ CHANNELS = ("cooccurence", "database", "fusion", "neighborhood")
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_an_epoch_on_string(real_data: Path, tmp_path: Path) -> None:
+def test_an_epoch_on_string(real_data: Path, real_build: Path, tmp_path: Path) -> None:
     folder = real_data / "networks"
     given = {
         "sources": real_sources(real_data)
@@ -29,10 +32,13 @@ def test_an_epoch_on_string(real_data: Path, tmp_path: Path) -> None:
         "train": {"model": "dango", "epochs": 1, "batch_size": 1024},
         "dango": {"width": 16, "pretrain_steps": 20},
     }
-    layout = build(resolve(given), tmp_path / "build")
-    networks = read_json(layout.ledger)["networks"]
-    assert networks["string-v9.1_yeast_database"]["edges"] > 33_000
-    for account in networks.values():  # both directions stand in the files
+    layout = DataLayout(shutil.copytree(real_build, tmp_path / "build"))
+    for stage in (sources, networks):  # all others made `real_build` of the same files
+        stage.run(resolve(given), layout)
+    finish(resolve(given), layout)
+    accounts = read_json(layout.ledger)["networks"]
+    assert accounts["string-v9.1_yeast_database"]["edges"] > 33_000
+    for account in accounts.values():  # both directions stand in the files
         assert (
             account["rows"]
             == sum(account["dropped"].values()) + account["merged"] + account["edges"]

@@ -56,7 +56,7 @@ def test_tau_sga_trains(real_build: Path, tmp_path: Path) -> None:
     cli.main(
         ["train", "--data", str(real_build), "--out", str(tmp_path / "run"),
          "--preset", "torchcell", "--set", "train.epochs=1", "train.batch_size=512",
-         "baselines.mlp_epochs=1"]
+         "baselines.mlp_epochs=1", "baselines.fm_sweeps=2", "baselines.trials=1"]
     )  # fmt: skip
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert sum(metrics["samples"].values()) == 10_423

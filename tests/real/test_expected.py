@@ -8,8 +8,8 @@ import pytest
 
 from pipeline import cli
 
+DEFAULTS = "is_a, containment 4, redundant"
 SETTINGS: dict[str, list[str]] = {
-    "is_a, containment 4, redundant": [],
     "is_a, drop IGI, containment 6, redundant": [
         "annotations.exclude_evidence=[IGI]", "hierarchy.containment=6",
     ],
@@ -28,6 +28,7 @@ SETTINGS: dict[str, list[str]] = {
 @pytest.mark.parametrize("name", SETTINGS)
 def test_ledger_is_exactly_the_expected_one(real_data: Path, tmp_path: Path, name: str) -> None:
     expected = json.loads((real_data / "expected.json").read_text())
+    assert set(expected["settings"]) == {DEFAULTS, *SETTINGS}
     pattern = expected["gene_id"].split(" of ")[1]
     ontology, annotations = (str(real_data / path) for path in expected["inputs"])
     arguments = ["build", "--ontology", ontology, "--annotations", annotations]
@@ -35,9 +36,17 @@ def test_ledger_is_exactly_the_expected_one(real_data: Path, tmp_path: Path, nam
     settings = ["annotations.gene_id_columns=[11]", f"annotations.gene_id_pattern={pattern}"]
     arguments += ["--set", *settings, *SETTINGS[name], "--out", str(tmp_path / "build")]
     cli.main(arguments)
-    ledger: dict[str, Any] = json.loads((tmp_path / "build" / "ledger.json").read_text())
-    numbers = expected["settings"][name]
-    assert set(expected["settings"]) == set(SETTINGS)
-    for key in numbers.keys() - {"widths"}:
-        assert ledger[key] == numbers[key], key
-    cli.main(["verify", str(tmp_path / "build")])
+    check(tmp_path / "build", expected["settings"][name])
+
+
+@pytest.mark.real
+def test_so_is_that_of_the_defaults(real_data: Path, real_build: Path) -> None:
+    expected = json.loads((real_data / "expected.json").read_text())
+    check(real_build, expected["settings"][DEFAULTS])
+
+
+def check(build: Path, figures: dict[str, Any]) -> None:
+    ledger: dict[str, Any] = json.loads((build / "ledger.json").read_text())
+    for key in figures.keys() - {"widths"}:
+        assert ledger[key] == figures[key], key
+    cli.main(["verify", str(build)])
