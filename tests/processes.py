@@ -12,6 +12,7 @@ import runpy
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,14 @@ class Program:
 
     def kill(self) -> None:
         self.process.kill()
+
+    def reaches(self, happened: Callable[[], Any]) -> bool:
+        """Wait until something has happened; whether it did before the process ended."""
+        while not happened():
+            self.process.join(0.0005)
+            if self.returncode is not None:
+                return bool(happened())
+        return True
 
     def communicate(self, timeout: float = 120) -> tuple[str, str]:
         """All that it printed to standard output and standard error, once it has ended."""

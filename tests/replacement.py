@@ -2,7 +2,6 @@
 
 import multiprocessing
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,13 @@ import numpy as np
 from data_specs.files import replacing_folder
 
 
-def _read(look: Callable[[Path], str], folder: Path, kinds: list[str], stop: Any, out: Any) -> None:
+def _read(
+    look: Callable[[Path], str], folder: Path, kinds: list[str], stop: Any, looks: Any, out: Any
+) -> None:
     seen = [0] * len(kinds)
     while not stop.is_set():
         seen[kinds.index(look(folder))] += 1
+        looks.release()
     out.put(seen)
 
 
@@ -40,15 +42,18 @@ def read_while_replaced(
     kinds = [look(folder) for folder in contents]
     shutil.copytree(contents[0], target)
     fork = multiprocessing.get_context("fork")
-    stop, out = fork.Event(), fork.SimpleQueue()
-    given = (look, target, kinds, stop, out)
+    stop, looks, out = fork.Event(), fork.Semaphore(0), fork.SimpleQueue()
+    given = (look, target, kinds, stop, looks, out)
     processes = [fork.Process(target=_read, args=given) for _ in range(readers)]
     for process in processes:
         process.start()
     for turn in range(1, turns + 1):
         with replacing_folder(target, own) as partial:
             shutil.copytree(contents[turn % len(contents)], partial)
-        time.sleep(0.01)
+        while looks.acquire(block=False):
+            pass
+        for _ in processes:  # as many looks at the new one as there are readers
+            assert looks.acquire(timeout=60)
     stop.set()
     for process in processes:
         process.join(timeout=30)

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -157,17 +156,11 @@ def start(arguments: list[str]) -> Program:
     return Program("-m", "dcell_model.cli", *arguments)
 
 
-def wait_for(path: Path, process: Program) -> None:
-    while not path.exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
-
-
 def test_two_trainings_into_one_folder(tiny_build: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     long = [*train(tiny_build, out), "train.epochs=1000000"]
     first = start(long)
-    wait_for(out / "last.pt", first)
+    assert first.reaches((out / "last.pt").exists), first.communicate()
     for more in ([], ["--overwrite"], ["--resume"]):
         second = start(train(tiny_build, out, *more))
         _, said = second.communicate(timeout=120)

@@ -2,7 +2,6 @@
 
 import re
 import signal
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -23,9 +22,8 @@ def start(module: str, command: list[str], folder: Path, cwd: Path) -> Program:
     """A command that is stopped as soon as it has its folder."""
     process = Program("-m", module, *command, cwd=cwd)
     lock = folder.parent / lock_name(folder)
-    while not (lock.is_file() and lock.stat().st_size):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.0005)
+    written = lambda: lock.is_file() and lock.stat().st_size  # noqa: E731
+    assert process.reaches(written), process.communicate()
     process.send_signal(signal.SIGSTOP)
     return process
 

@@ -3,8 +3,6 @@
 import itertools
 import json
 import random
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -29,15 +27,6 @@ def start(data: Path, out: Path, params: Path, *more: str) -> Program:
 def finish(process: Program) -> None:
     _, error = process.communicate()
     assert process.returncode == 0, error
-
-
-def wait_for(happened: Callable[[], bool], process: Program) -> bool:
-    """Whether it happened before the process ended."""
-    while process.poll() is None:
-        if happened():
-            return True
-        time.sleep(0.0005)
-    return False
 
 
 def kill(process: Program) -> None:
@@ -88,11 +77,11 @@ def test_killed_at_random_again_and_again(tiny_build: Path, tmp_path: Path) -> N
         process = start(tiny_build, parts, params, *(["--resume"] if life else []))
         for _ in range(chance.randrange(1, 4 * STEPS)):
             before = stamp(last)
-            wait_for(lambda before=before: stamp(last) != before, process)  # type: ignore[misc]
+            process.reaches(lambda before=before: stamp(last) != before)  # type: ignore[misc]
         if life % 3 == 0:  # while a checkpoint is being written
-            assert wait_for(lambda: is_writing(parts), process)
+            assert process.reaches(lambda: is_writing(parts))
         else:
-            time.sleep(chance.random() / 50)
+            process.process.join(chance.random() / 50)  # anywhere in a step
         assert process.poll() is None, "it ended before it could be killed: train longer"
         kill(process)
         in_writing += any(parts.glob(".*.pt.*"))
@@ -119,7 +108,7 @@ def test_killed_before_the_first_checkpoint(tiny_build: Path, tmp_path: Path) ->
     params = parameters(tmp_path, epochs=1, batch_size=2, checkpoint_steps=None)
     out = tmp_path / "run"
     process = start(tiny_build, out, params)
-    assert wait_for((out / "dcell-run.json").exists, process)
+    assert process.reaches((out / "dcell-run.json").exists)
     kill(process)
     assert not (out / "last.pt").exists()
     process = start(tiny_build, out, params, "--resume")
