@@ -186,6 +186,7 @@ def test_what_a_file_lacks_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
         build(resolve(given), tmp_path / "another")
 
 
+@pytest.mark.usefixtures("no_cluster")
 def test_a_folder_with_characters_of_patterns(tmp_path: Path) -> None:
     out = tmp_path / "[a]*?" / "b[1]"
     build(resolve(tiny_parameters(genotypes={"part_rows": 10})), out)

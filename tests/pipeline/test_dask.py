@@ -109,7 +109,7 @@ def start(table: Path, out: Path, *settings: str) -> subprocess.Popen[str]:
 
 
 def wait_for(folder: Path, pattern: str, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not any(folder.glob(pattern)):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline, f"no {pattern} in {folder}"

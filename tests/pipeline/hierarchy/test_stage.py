@@ -201,12 +201,12 @@ def test_order_of_lines_does_not_matter(drawn: Any, config: HierarchyConfig, ran
 
 def test_hash_seed_does_not_matter(tmp_path: Any) -> None:
     from data_specs.files import sha256_of
-    from tests.conftest import CHECKOUT
+    from tests.conftest import CHECKOUT, tiny_parameters
 
-    script = (
+    script = (  # without `tests.conftest`, which imports torch
         "import sys; from pathlib import Path; from pipeline.build import build;"
-        "from data_specs.parameters import resolve; from tests.conftest import tiny_parameters;"
-        "build(resolve(tiny_parameters()), Path(sys.argv[1]))"
+        "from data_specs.parameters import resolve;"
+        f"build(resolve({tiny_parameters()!r}), Path(sys.argv[1]))"
     )
     digests = []
     for seed in ("1", "2"):

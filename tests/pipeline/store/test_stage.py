@@ -1,8 +1,6 @@
 """The store: exact, deterministic, small, and never half there."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +19,9 @@ from pipeline.build import build
 from pipeline.store import stage as store
 from pipeline.store.samples import select_samples
 from pipeline.store.stage import write_manifest, write_shard
-from tests.conftest import CHECKOUT, tiny_parameters
+from tests.conftest import tiny_parameters
 from tests.hierarchies import random_cell_graph
+from tests.processes import Program
 
 
 def genotypes(graph: CellGraph, count: int, seed: int = 0) -> pl.DataFrame:
@@ -126,13 +125,11 @@ def test_full_disk_leaves_nothing(tmp_path: Path) -> None:
         "    write_shard(samples, graph, StoreConfig(block_bytes=50_000), folder)\n"
     )
     target = tmp_path / "store"
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(target)],
-        cwd=CHECKOUT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1, done.stderr
-    assert "cannot be written" in done.stderr
-    assert "Traceback" not in done.stderr
+    process = Program("-c", script, str(target))
+    _, error = process.communicate()
+    assert process.returncode == 1, error
+    assert "cannot be written" in error
+    assert "Traceback" not in error
     assert list(tmp_path.iterdir()) == []
 
 
