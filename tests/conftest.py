@@ -9,7 +9,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from matplotlib.figure import Figure
 
-from tests import pictures
+from tests import plotting
 
 CHECKOUT = Path(__file__).parents[1]
 TINY = CHECKOUT / "tests" / "data"
@@ -21,7 +21,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )  # fmt: skip
 settings.load_profile("tests")
-Figure.savefig = pictures.blank  # type: ignore[method-assign]
+Figure.savefig = plotting.blank  # type: ignore[method-assign]
 
 
 def examples(many: int) -> int:
@@ -30,9 +30,9 @@ def examples(many: int) -> int:
 
 
 @pytest.fixture(autouse=True)
-def _pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.node.get_closest_marker("pictures"):
-        monkeypatch.setattr(Figure, "savefig", pictures.DRAWN)
+def _plots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("plots"):
+        monkeypatch.setattr(Figure, "savefig", plotting.DRAWN)
 
 
 @pytest.fixture(scope="session")

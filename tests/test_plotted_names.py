@@ -19,7 +19,7 @@ from dcell_model.tune.trial import FINISHED, Trial
 from pipeline.ledger.plots import ledger_waterfall, strata_sizes
 from tests.pipeline.ledger.test_plots import LEDGER
 
-pytestmark = pytest.mark.pictures
+pytestmark = pytest.mark.plots
 
 BAD = r"a$b^_$ \frac{ $\undefined$ --> &< 酵母"
 STEERING = f"{BAD}\x1b[5m\x00\u202e"

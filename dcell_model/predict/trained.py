@@ -71,7 +71,7 @@ class Trained:
         calibration: Calibration | None = None,
         seen_genes: npt.NDArray[np.bool_] | None = None,
     ) -> "Trained":
-        """Models in memory; they are put into evaluation mode and run by `incremental` from now on."""
+        """Models in memory, put into evaluation mode and run by `incremental` from now on."""
         genes = members[0].graph.num_genes
         for model in members:
             model.eval()

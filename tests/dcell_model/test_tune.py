@@ -45,9 +45,9 @@ Row = dict[str, Any]
 
 
 @pytest.fixture(autouse=True)
-def _no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_plots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even blank ones, which would still take most of the time of a tiny search."""
-    if not request.node.get_closest_marker("pictures"):
+    if not request.node.get_closest_marker("plots"):
         for name in ("history", "slices"):
             monkeypatch.setattr(drawing, name, lambda *_, **__: None)
 
@@ -358,7 +358,7 @@ def test_short_and_long_trials_are_compared_at_the_same_share(tmp_path: Path) ->
         told([0.1, 0.2, 0.3, 0.35, 0.5, 0.6, 0.7, 0.8])
 
 
-@pytest.mark.pictures
+@pytest.mark.plots
 def test_a_trial_that_diverges_or_cannot_be_is_no_end_of_the_search(
     tiny_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -572,7 +572,7 @@ def test_other_data_are_another_search(
 # The command
 
 
-@pytest.mark.pictures
+@pytest.mark.plots
 def test_the_command(tiny_build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "tuned"
     arguments = ["tune", "--data", str(tiny_build), "--out", str(out), "--trials", "2",

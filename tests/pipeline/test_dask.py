@@ -21,11 +21,11 @@ from pipeline import dask as pipeline_dask
 from pipeline.build import build
 from pipeline.dask import workers
 from tests.conftest import CHECKOUT, TINY
-from tests.pictures import DRAWN
+from tests.plotting import DRAWN
 from tests.pipeline.conftest import build_here
 
 pytestmark = [
-    pytest.mark.pictures,
+    pytest.mark.plots,
     pytest.mark.xdist_group("dask"),  # clusters one after the other
     pytest.mark.filterwarnings("ignore::ResourceWarning:distributed"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # Dask's sockets

@@ -7,7 +7,7 @@ import pytest
 
 from dcell_model.bench import curves
 
-pytestmark = pytest.mark.pictures
+pytestmark = pytest.mark.plots
 
 
 def test_curves(tiny_build: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from matplotlib import image
 from dcell_model.evaluate.plots import comparison, loss_curves, prediction_against_measurement
 from dcell_model.scores import scores
 
-pytestmark = pytest.mark.pictures
+pytestmark = pytest.mark.plots
 
 
 def history(epochs: int, *, validated: bool = True) -> list[dict[str, Any]]:
@@ -92,7 +92,7 @@ PLOTS: dict[str, tuple[Callable[[Path], None], tuple[int, int]]] = {
 
 
 @pytest.mark.parametrize("name", PLOTS)
-def test_picture(name: str, tmp_path: Path) -> None:
+def test_plot(name: str, tmp_path: Path) -> None:
     draw, (width, height) = PLOTS[name]
     path = tmp_path / "new folder" / "plot.png"
     draw(path)
@@ -127,7 +127,7 @@ def test_best_epoch_is_marked(tmp_path: Path) -> None:
     assert highest == last != other
 
 
-def test_failure_leaves_the_old_picture(tmp_path: Path) -> None:
+def test_failure_leaves_the_old_plot(tmp_path: Path) -> None:
     path = tmp_path / "plot.png"
     path.write_bytes(b"old")
     with pytest.raises(KeyError):

@@ -9,7 +9,7 @@ from matplotlib import image
 
 from pipeline.ledger.plots import ledger_waterfall, line_bars, strata_sizes, term_bars
 
-pytestmark = pytest.mark.pictures
+pytestmark = pytest.mark.plots
 
 
 def step(name: str, terms: int, edges: int) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def test_nothing_falls_from_a_topology() -> None:
 
 @pytest.mark.parametrize("ledger", [LEDGER, TOPOLOGY, SMALLEST, DEEP])
 @pytest.mark.parametrize("draw", [ledger_waterfall, strata_sizes])
-def test_picture(draw: Any, ledger: dict[str, Any], tmp_path: Path) -> None:
+def test_plot(draw: Any, ledger: dict[str, Any], tmp_path: Path) -> None:
     first, again = tmp_path / "new" / "plot.png", tmp_path / "again.png"
     draw(ledger, first)
     draw(ledger, again)

@@ -19,5 +19,5 @@ BLANK = {
 
 
 def blank(_: Figure, path: Path, *, format: str, **__: Any) -> None:  # noqa: A002
-    """In place of `Figure.savefig`: a picture of one pixel."""
+    """In place of `Figure.savefig`: a plot of one pixel."""
     Path(path).write_bytes(BLANK[format])
