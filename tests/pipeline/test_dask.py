@@ -21,8 +21,8 @@ from pipeline import dask as pipeline_dask
 from pipeline.build import build
 from pipeline.dask import workers
 from tests.conftest import CHECKOUT, TINY
-from tests.plotting import DRAWN
 from tests.pipeline.conftest import build_here
+from tests.plotting import DRAWN
 
 pytestmark = [
     pytest.mark.plots,
