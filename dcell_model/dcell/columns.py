@@ -17,9 +17,7 @@ import torch
 from torch import Tensor
 
 from dcell_model.dcell.layout import SubsystemLayout
-from dcell_model.dcell.native import NativeHierarchy, load
-
-REAL = {torch.float32: "float", torch.float64: "double"}  # as functions of the library are named
+from dcell_model.dcell.native import REAL, NativeHierarchy, call, load
 
 
 @dataclass(slots=True)
@@ -72,7 +70,12 @@ def columns_of(
     sample, gene = deleted_sample.contiguous(), deleted_gene.contiguous()
     sizes = np.zeros(4, dtype=np.int64)
     made = library.dcell_make_columns(
-        hierarchy.pointer, sample.data_ptr(), gene.data_ptr(), len(gene), samples, sizes.ctypes.data
+        ctypes.byref(hierarchy.struct),
+        sample.data_ptr(),
+        gene.data_ptr(),
+        len(gene),
+        samples,
+        sizes.ctypes.data,
     )
     if not made:
         raise MemoryError("no room for the columns of a batch; take a smaller train.batch_size")
@@ -104,17 +107,14 @@ def columns_of(
 @torch.library.custom_op("dcell::sum_over_columns", mutates_args=())
 def sum_over_columns(values: Tensor, sample: Tensor, column: Tensor, columns: int) -> Tensor:
     """`[C, P]` sums of values `[B, P]` over the samples of every column."""
-    library = load() if values.device.type == "cpu" and sample.dtype == torch.int32 else None
+    native = values.device.type == "cpu" and sample.dtype == torch.int32 and values.dtype in REAL
     phenotypes = values.shape[1]
     sums = values.new_zeros(columns, phenotypes)
-    if library is None or values.dtype not in REAL:
+    if not native or load() is None:
         return sums.index_add_(0, column, values.index_select(0, sample))
     values, sample, column = values.contiguous(), sample.contiguous(), column.contiguous()
     room = torch.empty(columns * phenotypes, dtype=torch.float64)
-    getattr(library, f"dcell_sum_{REAL[values.dtype]}")(
-        len(sample), sample.data_ptr(), column.data_ptr(), phenotypes, values.data_ptr(), columns,
-        room.data_ptr(), sums.data_ptr(),
-    )  # fmt: skip
+    call("sum", values, len(sample), sample, column, phenotypes, values, columns, room, sums)
     return sums
 
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import torch
 
-from dcell_model.dcell.engines import Units, combine
+from dcell_model.dcell.engines import Units, combine, units_of
 from dcell_model.predict import IntArray, Trained
 
 MOST_UNITS = 4096  # pairs whose differences are kept at a time, in the triples of one call
@@ -59,7 +59,7 @@ class ScreenEngine:
 
     def _units(self, genotypes: IntArray) -> list[Units]:
         batch = self.trained.encode_table(genotypes)
-        return [Units(model, batch) for model in self.trained.with_subsystems()]
+        return [units_of(model, batch) for model in self.trained.with_subsystems()]
 
     def _combine(self, left: list[Units], unit: IntArray, gene: IntArray) -> torch.Tensor:
         numbers = (torch.tensor(own, device=self.trained.device) for own in (unit, gene))

@@ -24,7 +24,9 @@ from torch import Tensor
 
 from dcell_model.data import MutantStateBatch
 from dcell_model.dcell.activations import ACTIVATIONS
-from dcell_model.dcell.engines import differences, incremental
+from dcell_model.dcell.engines import differences, torch_pass
+from dcell_model.dcell.engines.native_pairs import NativeUnits, combine_units
+from dcell_model.dcell.engines.native_pass import suits
 from dcell_model.dcell.engines.torch_pass import by_term, edges_of
 from dcell_model.dcell.engines.touched import entries_of, touched_entries
 from dcell_model.dcell.engines.walk import Entries, Walk
@@ -36,12 +38,18 @@ from dcell_model.dcell.parameters import DCellParameters
 InPlace = Callable[[Entries, Tensor], None]
 
 
-class Units:
-    """Genotypes that others are combined of, evaluated at all terms that they touch.
+def units_of(model: DCellParameters, batch: MutantStateBatch) -> "Units":
+    """U genotypes, evaluated at all terms that they touch, for `combine`.
 
     Args:
         model: in evaluation mode; when its parameters change, its units are to be made anew.
         batch: U genotypes.
+    """
+    return NativeUnits(model, batch) if suits(model, batch) else TorchUnits(model, batch)
+
+
+class TorchUnits:
+    """Genotypes that others are combined of, evaluated at all terms that they touch.
 
     Attributes:
         reach: `[U, T]` bool, whether a unit touches the term of a rank.
@@ -89,11 +97,23 @@ class Units:
         return place - self.class_begin[of_rank[rank]]
 
 
+Units = NativeUnits | TorchUnits
+
+
 @torch.no_grad()
 def combine(
-    model: DCellParameters, left: Units, left_unit: Tensor, right: Units, right_unit: Tensor
+    model: DCellParameters,
+    left: Units,
+    left_unit: Tensor,
+    right: Units,
+    right_unit: Tensor,
 ) -> Tensor:
     """`[B, P]` predictions of the genotypes left_unit[i] ∪ right_unit[i], which share no gene."""
+    if isinstance(left, NativeUnits):
+        assert isinstance(right, NativeUnits)
+        return combine_units(model, left, left_unit, right, right_unit)
+    assert isinstance(left, TorchUnits)
+    assert isinstance(right, TorchUnits)
     samples = len(left_unit)
     lengths = right.starts.diff()[right_unit]
     owner = torch.arange(samples, device=lengths.device).repeat_interleave(lengths)
@@ -166,9 +186,9 @@ def _root(walk: Walk, own: Weights, D: list[Tensor], samples: int) -> Tensor:
 
 @torch.no_grad()
 def _wild_type(model: DCellParameters) -> tuple[Tensor, Tensor]:
-    """Prediction `[P]` and pre-activations `[R]` of the wild type, from `incremental`."""
+    """Prediction `[P]` and pre-activations `[R]` of the wild type, from the torch pass."""
     none = torch.empty(0, dtype=torch.int64, device=model.bias.device)
     one = MutantStateBatch(none.new_zeros(1), none, none, none, none, none, model.bias[:0], ())
     assert not model.training
-    heads = incremental.forward(model, one)
+    heads = torch_pass.forward(model, one)
     return heads.wild_type[0], model.wild_type_cache.get(model)

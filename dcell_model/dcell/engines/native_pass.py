@@ -26,17 +26,14 @@ import torch
 from torch import Tensor
 
 from dcell_model.data import MutantStateBatch
-from dcell_model.dcell.columns import REAL, Columns, columns_of
+from dcell_model.dcell.columns import Columns, columns_of
 from dcell_model.dcell.engines.processes import samples_everywhere
 from dcell_model.dcell.engines.touched import dynamic
 from dcell_model.dcell.engines.weights import Weights, update_running_statistics
 from dcell_model.dcell.heads import ColumnHeads
 from dcell_model.dcell.layout import SubsystemLayout
-from dcell_model.dcell.native import NativeHierarchy, load
+from dcell_model.dcell.native import REAL, NativeHierarchy, Settings, call, load
 from dcell_model.dcell.parameters import DCellParameters
-
-ACTIVATIONS = {"tanh": 0, "relu": 1, "gelu": 2}
-NORMS = {"none": 0, "batch": 1, "layer": 2}
 
 
 def forward(model: DCellParameters, batch: MutantStateBatch) -> ColumnHeads:
@@ -86,7 +83,13 @@ def _run(
     )
     known = model.wild_type_cache.get(model)
     outputs = forward_operator(
-        Weights.of(model).to_list(), columns, known, len(batch), model.layout.handle, model.training
+        Weights.of(model).to_list(),
+        columns,
+        known,
+        len(batch),
+        model.layout.handle,
+        model.training,
+        False,
     )
     wild, difference, mean, var, first, *_ = outputs
     model.wild_type_cache.put(model, first)
@@ -141,67 +144,25 @@ def _(deleted_sample: Tensor, deleted_gene: Tensor, samples: int, handle: int) -
     ).to_list()
 
 
-class _Settings(ctypes.Structure):
-    _fields_ = [
-        *(
-            (name, ctypes.c_int32)
-            for name in ("activation", "norm", "norm_first", "layers", "disruption", "training",
-                         "phenotypes", "known")
-        ),
-        ("samples", ctypes.c_int64),
-        ("threads", ctypes.c_int32),
-    ]  # fmt: skip
-
-
 _COLUMN_FIELDS = ("starts", "count", "entry_starts", "link_starts", "link_parent", "link_child",
                   "change_starts", "change_column", "change_weight")  # fmt: skip
 
 
 class _Columns(ctypes.Structure):
+    """The struct `Columns` of `hierarchy.h`."""
+
     _fields_ = [(name, ctypes.c_void_p) for name in _COLUMN_FIELDS]
 
-
-class _Call:
-    """What both passes hand over: the hierarchy, the columns and the settings."""
-
-    def __init__(
-        self, columns: Sequence[Tensor], like: Tensor, samples: int, handle: int, training: bool,
-        phenotypes: int, known: bool = False,
-    ) -> None:  # fmt: skip
-        layout = SubsystemLayout.find(handle)
-        config, own = layout.config, Columns(*columns)
-        self.hierarchy = NativeHierarchy.of(layout)
-        self.columns = _Columns(*(getattr(own, name).data_ptr() for name in _COLUMN_FIELDS))
-        self.settings = _Settings(
-            activation=ACTIVATIONS[config.activation],
-            norm=NORMS[config.norm],
-            norm_first=config.norm_order == "norm_act",
-            layers=config.layers,
-            disruption=config.gene_input == "disruption",
-            training=training,
-            phenotypes=phenotypes,
-            known=known,
-            samples=samples,
-            threads=torch.get_num_threads(),
-        )
-        self.real = REAL[like.dtype]
-        self.size = int(((own.starts.diff().numpy() + 1) * self.hierarchy.width).sum())
-
-    def __call__(self, name: str, *arguments: Any) -> None:
-        library = load()
-        assert library is not None
-        failed = getattr(library, f"dcell_{name}_{self.real}")(
-            self.hierarchy.pointer,
-            ctypes.addressof(self.columns),
-            ctypes.addressof(self.settings),
-            *arguments,
-        )
-        if failed:
-            raise MemoryError("no room for the pass of a batch; take a smaller batch")
+    @classmethod
+    def of(cls, columns: Sequence[Tensor]) -> "_Columns":
+        own = Columns(*columns)
+        return cls(*(getattr(own, name).data_ptr() for name in _COLUMN_FIELDS))
 
 
-def _pointers(tensors: Sequence[Tensor]) -> Any:
-    return (ctypes.c_void_p * len(tensors))(*(t.data_ptr() if t.numel() else 0 for t in tensors))
+def table_size(hierarchy: NativeHierarchy, columns: Sequence[Tensor]) -> int:
+    """Numbers in a table of all terms' columns and wild types, rank by rank."""
+    rows = Columns(*columns).starts.diff().numpy() + 1
+    return int((rows * hierarchy.width).sum())
 
 
 @torch.library.custom_op("dcell::native", mutates_args=())
@@ -212,23 +173,32 @@ def forward_operator(
     samples: int,
     handle: int,
     training: bool,
+    keep_inputs: bool,
 ) -> list[Tensor]:
     """Heads of the wild type `[T, P]` and differences `[C, P]`, and what backward needs.
 
     Between them stand mean and variance of the batch `[R]` and the wild type's pre-activations
-    `[R]`, which are taken from `known` if that is not empty.
+    `[R]`, which are taken from `known` if that is not empty. With `keep_inputs` there is no
+    backward pass: what goes into the first activation is kept in its place.
     """
     own = Weights(*(tensor.contiguous() for tensor in weights))
-    phenotypes, rows = own.head.shape[1], len(own.bias)
-    call = _Call(columns, own.bias, samples, handle, training, phenotypes, known.numel() > 0)
+    layout = SubsystemLayout.find(handle)
+    hierarchy, phenotypes, rows = NativeHierarchy.of(layout), own.head.shape[1], len(own.bias)
+    settings = Settings.of(
+        layout.config, training=training, phenotypes=phenotypes, samples=samples,
+        known=known.numel() > 0, keep_inputs=keep_inputs,
+    )  # fmt: skip
+    size = table_size(hierarchy, columns)
     own.mean, own.var = own.mean.clone(), own.var.clone()
     new = own.bias.new_empty
     first = known.clone() if known.numel() else new(rows)
-    last, D, X = new(rows), new(call.size), new(call.size)
-    Y = new(call.size if call.settings.layers == 2 else 0)
+    last, D, X = new(rows), new(size), new(size)
+    Y = new(size if layout.config.layers == 2 else 0)
     wild, difference = torch.empty_like(own.head_bias), new(int(columns[0][-1]), phenotypes)
     state = [first, last, D, X, Y, wild, difference]
-    call("forward", _pointers(own.to_list()), _pointers(state))
+    call(
+        "forward", own.bias, hierarchy.struct, _Columns.of(columns), settings, own.to_list(), state
+    )
     return [wild, difference, own.mean, own.var, first, last, D, X, Y]
 
 
@@ -245,28 +215,27 @@ def backward_operator(
 ) -> list[Tensor]:
     """Gradients of all weights, in their order."""
     own = Weights(*(tensor.contiguous() for tensor in weights))
-    call = _Call(columns, own.bias, samples, handle, training, own.head.shape[1])
+    layout = SubsystemLayout.find(handle)
+    hierarchy = NativeHierarchy.of(layout)
+    settings = Settings.of(
+        layout.config, training=training, phenotypes=own.head.shape[1], samples=samples
+    )
     gradients = own.empty_like()
     gradients.head_bias = grad_wild.clone()
     none = own.bias.new_empty(0)
     given = [grad_wild.contiguous(), grad_difference.contiguous()]
-    grad_columns, grad_first = own.bias.new_empty(call.size), torch.empty_like(own.bias)
+    grad_columns = own.bias.new_empty(table_size(hierarchy, columns))
     call(
-        "backward",
-        _pointers(own.to_list()),
-        _pointers([*saved, none, none]),
-        _pointers(given),
-        _pointers(gradients.to_list()),
-        grad_columns.data_ptr(),
-        grad_first.data_ptr(),
-    )
+        "backward", own.bias, hierarchy.struct, _Columns.of(columns), settings, own.to_list(),
+        [*saved, none, none], given, gradients.to_list(), grad_columns, torch.empty_like(own.bias),
+    )  # fmt: skip
     return gradients.to_list()
 
 
 @forward_operator.register_fake
 def _(
     weights: Sequence[Tensor], columns: Sequence[Tensor], known: Tensor, samples: int,
-    handle: int, training: bool,
+    handle: int, training: bool, keep_inputs: bool,
 ) -> list[Tensor]:  # fmt: skip
     layout, own = SubsystemLayout.find(handle), Weights(*weights)
     D = dynamic(own.bias)
@@ -292,7 +261,8 @@ def _(
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
-    weights, columns, _, *settings = inputs
+    weights, columns, _, *settings, keep_inputs = inputs
+    assert not keep_inputs
     ctx.settings = settings
     # The statistics of this pass take the place of the running ones, which training moves.
     ctx.save_for_backward(*weights[:-2], *output[2:4], *columns, *output[4:])
@@ -309,7 +279,7 @@ def _differentiate(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
         for gradient, shape in zip(gradients[:2], (wild, difference), strict=True)
     ]
     out = backward_operator(*given, own, at, saved, *ctx.settings)
-    return [*out[:-2], None, None], [None] * columns, *(None,) * 4
+    return [*out[:-2], None, None], [None] * columns, *(None,) * 5
 
 
 forward_operator.register_autograd(_differentiate, setup_context=_save)

@@ -1,6 +1,7 @@
 """The pass over the hierarchy in C++, with a plain C interface."""
 
 from dcell_model.dcell.native.hierarchy import NativeHierarchy
+from dcell_model.dcell.native.interface import REAL, Settings, call
 from dcell_model.dcell.native.library import load
 
-__all__ = ["NativeHierarchy", "load"]
+__all__ = ["REAL", "NativeHierarchy", "Settings", "call", "load"]

@@ -254,12 +254,14 @@ DCELL_EXPORT void dcell_take_columns(void *made, int64_t *starts, int32_t *count
 }
 
 // Sums of values [B, P] over the samples of every column, [C, P], from zero.
-DCELL_EXPORT void dcell_sum_float(int64_t entries, const int32_t *sample, const int32_t *column, int64_t P,
+DCELL_EXPORT int dcell_sum_float(int64_t entries, const int32_t *sample, const int32_t *column, int64_t P,
                      const float *values, int64_t columns, double *room, float *sums) {
     sum_over_columns(entries, sample, column, P, values, columns, room, sums);
+    return 0;
 }
-DCELL_EXPORT void dcell_sum_double(int64_t entries, const int32_t *sample, const int32_t *column, int64_t P,
+DCELL_EXPORT int dcell_sum_double(int64_t entries, const int32_t *sample, const int32_t *column, int64_t P,
                       const double *values, int64_t columns, double *room, double *sums) {
     sum_over_columns(entries, sample, column, P, values, columns, room, sums);
+    return 0;
 }
 }

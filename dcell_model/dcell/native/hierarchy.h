@@ -55,7 +55,16 @@ struct Settings {
     int32_t training;
     int32_t phenotypes;     // P
     int32_t known;          // 1: `first` holds the wild type's pre-activations already
-    int64_t samples;        // B
+    int32_t keep_inputs;    // 1: X (of two layers: Y) keeps what goes into the first activation
     int32_t threads;
+    int64_t samples;        // B
+};
+
+// Genotypes that others are combined of, with their columns at the terms that each touches.
+struct Units {
+    const int64_t *starts; // [U + 1]
+    const int32_t *ranks;  // [N] of each unit, children before parents
+    const int64_t *offset; // [N] where the column begins in the tables
+    const void *d, *D;     // tables: first pre-activations and outputs, less the wild type's
 };
 }

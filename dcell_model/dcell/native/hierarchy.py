@@ -29,8 +29,7 @@ class NativeHierarchy:
     """The struct `Hierarchy` of a layout and the arrays that it points to.
 
     Attributes:
-        pointer: what functions of the library take.
-        rank_of_root: rank of the term 0.
+        struct: what functions of the library take; it points to arrays of this object.
         terms: `[T]` term of every rank.
         width: `[T]` int64, neurons of every rank.
     """
@@ -44,7 +43,6 @@ class NativeHierarchy:
         graph, ranks = layout.graph, Ranks.of(layout)
         terms, width = ranks.terms, layout.widths[ranks.terms]
         self.terms, self.width, self.edges = terms, width, len(ranks.edge_child)
-        self.rank_of_root = int(ranks.rank[0])
         # Row m of the mutant state begins at `first_gene_weight[m]`; a term's rows lie together.
         first_pair = np.searchsorted(graph.annotations[:, 0], np.arange(graph.num_terms))
         has_genes = graph.genes_direct > 0
@@ -86,17 +84,12 @@ class NativeHierarchy:
             "direct_weight": layout.first_gene_weight[pairs],
         }
         self._arrays = {name: _array(name, values) for name, values in self._arrays.items()}
-        self._struct = _Struct(
+        self.struct = _Struct(
             graph.num_terms,
             self.edges,
             graph.num_genes,
             *(self._arrays[name].ctypes.data for name in _FIELDS),
         )
-
-    @property
-    def pointer(self) -> ctypes.c_void_p:
-        """The address of the struct, valid while this object lives."""
-        return ctypes.c_void_p(ctypes.addressof(self._struct))
 
 
 def _array(name: str, values: npt.NDArray[np.int64]) -> npt.NDArray[np.integer]:

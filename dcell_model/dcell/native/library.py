@@ -80,6 +80,13 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
         ]
         getattr(library, f"dcell_forward_{real}").argtypes = [pointer] * 5
         getattr(library, f"dcell_backward_{real}").argtypes = [pointer] * 9
+        getattr(library, f"dcell_combine_{real}").argtypes = [
+            *[pointer] * 7,
+            number,
+            pointer,
+            pointer,
+            pointer,
+        ]
     return library
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-SOURCES = ("columns.cpp", "pass.cpp")
+SOURCES = ("columns.cpp", "pairs.cpp", "pass.cpp")
 HEADERS = ("activations.h", "hierarchy.h", "products.h", "team.h", "terms.h")
 # By the names of `torch.backends.cpu.get_cpu_capability`, best first.
 INSTRUCTION_SETS = {

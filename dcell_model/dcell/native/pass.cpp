@@ -15,12 +15,6 @@ namespace {
 
 using namespace dcell;
 
-// The flat parameters, mean and variance (see dcell_model/dcell/engines/weights.py); gradients have
-// the same form.
-template <class R> struct Flat {
-    R *child, *gene, *bias, *second, *second_bias, *norm, *norm_bias, *head, *head_bias, *mean, *var;
-};
-
 // What the forward pass leaves: of the wild type, pre-activations of the first layer and of the
 // last, `[R]`; of columns, outputs D and what the backward pass needs, X and Y, with one more row a
 // term, `[sum of (n + 1) w]`: in D it is the wild type's outputs, so that one product carries both;
@@ -146,7 +140,8 @@ private:
             R *y = Scratch<R>::room(scratch.wild[0], w), *Y = Scratch<R>::room(scratch.other, size);
             activate<R, Act>(own, z, x, y, Y);
             R *keep = at_.Y + offset_[r];
-            std::copy(Act::KEEPS_OUTPUT ? Y : x, (Act::KEEPS_OUTPUT ? Y : x) + size, keep);
+            const R *kept = Act::KEEPS_OUTPUT && !s_.keep_inputs ? Y : x;
+            std::copy(kept, kept + size, keep);
             std::fill(keep + size, keep + size + w, R(0));
             const R *turned = transposed(p_.second + h_.first_second[r], w, w, scratch);
             z = at_.last + row;
@@ -163,7 +158,7 @@ private:
             R *unit = Scratch<R>::room(scratch.other, size);
             normalise(own, s_, norm(r), z, x, between, unit, scratch);
             activate<R, Act>(own, between, unit, out, D);
-        } else if (Act::KEEPS_OUTPUT) {
+        } else if (Act::KEEPS_OUTPUT && !s_.keep_inputs) {
             activate<R, Act>(own, z, x, between, x);
             normalise(own, s_, norm(r), between, x, out, D, scratch);
         } else {

@@ -32,6 +32,12 @@ template <class R> struct Scratch {
     }
 };
 
+// The flat parameters, mean and variance (see dcell_model/dcell/engines/weights.py); gradients have
+// the same form.
+template <class R> struct Flat {
+    R *child, *gene, *bias, *second, *second_bias, *norm, *norm_bias, *head, *head_bias, *mean, *var;
+};
+
 // The columns of one term.
 struct Own {
     int64_t w, n;
@@ -46,11 +52,11 @@ template <class R> struct NormOf {
     R *grad_weight, *grad_bias; // null in the forward pass
 };
 
+// D of an activation, from x, y = f(x) and d; D may be d.
 template <class R, class Act>
-void activate(const Own &own, const R *x, const R *d, R *y, R *D) {
-    for (int64_t j = 0; j < own.w; ++j) y[j] = Act::value(x[j]);
+void changes(const Own &own, const R *x, const R *y, const R *d, R *D) {
     for (int64_t q = 0; q < own.n; ++q) {
-        const R *from = d + q * own.w; // may be D
+        const R *from = d + q * own.w;
         R *to = D + q * own.w;
         int far = 0;
         for (int64_t j = 0; j < own.w; ++j) far |= y[j] * from[j] < R(-1.3);
@@ -61,6 +67,13 @@ void activate(const Own &own, const R *x, const R *d, R *y, R *D) {
         else
             for (int64_t j = 0; j < own.w; ++j) to[j] = Act::change(x[j], y[j], from[j]);
     }
+}
+
+// y and D of an activation, from x and d.
+template <class R, class Act>
+void activate(const Own &own, const R *x, const R *d, R *y, R *D) {
+    for (int64_t j = 0; j < own.w; ++j) y[j] = Act::value(x[j]);
+    changes<R, Act>(own, x, y, d, D);
 }
 
 // Gradients of x and d in place of those of y (of all samples together) and D; `keep` is D where

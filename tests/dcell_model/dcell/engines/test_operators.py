@@ -63,7 +63,7 @@ def native_arguments(model: DCell, batch: MutantStateBatch) -> tuple[Any, ...]:
         batch.deleted_sample, batch.deleted_gene, len(batch), layout
     )
     known = torch.empty(0, dtype=torch.float64)
-    return operands(model, batch), columns, known, len(batch), layout, True
+    return operands(model, batch), columns, known, len(batch), layout, True, False
 
 
 # The operator of every way, its arguments, and how many of its results are differentiable.
