@@ -11,7 +11,8 @@ from data_specs.parameters.sections import Model
 from dcell_model import cli
 from dcell_model.data.dataset import MutantStateDataset
 from pipeline import cli as data_cli
-from tests.dcell_model.dcell.engines.test_equivalence import FAST, assert_equivalent, batch_of
+from tests.dcell_model.dcell.engines.test_equivalence import assert_equivalent, batch_of
+from tests.engines import WAYS
 
 pytestmark = pytest.mark.real
 
@@ -37,9 +38,9 @@ def test_dna_repair_with_the_authors_split(real_data: Path, tmp_path: Path) -> N
     assert metrics["test"]["pearson"] > 0.15
 
 
-@pytest.mark.parametrize("engine", FAST)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("training", [True, False])
-def test_engines_agree_on_the_real_hierarchy(real_build: Path, engine: str, training: bool) -> None:
+def test_engines_agree_on_the_real_hierarchy(real_build: Path, way: str, training: bool) -> None:
     dataset = MutantStateDataset(real_build / "store", phenotypes=["interaction"])
     config = Model(width_genes="direct", norm_order="norm_act")
     batch = dataset.batch([*range(0, 4000, 250), 0])
@@ -48,7 +49,7 @@ def test_engines_agree_on_the_real_hierarchy(real_build: Path, engine: str, trai
         # and batch norm would divide its rounding by √eps, stratum after stratum, in any engine.
         genes = np.random.default_rng(0).permutation(dataset.graph.num_genes)
         batch = batch_of(dataset.graph, [part.tolist() for part in np.array_split(genes, 24)])
-    assert_equivalent(dataset.graph, config, batch, engine, training=training, floor=1.0)
+    assert_equivalent(dataset.graph, config, batch, way, training=training, floor=1.0)
 
 
 def test_tau_sga_trains(real_build: Path, tmp_path: Path) -> None:

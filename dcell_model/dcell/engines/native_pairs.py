@@ -16,7 +16,7 @@ from dcell_model.dcell.parameters import DCellParameters
 class _Units(ctypes.Structure):
     """The struct `Units` of `hierarchy.h`."""
 
-    _fields_ = [(name, ctypes.c_void_p) for name in ("starts", "ranks", "offset", "d", "D")]
+    _fields_ = [(name, ctypes.c_void_p) for name in ("starts", "places", "offset", "d", "D")]
 
 
 class NativeUnits:
@@ -48,16 +48,15 @@ class NativeUnits:
         table = torch.cat([rows.new_zeros(1), (rows * width).cumsum(0)])[:-1]
         column = own.entry_column.long()
         offset = table[rank] + (column - own.starts[rank]) * width[rank]
-        # A unit's terms from the last row to the first: children before parents.
-        depth = torch.from_numpy(layout.place[hierarchy.terms])
+        place = torch.from_numpy(layout.place[hierarchy.terms])[rank]
         unit = own.entry_sample.long()
-        order = (unit * ranks + (ranks - 1 - depth[rank])).argsort()
+        order = (unit * ranks - place).argsort()  # a unit's places descend
         self.root = difference.new_zeros(units, difference.shape[1])
         is_root = torch.from_numpy(hierarchy.terms)[rank] == 0
         self.root[unit[is_root]] = difference[column[is_root]]
         self._kept = (
             torch.searchsorted(unit[order], torch.arange(units + 1)),
-            rank[order].int(),
+            place[order].int(),
             offset[order],
             Y if layout.config.layers == 2 else X,
             D,

@@ -16,6 +16,7 @@ struct Hierarchy {
     const int32_t *width;          // [T]
     const int32_t *term;           // [T] index of the term, as heads have it
     const int64_t *row;            // [T] first neuron among all rows
+    const int32_t *rank_of_place;  // [T] ranks in row order: parents before children
     const int64_t *first_gene;     // [T] first of the term's flat gene weights
     const int32_t *direct_genes;   // [T]
     const int64_t *first_second;   // [T] first of the term's flat second-layer weights
@@ -63,7 +64,7 @@ struct Settings {
 // Genotypes that others are combined of, with their columns at the terms that each touches.
 struct Units {
     const int64_t *starts; // [U + 1]
-    const int32_t *ranks;  // [N] of each unit, children before parents
+    const int32_t *places; // [N] of each unit in row order, descending: children before parents
     const int64_t *offset; // [N] where the column begins in the tables
     const void *d, *D;     // tables: first pre-activations and outputs, less the wild type's
 };

@@ -8,13 +8,14 @@ import numpy.typing as npt
 from dcell_model.dcell.layout import SubsystemLayout
 from dcell_model.dcell.ranks import Ranks
 
-_INT32 = ("width", "term", "direct_genes", "edge_child", "edge_parent", "edges_up", "edges_down",
-          "down",
-          "touched_ranks", "direct_ranks")  # fmt: skip
+_INT32 = (
+    "width", "term", "rank_of_place", "direct_genes", "edge_child", "edge_parent", "edges_up",
+    "edges_down", "down", "touched_ranks", "direct_ranks",
+)  # fmt: skip
 _FIELDS = (
-    "width", "term", "row", "first_gene", "direct_genes", "first_second", "edge_child",
-    "edge_parent", "edge_weight", "edges_up", "edges_down", "down", "touched_starts",
-    "touched_ranks", "direct_starts", "direct_ranks", "direct_weight",
+    "width", "term", "row", "rank_of_place", "first_gene", "direct_genes", "first_second",
+    "edge_child", "edge_parent", "edge_weight", "edges_up", "edges_down", "down",
+    "touched_starts", "touched_ranks", "direct_starts", "direct_ranks", "direct_weight",
 )  # fmt: skip
 
 
@@ -68,6 +69,7 @@ class NativeHierarchy:
             "width": width,
             "term": terms,
             "row": layout.first_row[terms],
+            "rank_of_place": ranks.rank[layout.order],
             "first_gene": first_gene[terms],
             "direct_genes": graph.genes_direct[terms],
             "first_second": first_second[terms],

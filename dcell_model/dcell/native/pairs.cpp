@@ -56,12 +56,12 @@ public:
 private:
     struct Shared {
         int32_t rank;
-        int64_t in_left, in_right, place;
+        int64_t in_left, in_right, begin;
     };
     struct Room {
-        explicit Room(int32_t terms) : place_of(terms) {}
+        explicit Room(int32_t terms) : begin_of(terms) {}
         std::vector<Shared> shared;
-        std::vector<int64_t> place_of; // of the ranks that the present pair shares
+        std::vector<int64_t> begin_of; // of the ranks that the present pair shares
         std::vector<R> d;
         Scratch<R> scratch;
     };
@@ -71,39 +71,39 @@ private:
         std::fill(out, out + s_.phenotypes, R(0));
         room.shared.clear();
         int64_t i = left_.starts[a], j = right_.starts[b], size = 0;
-        while (i < left_.starts[a + 1] && j < right_.starts[b + 1]) { // rows descend
-            const int32_t l = left_.ranks[i], r = right_.ranks[j];
+        while (i < left_.starts[a + 1] && j < right_.starts[b + 1]) { // places descend
+            const int32_t l = left_.places[i], r = right_.places[j];
             if (l == r) {
-                room.shared.push_back({l, left_.offset[i], right_.offset[j], size});
-                room.place_of[l] = size;
-                size += h_.width[l];
+                const int32_t rank = h_.rank_of_place[l];
+                room.shared.push_back({rank, left_.offset[i], right_.offset[j], size});
+                room.begin_of[rank] = size;
+                size += h_.width[rank];
             }
-            const bool left_first = h_.row[l] >= h_.row[r], right_first = h_.row[r] >= h_.row[l];
-            i += left_first;
-            j += right_first;
+            i += l >= r;
+            j += r >= l;
         }
         R *d = Scratch<R>::room(room.d, size);
         const R *da = static_cast<const R *>(left_.d), *db = static_cast<const R *>(right_.d);
         const R *Da = static_cast<const R *>(left_.D), *Db = static_cast<const R *>(right_.D);
         for (const Shared &term : room.shared)
             for (int64_t k = 0; k < h_.width[term.rank]; ++k)
-                d[term.place + k] = da[term.in_left + k] + db[term.in_right + k];
+                d[term.begin + k] = da[term.in_left + k] + db[term.in_right + k];
         for (const Shared &term : room.shared) {
             const int64_t w = h_.width[term.rank];
-            R *own = d + term.place; // becomes what is beyond both units
+            R *own = d + term.begin; // becomes what is beyond both units
             outputs<Act>(term.rank, own, room.scratch);
             for (int64_t k = 0; k < w; ++k) own[k] -= Da[term.in_left + k] + Db[term.in_right + k];
             for (int32_t e = h_.edges_up[term.rank]; e < h_.edges_up[term.rank + 1]; ++e) {
                 const int32_t parent = h_.edge_parent[e]; // shared, as it is above a shared term
                 product<R, true>(1, h_.width[parent], w, own, w, 1, p_.child + h_.edge_weight[e],
-                                 d + room.place_of[parent]);
+                                 d + room.begin_of[parent]);
             }
         }
         if (room.shared.empty()) return;
         const Shared &root = room.shared.back(); // above all
         for (int64_t p = 0; p < s_.phenotypes; ++p)
             for (int64_t k = 0; k < h_.width[root.rank]; ++k)
-                out[p] += d[root.place + k] * p_.head[(h_.row[root.rank] + k) * s_.phenotypes + p];
+                out[p] += d[root.begin + k] * p_.head[(h_.row[root.rank] + k) * s_.phenotypes + p];
     }
 
     // Differences of outputs in place of those of first pre-activations.

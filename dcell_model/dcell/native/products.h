@@ -32,52 +32,77 @@ template <> struct VectorOf<double> {
 template <class R> using Vector = typename VectorOf<R>::type;
 template <class R> constexpr int LANES = DCELL_VECTOR / sizeof(R);
 
-template <class R, int N = LANES<R>> DCELL_INLINE Vector<R> load(const R *from) {
-    Vector<R> v{};
-    std::memcpy(&v, from, N * sizeof(R));
+template <class R> struct HalfOf;
+template <> struct HalfOf<float> {
+    typedef float type __attribute__((vector_size(DCELL_VECTOR / 2)));
+};
+template <> struct HalfOf<double> {
+    typedef double type __attribute__((vector_size(DCELL_VECTOR / 2)));
+};
+template <class R> using Half = typename HalfOf<R>::type;
+// Vectors of 8 bytes are none: SSE's rest is numbers.
+template <class R> constexpr int HALF = DCELL_VECTOR == 32 ? LANES<R> / 2 : LANES<R>;
+
+template <class V, class R> DCELL_INLINE V load(const R *from) {
+    V v;
+    std::memcpy(&v, from, sizeof(V));
     return v;
 }
-template <class R, int N = LANES<R>> DCELL_INLINE void store(R *to, const Vector<R> &v) {
-    std::memcpy(to, &v, N * sizeof(R));
-}
+template <class V, class R> DCELL_INLINE void store(R *to, const V &v) { std::memcpy(to, &v, sizeof(V)); }
 
-// M rows of C, `FULL` vectors and `REST` numbers wide. A(m, k) stands at A[m * row + k * step].
-template <class R, int M, int FULL, int REST, bool ADD>
+// M rows of C: `FULL` vectors, half a vector or none, and `ONES` numbers wide. A(m, k) stands at
+// A[m * row + k * step].
+template <class R, int M, int FULL, bool WITH_HALF, int ONES, bool ADD>
 DCELL_INLINE void tile(int64_t K, const R *A, int64_t row, int64_t step, const R *B, int64_t ldb, R *C,
                        int64_t ldc) {
-    constexpr int L = LANES<R>, ALL = FULL + (REST > 0);
-    Vector<R> sum[M][ALL];
+    using V = Vector<R>;
+    using H = Half<R>;
+    constexpr int AT_HALF = FULL * LANES<R>, AT_ONES = AT_HALF + WITH_HALF * HALF<R>;
+    V sum[M][FULL + 1];
+    H half[M];
+    R ones[M][ONES + 1];
     for (int m = 0; m < M; ++m) {
-        for (int v = 0; v < FULL; ++v) sum[m][v] = ADD ? load<R>(C + m * ldc + v * L) : Vector<R>{};
-        if constexpr (REST > 0) sum[m][FULL] = ADD ? load<R, REST>(C + m * ldc + FULL * L) : Vector<R>{};
+        const R *c = C + m * ldc;
+        for (int v = 0; v < FULL; ++v) sum[m][v] = ADD ? load<V>(c + v * LANES<R>) : V{};
+        if constexpr (WITH_HALF) half[m] = ADD ? load<H>(c + AT_HALF) : H{};
+        for (int i = 0; i < ONES; ++i) ones[m][i] = ADD ? c[AT_ONES + i] : R(0);
     }
     for (int64_t k = 0; k < K; ++k) {
-        Vector<R> b[ALL];
-        for (int v = 0; v < FULL; ++v) b[v] = load<R>(B + k * ldb + v * L);
-        if constexpr (REST > 0) b[FULL] = load<R, REST>(B + k * ldb + FULL * L);
+        const R *b = B + k * ldb;
+        V full[FULL + 1];
+        H of_half;
+        for (int v = 0; v < FULL; ++v) full[v] = load<V>(b + v * LANES<R>);
+        if constexpr (WITH_HALF) of_half = load<H>(b + AT_HALF);
         for (int m = 0; m < M; ++m) {
             const R a = A[m * row + k * step];
-            for (int v = 0; v < ALL; ++v) sum[m][v] += a * b[v];
+            for (int v = 0; v < FULL; ++v) sum[m][v] += a * full[v];
+            if constexpr (WITH_HALF) half[m] += a * of_half;
+            for (int i = 0; i < ONES; ++i) ones[m][i] += a * b[AT_ONES + i];
         }
     }
     for (int m = 0; m < M; ++m) {
-        for (int v = 0; v < FULL; ++v) store<R>(C + m * ldc + v * L, sum[m][v]);
-        if constexpr (REST > 0) store<R, REST>(C + m * ldc + FULL * L, sum[m][FULL]);
+        R *c = C + m * ldc;
+        for (int v = 0; v < FULL; ++v) store(c + v * LANES<R>, sum[m][v]);
+        if constexpr (WITH_HALF) store(c + AT_HALF, half[m]);
+        for (int i = 0; i < ONES; ++i) c[AT_ONES + i] = ones[m][i];
     }
 }
 
-template <class R, int FULL, int REST, bool ADD>
+template <class R, int WIDTH, bool ADD>
 void panel(int64_t M, int64_t K, const R *A, int64_t row, int64_t step, const R *B, int64_t ldb, R *C,
            int64_t ldc) {
+    constexpr int FULL = WIDTH / LANES<R>, REST = WIDTH % LANES<R>;
+    constexpr bool WITH_HALF = REST >= HALF<R>;
+    constexpr int ONES = REST - WITH_HALF * HALF<R>;
     int64_t m = 0;
     for (; m + DCELL_ROWS <= M; m += DCELL_ROWS)
-        tile<R, DCELL_ROWS, FULL, REST, ADD>(K, A + m * row, row, step, B, ldb, C + m * ldc, ldc);
+        tile<R, DCELL_ROWS, FULL, WITH_HALF, ONES, ADD>(K, A + m * row, row, step, B, ldb, C + m * ldc, ldc);
     if constexpr (DCELL_ROWS > 4)
         for (; m + 4 <= M; m += 4)
-            tile<R, 4, FULL, REST, ADD>(K, A + m * row, row, step, B, ldb, C + m * ldc, ldc);
+            tile<R, 4, FULL, WITH_HALF, ONES, ADD>(K, A + m * row, row, step, B, ldb, C + m * ldc, ldc);
     for (; m + 2 <= M; m += 2)
-        tile<R, 2, FULL, REST, ADD>(K, A + m * row, row, step, B, ldb, C + m * ldc, ldc);
-    if (m < M) tile<R, 1, FULL, REST, ADD>(K, A + m * row, row, step, B, ldb, C + m * ldc, ldc);
+        tile<R, 2, FULL, WITH_HALF, ONES, ADD>(K, A + m * row, row, step, B, ldb, C + m * ldc, ldc);
+    if (m < M) tile<R, 1, FULL, WITH_HALF, ONES, ADD>(K, A + m * row, row, step, B, ldb, C + m * ldc, ldc);
 }
 
 template <class R>
@@ -88,7 +113,7 @@ template <class R, bool ADD, int WIDTH = 3 * LANES<R> - 1> Panel<R> panel_of(int
     if constexpr (WIDTH == 0) {
         return nullptr;
     } else {
-        if (width == WIDTH) return panel<R, WIDTH / LANES<R>, WIDTH % LANES<R>, ADD>;
+        if (width == WIDTH) return panel<R, WIDTH, ADD>;
         return panel_of<R, ADD, WIDTH - 1>(width);
     }
 }
@@ -104,9 +129,9 @@ template <class R, bool ADD> struct Panels {
 template <class R, bool ADD>
 void product(int64_t M, int64_t N, int64_t K, const R *A, int64_t row, int64_t step, const R *B, R *C) {
     static const Panels<R, ADD> panels;
-    constexpr int64_t WIDE = 3 * LANES<R>;
+    constexpr int WIDE = 3 * LANES<R>;
     int64_t n = 0;
-    for (; n + WIDE <= N; n += WIDE) panel<R, 3, 0, ADD>(M, K, A, row, step, B + n, N, C + n, N);
+    for (; n + WIDE <= N; n += WIDE) panel<R, WIDE, ADD>(M, K, A, row, step, B + n, N, C + n, N);
     if (n < N) panels.of[N - n](M, K, A, row, step, B + n, N, C + n, N);
 }
 
@@ -115,7 +140,7 @@ template <class R> DCELL_INLINE R dot(int64_t n, const R *a, const R *b) {
     constexpr int L = LANES<R>;
     Vector<R> sum{};
     int64_t i = 0;
-    for (; i + L <= n; i += L) sum += load<R>(a + i) * load<R>(b + i);
+    for (; i + L <= n; i += L) sum += load<Vector<R>>(a + i) * load<Vector<R>>(b + i);
     R total = 0;
     for (int l = 0; l < L; ++l) total += sum[l];
     for (; i < n; ++i) total += a[i] * b[i];
