@@ -45,6 +45,7 @@ class Plan:
         profiled: batch size at which a step of the fast engines is profiled.
         samples: sizes of store for cost against work; none omits it.
         seconds: how long each setting is measured.
+        engines: the fast ones, see `Step`.
     """
 
     simulate: tuple[str, ...]
@@ -55,6 +56,7 @@ class Plan:
     profiled: int
     samples: tuple[int, ...]
     seconds: float
+    engines: tuple[str, ...] = ("torch", "incremental")
 
 
 def at_scale(triples: int) -> tuple[str, ...]:
@@ -86,6 +88,10 @@ QUICK = Plan(
     samples=(),
     seconds=3,
 )
+ENGINES = replace(
+    QUICK, simulate=at_scale(91_000), batch_sizes={"direct": (256, 1024, 4096)}, seconds=6,
+    engines=("stratum", "torch", "incremental"),
+)  # fmt: skip
 TINY = Plan(
     simulate=("simulate.triples=300", "simulate.queries=10", "simulate.arrays=60"),
     batch_sizes={"direct": (8,)},
@@ -96,7 +102,7 @@ TINY = Plan(
     samples=(200,),
     seconds=0,
 )
-PLANS = {"full": FULL, "quick": QUICK, "tiny": TINY}
+PLANS = {"full": FULL, "quick": QUICK, "engines": ENGINES, "tiny": TINY}
 
 
 def run(
@@ -166,7 +172,7 @@ def _settings(plan: Plan, data: Path, device: str, profiles: Path | None) -> lis
         for widths, sizes in plan.batch_sizes.items()
         for precision in plan.precisions
         for size in sizes
-        for engine in ("stratum", "incremental")
+        for engine in plan.engines
     ]
     if profiles is None:
         return settings

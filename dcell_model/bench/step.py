@@ -21,6 +21,7 @@ from dcell_model.bench.process import MeasurementError, measured
 from dcell_model.bench.published import PUBLISHED
 from dcell_model.data import MutantStateBatch, MutantStateDataset
 from dcell_model.dcell import DCell, SubsystemLayout, dcell_loss
+from dcell_model.dcell.native import VARIABLE
 from dcell_model.machine import keep_freed_memory, return_freed_memory
 
 PHASES = ("forward", "backward", "optimiser")
@@ -32,7 +33,8 @@ class Step:
 
     Attributes:
         data: folder of a build.
-        engine: an engine of this project, or a name of `PUBLISHED`.
+        engine: an engine of this project, `torch` for `incremental` without the native pass, or a
+            name of `PUBLISHED`.
         batch_size: samples a step.
         widths: `direct` or `contained`.
         precision: `fp32` or `bf16`.
@@ -116,7 +118,8 @@ def _network(
     """The loss of a batch, what is to be done after each backward pass, and the module."""
     config = ModelConfig(width_genes=setting.widths, norm_order="act_norm")  # type: ignore[arg-type]
     if setting.engine not in PUBLISHED:
-        model = DCell(dataset.graph, config, engine=setting.engine).to(device).train()
+        engine = "incremental" if setting.engine == "torch" else setting.engine
+        model = DCell(dataset.graph, config, engine=engine).to(device).train()
 
         def loss_of(some: MutantStateBatch) -> Tensor:
             return dcell_loss(model(some, dense=False), some.phenotypes, model)
@@ -213,9 +216,10 @@ def run(setting: Step, environment: Mapping[str, str] | None = None) -> dict[str
         setting: the step that is measured.
         environment: variables of the process beside this one's.
     """
+    variables = dict(environment or {}) | ({VARIABLE: "off"} if setting.engine == "torch" else {})
     try:
         result: dict[str, Any] = measured(
-            "dcell_model.bench.step", [json.dumps(asdict(setting))], environment or {}
+            "dcell_model.bench.step", [json.dumps(asdict(setting))], variables
         )
     except MeasurementError as error:
         return {"failed": str(error).splitlines()[-1][:200]}

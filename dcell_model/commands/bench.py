@@ -23,7 +23,8 @@ class Bench:
         None
     )
     plan: Annotated[
-        Literal["full", "quick", "tiny"], "how much to measure: about 25, 2 and 1 minutes"
+        Literal["full", "quick", "engines", "tiny"],
+        "how much to measure: about 25, 2, 5 and 1 minutes",
     ] = "full"
     device: Literal["cpu", "cuda"] = "cpu"
     profiles: Annotated[

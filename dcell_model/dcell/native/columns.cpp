@@ -11,59 +11,55 @@
 
 namespace {
 
-// Sets of genes by number: the paths of a trie, whose edges (set, gene) -> set lie in a hash table
-// with open addressing. One gene is a set of its own number; sets grow by larger genes.
-class Sets {
+// What a sample deletes under a term, in 64 bits: the genes themselves where they are at most three,
+// else a sum of random numbers, one a gene, which is compared gene by gene where it is met again.
+constexpr int BITS_OF_GENE = 20, GENES_IN_KEY = 3;
+constexpr uint64_t IS_SUM = uint64_t(1) << 63;
+
+uint64_t random_of(uint64_t gene) { // splitmix64
+    uint64_t z = (gene + 1) * 0x9E3779B97F4A7C15u;
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+// The columns of (rank, key), by open addressing; several may have the same key.
+class Found {
 public:
-    explicit Sets(int32_t genes) : genes_(genes), slots_(1024) {}
+    Found() : slots_(1024) {}
 
-    int32_t with(int32_t set, int32_t gene) {
-        const uint64_t key = static_cast<uint64_t>(set) << 32 | static_cast<uint32_t>(gene);
-        Slot *slot = &find(slots_, key);
-        if (slot->set < 0) {
-            if (2 * made_.size() > slots_.size()) {
-                grow();
-                slot = &find(slots_, key);
-            }
-            *slot = {key, genes_ + static_cast<int32_t>(made_.size())};
-            made_.push_back({set, gene});
-        }
-        return slot->set;
-    }
-
-    int64_t size() const { return genes_ + static_cast<int64_t>(made_.size()); }
-
-    // Calls function(gene) for the genes of a set, the largest first.
-    template <class F> void each(int32_t set, const F &function) const {
-        for (; set >= genes_; set = made_[set - genes_].rest) function(made_[set - genes_].gene);
-        function(set);
+    // The first column with that rank and key of which same(column) holds, else a new one.
+    template <class Same> int32_t &find(int32_t rank, uint64_t key, const Same &same) {
+        if (2 * ++used_ > slots_.size()) grow();
+        Slot &slot = place(slots_, rank, key, same);
+        if (slot.column >= 0) --used_;
+        slot.rank = rank;
+        slot.key = key;
+        return slot.column;
     }
 
 private:
     struct Slot {
         uint64_t key = 0;
-        int32_t set = -1;
+        int32_t rank = 0, column = -1;
     };
-    struct Made {
-        int32_t rest, gene;
-    };
-
-    static Slot &find(std::vector<Slot> &slots, uint64_t key) {
+    template <class Same>
+    static Slot &place(std::vector<Slot> &slots, int32_t rank, uint64_t key, const Same &same) {
         const size_t mask = slots.size() - 1;
-        size_t place = (key * 0x9E3779B97F4A7C15u) >> 32 & mask;
-        while (slots[place].set >= 0 && slots[place].key != key) place = (place + 1) & mask;
-        return slots[place];
+        size_t i = ((key ^ random_of(rank)) * 0x9E3779B97F4A7C15u) >> 32 & mask;
+        while (slots[i].column >= 0 && !(slots[i].key == key && slots[i].rank == rank && same(slots[i].column)))
+            i = (i + 1) & mask;
+        return slots[i];
     }
     void grow() {
         std::vector<Slot> wider(2 * slots_.size());
         for (const Slot &slot : slots_)
-            if (slot.set >= 0) find(wider, slot.key) = slot;
+            if (slot.column >= 0) place(wider, slot.rank, slot.key, [](int32_t) { return false; }) = slot;
         slots_.swap(wider);
     }
 
-    const int32_t genes_;
     std::vector<Slot> slots_;
-    std::vector<Made> made_;
+    size_t used_ = 0;
 };
 
 struct Plan {
@@ -100,69 +96,125 @@ void make(const Hierarchy &h, const int64_t *sample, const int64_t *gene, int64_
     std::vector<int32_t> genes;
     genes_by_sample(h, sample, gene, deleted, samples, of_sample, genes);
 
-    // For each sample, the set that it deletes under each term that it touches.
+    // For each sample, what it deletes under each term that it touches, and which of it directly.
     const int32_t T = h.terms;
+    const bool fits = h.genes < 1 << BITS_OF_GENE;
     struct Entry {
-        int32_t sample, set;
+        uint64_t key;
+        int32_t sample, rank;
     };
-    std::vector<Entry> by_sample, by_rank;
-    std::vector<int32_t> rank_of_entry, seen_by(T, -1);
-    std::vector<int64_t> place(T);
-    Sets sets(h.genes);
+    struct Direct {
+        int64_t weight;
+        int32_t sample, rank;
+    };
+    struct Under { // of the present sample, by rank
+        uint64_t key, sum;
+        int32_t sample = -1, genes;
+    };
+    std::vector<Entry> by_sample;
+    std::vector<Direct> directs;
+    std::vector<Under> under(T);
+    std::vector<int32_t> touched;
+    std::vector<int64_t> direct_starts(T + 1, 0);
     plan.entry_starts.assign(T + 1, 0);
-    for (int64_t s = 0; s < samples; ++s)
-        for (int64_t i = of_sample[s]; i < of_sample[s + 1]; ++i)
-            for (int64_t t = h.touched_starts[genes[i]]; t < h.touched_starts[genes[i] + 1]; ++t) {
-                const int32_t r = h.touched_ranks[t];
-                if (seen_by[r] != s) {
-                    seen_by[r] = static_cast<int32_t>(s);
-                    place[r] = static_cast<int64_t>(by_sample.size());
-                    by_sample.push_back({seen_by[r], genes[i]});
-                    rank_of_entry.push_back(r);
-                    ++plan.entry_starts[r + 1];
+    for (int64_t s = 0; s < samples; ++s) {
+        const int32_t sample = static_cast<int32_t>(s);
+        touched.clear();
+        for (int64_t i = of_sample[s]; i < of_sample[s + 1]; ++i) {
+            const uint64_t gene = static_cast<uint64_t>(genes[i]), random = random_of(gene);
+            for (int64_t t = h.touched_starts[gene]; t < h.touched_starts[gene + 1]; ++t) {
+                Under &own = under[h.touched_ranks[t]];
+                if (own.sample != sample) {
+                    own = {gene, random, sample, 1};
+                    touched.push_back(h.touched_ranks[t]);
                 } else {
-                    int32_t &set = by_sample[place[r]].set;
-                    set = sets.with(set, genes[i]);
+                    if (own.genes < GENES_IN_KEY) own.key |= (gene + 1) << BITS_OF_GENE * own.genes;
+                    own.sum += random;
+                    ++own.genes;
                 }
             }
+            for (int64_t d = h.direct_starts[gene]; d < h.direct_starts[gene + 1]; ++d) {
+                directs.push_back({h.direct_weight[d], sample, h.direct_ranks[d]});
+                ++direct_starts[h.direct_ranks[d] + 1];
+            }
+        }
+        for (const int32_t r : touched) {
+            const Under &own = under[r];
+            const bool by_genes = fits && own.genes <= GENES_IN_KEY;
+            by_sample.push_back({by_genes ? own.key : own.sum | IS_SUM, sample, r});
+            ++plan.entry_starts[r + 1];
+        }
+    }
 
     // Sorted by rank; samples stay in order.
+    std::vector<int64_t> next(T), next_direct(T);
     for (int32_t r = 0; r < T; ++r) {
         plan.entry_starts[r + 1] += plan.entry_starts[r];
-        place[r] = plan.entry_starts[r];
+        direct_starts[r + 1] += direct_starts[r];
+        next[r] = plan.entry_starts[r];
+        next_direct[r] = direct_starts[r];
     }
-    by_rank.resize(by_sample.size());
-    for (size_t i = 0; i < by_sample.size(); ++i) by_rank[place[rank_of_entry[i]]++] = by_sample[i];
+    std::vector<Entry> by_rank(by_sample.size());
+    std::vector<Direct> direct_by_rank(directs.size());
+    for (const Entry &entry : by_sample) by_rank[next[entry.rank]++] = entry;
+    for (const Direct &direct : directs) direct_by_rank[next_direct[direct.rank]++] = direct;
+
+    // Whether two samples delete the same under a term.
+    const auto is_below = [&](int32_t gene, int32_t r) {
+        const int32_t *first = h.touched_ranks + h.touched_starts[gene];
+        return std::binary_search(first, h.touched_ranks + h.touched_starts[gene + 1], r);
+    };
+    const auto same_under = [&](int32_t a, int32_t b, int32_t r) {
+        int64_t i = of_sample[a], j = of_sample[b];
+        for (;;) {
+            while (i < of_sample[a + 1] && !is_below(genes[i], r)) ++i;
+            while (j < of_sample[b + 1] && !is_below(genes[j], r)) ++j;
+            if (i == of_sample[a + 1] || j == of_sample[b + 1])
+                return i == of_sample[a + 1] && j == of_sample[b + 1];
+            if (genes[i++] != genes[j++]) return false;
+        }
+    };
 
     // Columns in the order in which samples bring them.
-    struct Seen {
+    struct Single {
         int32_t rank, column;
     };
-    std::vector<Seen> seen(sets.size(), {-1, 0});
+    std::vector<Single> singles(h.genes, {-1, 0}); // of one deleted gene: no search
+    Found found;
     std::vector<int32_t> first_sample;
     plan.starts.assign(T + 1, 0);
     plan.change_starts.assign(T + 1, 0);
     plan.entry_sample.resize(by_rank.size());
     plan.entry_column.resize(by_rank.size());
     for (int32_t r = 0; r < T; ++r) {
+        int64_t direct = direct_starts[r];
         for (int64_t i = plan.entry_starts[r]; i < plan.entry_starts[r + 1]; ++i) {
-            Seen &own = seen[by_rank[i].set];
-            if (own.rank != r) {
-                own = {r, static_cast<int32_t>(plan.count.size())};
-                plan.count.push_back(0);
-                first_sample.push_back(by_rank[i].sample);
-                sets.each(by_rank[i].set, [&](int32_t g) {
-                    const int32_t *first = h.direct_ranks + h.direct_starts[g];
-                    const int32_t *last = h.direct_ranks + h.direct_starts[g + 1];
-                    const int32_t *found = std::lower_bound(first, last, r);
-                    if (found == last || *found != r) return;
-                    plan.change_column.push_back(static_cast<int32_t>(own.column - plan.starts[r]));
-                    plan.change_weight.push_back(h.direct_weight[found - h.direct_ranks]);
+            const Entry &entry = by_rank[i];
+            const int32_t fresh = static_cast<int32_t>(plan.count.size());
+            int32_t column;
+            if (entry.key < static_cast<uint64_t>(h.genes)) {
+                Single &own = singles[entry.key];
+                if (own.rank != r) own = {r, fresh};
+                column = own.column;
+            } else {
+                int32_t &own = found.find(r, entry.key, [&](int32_t c) {
+                    return !(entry.key & IS_SUM) || same_under(entry.sample, first_sample[c], r);
                 });
+                if (own < 0) own = fresh;
+                column = own;
             }
-            ++plan.count[own.column];
-            plan.entry_sample[i] = by_rank[i].sample;
-            plan.entry_column[i] = own.column;
+            while (direct < direct_starts[r + 1] && direct_by_rank[direct].sample < entry.sample) ++direct;
+            if (column == fresh) {
+                plan.count.push_back(0);
+                first_sample.push_back(entry.sample);
+                for (; direct < direct_starts[r + 1] && direct_by_rank[direct].sample == entry.sample; ++direct) {
+                    plan.change_column.push_back(static_cast<int32_t>(column - plan.starts[r]));
+                    plan.change_weight.push_back(direct_by_rank[direct].weight);
+                }
+            }
+            ++plan.count[column];
+            plan.entry_sample[i] = entry.sample;
+            plan.entry_column[i] = column;
         }
         plan.starts[r + 1] = static_cast<int64_t>(plan.count.size());
         plan.change_starts[r + 1] = static_cast<int64_t>(plan.change_column.size());
