@@ -27,7 +27,7 @@ from dcell_model.checkpoint import parameters_of, trained_sections
 from dcell_model.dango import Dango, pretrain
 from dcell_model.data import MutantStateBatch, MutantStateDataset
 from dcell_model.dcell import DCell, take_statistics
-from dcell_model.dcell.engines import pick_engine, product_size
+from dcell_model.dcell.engines import pass_of, product_size
 
 
 class Network(Protocol):
@@ -132,10 +132,7 @@ def _create_dcell(
 
 
 def _plan_dcell(model: DCell, batch: MutantStateBatch) -> tuple[str, float]:
-    reason = "train.engine"
-    if model.engine == "auto":
-        model.engine, reason = pick_engine(model, batch)
-    return reason, product_size(model, batch)
+    return pass_of(model, batch), product_size(model, batch)
 
 
 def _run_incrementally(model: DCell) -> None:

@@ -11,7 +11,7 @@ from dcell_model.dcell import DCell
 from dcell_model.dcell.engines import native_pass
 from dcell_model.dcell.native import load
 
-WAYS = ("native", "stratum", "torch")
+WAYS = ("native", "torch")
 
 
 @contextlib.contextmanager
@@ -19,12 +19,9 @@ def running(way: str) -> Iterator[str]:
     """The name of the engine that runs a DCell in this way; skips without the native library."""
     if way == "native" and load() is None:
         pytest.skip("the native pass is not built")
-    if way in ("native", "torch"):
 
-        def suits(model: DCell, batch: MutantStateBatch) -> bool:  # a mock would not compile
-            return way == "native"
+    def suits(model: DCell, batch: MutantStateBatch) -> bool:  # a mock would not compile
+        return way == "native"
 
-        with mock.patch.object(native_pass, "suits", new=suits):
-            yield "incremental"
-    else:
-        yield way
+    with mock.patch.object(native_pass, "suits", new=suits):
+        yield "incremental"

@@ -1,4 +1,4 @@
-"""Parameters that had another name in earlier versions: they are still understood by it."""
+"""Parameters and values that had another name in earlier versions: they are still understood."""
 
 import sys
 from collections.abc import Mapping
@@ -11,16 +11,23 @@ FORMER = {
     "hierarchy.relations": "ontology.relations",
     "genotypes.unannotated": "store.unannotated",
 }
+# Values of parameters that are called otherwise now.
+FORMER_VALUES = {"train.engine": {"auto": "incremental", "stratum": "incremental"}}
 _HINTS: dict[str, Any] = {"ontology.relations": tuple[str, ...], "store.unannotated": str}
 
 
 def under_present_names(given: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Values by section and key, those under a former name moved to the present one.
+    """Values by section and key, those of a former name under the present one.
 
     Raises:
         ParameterError: both names are given, with different values.
     """
     result = {name: dict(v) if isinstance(v, Mapping) else v for name, v in given.items()}
+    for name, values in FORMER_VALUES.items():
+        section, key = name.split(".")
+        keys = result.get(section)
+        if isinstance(keys, dict) and isinstance(keys.get(key), str):
+            keys[key] = values.get(keys[key], keys[key])
     for former, present in FORMER.items():
         section, key = former.split(".")
         keys = result.get(section)
@@ -46,3 +53,9 @@ def say_former(typed: Mapping[str, Any], where: str) -> None:
         keys = typed.get(section)
         if isinstance(keys, Mapping) and key in keys:
             print(f"note: {where}: {former} is called {present} now", file=sys.stderr)
+    for name, values in FORMER_VALUES.items():
+        section, key = name.split(".")
+        keys = typed.get(section)
+        value = keys.get(key) if isinstance(keys, Mapping) else None
+        if isinstance(value, str) and value in values:
+            print(f"note: {where}: {name}={value} is {values[value]} now", file=sys.stderr)

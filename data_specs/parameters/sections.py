@@ -201,7 +201,7 @@ class Train:
     """The training loop and the loss."""
 
     model: Annotated[Text, "the network: dcell or dango"] = "dcell"
-    engine: Literal["auto", "incremental", "stratum", "reference"] = "auto"
+    engine: Literal["incremental", "reference"] = "incremental"
     phenotypes: Texts = ()  # empty: the store's first
     epochs: Count = 30
     batch_size: Count | None = None  # none: 256, or 1024 with more than 32,768 genotypes

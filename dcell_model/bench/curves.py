@@ -18,7 +18,7 @@ from dcell_model import train
 from dcell_model.bench.command import provenance
 
 PROGRAM = "python -m dcell_model.bench.curves"
-ENGINES = ("reference", "stratum", "incremental")
+ENGINES = ("reference", "incremental")
 KIND = FolderKind("benchmark", ("curves.json", "curves.png"), ("curves.json", "curves.png"))
 
 

@@ -34,7 +34,7 @@ PROGRAM = "python -m dcell_model.bench.screen"
 
 # Pairs a round and batch size of each: the reference takes a second for some hundred pairs.
 ENGINES = {
-    "reference": (512, 512), "stratum": (4096, 1024), "incremental": (8192, 4096),
+    "reference": (512, 512), "incremental": (8192, 4096),
     "combined": (32768, 8192),
 }  # fmt: skip
 

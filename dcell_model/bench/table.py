@@ -116,6 +116,7 @@ MARKDOWN_NAMES = {
     "cellmaps_vnn": "`cellmaps_vnn` 0.3 from PyPI",
     "drugcell": "the DrugCell scheme",
     "reference": "`reference`, term by term",
-    "stratum": "`stratum`",
+    "stratum": "`stratum`, of earlier versions",
+    "torch": "`incremental` in torch",
     "incremental": "`incremental`",
 }

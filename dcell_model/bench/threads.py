@@ -118,10 +118,10 @@ class Threads:
     def __call__(self) -> None:
         small, large = str(self.small), str(self.large)
         timed = [
-            (small, "stratum", 256, "contained"),
+            (small, "incremental", 256, "contained"),
             (large, "incremental", 256, "direct"),
             (large, "incremental", 1024, "direct"),
-            *([(large, "stratum", 256, "contained")] if self.contained else []),
+            *([(large, "incremental", 256, "contained")] if self.contained else []),
         ]
         settings = [
             Step(data=data, engine=engine, batch_size=size, widths=widths, seconds=self.seconds)

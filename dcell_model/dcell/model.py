@@ -10,6 +10,7 @@ The parameters of all subsystems lie in a few flat tensors (`dcell_model.dcell.l
 only differ in the order in which they work through them.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import overload
 
@@ -19,13 +20,12 @@ from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError, ParameterError
 from data_specs.parameters import Model as ModelConfig
 from dcell_model.data import MutantStateBatch
-from dcell_model.dcell.engines import incremental, pick_engine, reference, stratum
+from dcell_model.dcell.engines import incremental, reference
 from dcell_model.dcell.heads import ColumnHeads, Heads
 from dcell_model.dcell.parameters import DCellParameters
 
 ENGINES: dict[str, Callable[[DCellParameters, MutantStateBatch], Heads]] = {
     "reference": reference.forward,
-    "stratum": stratum.forward,
     "incremental": incremental.forward,
 }
 
@@ -39,9 +39,8 @@ class DCell(DCellParameters):
         graph: the hierarchy.
         config: widths, norm, activation and the other variants.
         phenotypes: P, the width of every head.
-        engine: how to run it: `reference` (the equations, term by term), `stratum` (all terms of a
-            stratum at once), `incremental` (only what the deletions touch), or `auto`, which picks
-            one of the last two at the first batch (`engines.choice`); may be changed at any time.
+        engine: how to run it: `incremental` (only what the deletions touch) or `reference` (the
+            equations, term by term); may be changed at any time.
     """
 
     def __init__(
@@ -50,21 +49,24 @@ class DCell(DCellParameters):
         config: ModelConfig | None = None,
         *,
         phenotypes: int = 1,
-        engine: str = "auto",
+        engine: str = "incremental",
     ) -> None:
         super().__init__(graph, config or ModelConfig(), phenotypes=phenotypes)
         self.engine = engine
 
     @property
     def engine(self) -> str:
-        """The engine that runs the network; `auto` until the first batch."""
+        """The engine that runs the network."""
         return self._engine
 
     @engine.setter
     def engine(self, name: str) -> None:
-        if name not in (*ENGINES, "auto"):
-            known = ", ".join(["auto", *ENGINES])
-            raise ParameterError(f"engine '{name}' is unknown; there are {known}")
+        if name in ("auto", "stratum"):
+            message = f"the engine '{name}' is gone; 'incremental' takes its place"
+            warnings.warn(message, DeprecationWarning, stacklevel=3)
+            name = "incremental"
+        if name not in ENGINES:
+            raise ParameterError(f"engine '{name}' is unknown; there are {', '.join(ENGINES)}")
         self._engine = name
 
     @overload
@@ -93,7 +95,5 @@ class DCell(DCellParameters):
                 "a training batch of one sample has no variance to normalise with; use at least "
                 "two, or drop the last batch of an epoch"
             )
-        if self._engine == "auto":
-            self._engine, _ = pick_engine(self, batch)
         heads = ENGINES[self._engine](self, batch)
         return heads.dense() if dense and isinstance(heads, ColumnHeads) else heads

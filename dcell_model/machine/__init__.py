@@ -4,7 +4,7 @@ from dcell_model.machine.fabric import fabric_of, sum_over_processes
 from dcell_model.machine.memory import keep_freed_memory, return_freed_memory
 from dcell_model.machine.progress import LIVE, Progress, duration, live_metrics, progress
 from dcell_model.machine.provenance import commit, hardware, versions
-from dcell_model.machine.threads import one_thread, threads_for
+from dcell_model.machine.threads import one_thread, threads, threads_for
 
 __all__ = [
     "LIVE",
@@ -19,6 +19,7 @@ __all__ = [
     "progress",
     "return_freed_memory",
     "sum_over_processes",
+    "threads",
     "threads_for",
     "versions",
 ]

@@ -11,6 +11,11 @@ import torch
 WORTHWHILE = 5e6
 
 
+def threads() -> int:
+    """The threads of torch's operators at present."""
+    return torch.get_num_threads()
+
+
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Run operators on one thread.

@@ -36,7 +36,7 @@ from data_specs.own_entries import remove_own
 from data_specs.parameters import no_such
 from data_specs.tables import part_name, parts_of
 from dcell_model.checkpoint import LEVEL, refuse_difference
-from dcell_model.machine import keep_freed_memory, one_thread, progress
+from dcell_model.machine import keep_freed_memory, one_thread, progress, threads
 from dcell_model.predict import FloatArray, IntArray, Trained, open_run
 from dcell_model.screen.engine import ScreenEngine
 from dcell_model.screen.genes import genes_of, query_of
@@ -119,7 +119,7 @@ class Screen:
             space=GenotypeSpace(genes, settings.order, queries or [()]),
             phenotype=trained.phenotypes.index(name),
             score=score_of(name) if settings.score == "auto" else settings.score,
-            engine=ScreenEngine(trained, settings.batch_size),
+            engine=ScreenEngine(trained, settings.batch_size, threads()),
             left_out=left_out,
         )
         count = len(screen.space)

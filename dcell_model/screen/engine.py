@@ -19,10 +19,11 @@ class ScreenEngine:
     Args:
         trained: its members' parameters must not change.
         batch_size: genotypes at a time.
+        threads: that combine them.
     """
 
-    def __init__(self, trained: Trained, batch_size: int) -> None:
-        self.trained, self.batch_size = trained, batch_size
+    def __init__(self, trained: Trained, batch_size: int, threads: int = 1) -> None:
+        self.trained, self.batch_size, self.threads = trained, batch_size, threads
         self._single: list[Units] | None = None
 
     def single(self) -> list[Units]:
@@ -66,6 +67,8 @@ class ScreenEngine:
         parts = list(zip(*(own.split(self.batch_size) for own in numbers), strict=True))
         of_members = zip(self.trained.with_subsystems(), left, self.single(), strict=True)
         return torch.stack([
-            torch.cat([combine(model, a, own, b, right).cpu() for own, right in parts])
+            torch.cat([
+                combine(model, a, unit, b, gene, self.threads).cpu() for unit, gene in parts
+            ])
             for model, a, b in of_members
         ])  # fmt: skip

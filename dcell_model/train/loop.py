@@ -143,7 +143,7 @@ class _Training:
         self.weights, config = weights, self.config
         self.record = record_of(config.model)
         self.made_from = {name: digest_of(layout, name) for name in self.record.made_from}
-        self.engine_reason, self.threads = "train.engine", torch.get_num_threads()
+        self.engine_pass, self.threads = "train.engine", torch.get_num_threads()
         self.targets = torch.from_numpy(targets)
         self.scale = scaling(self.targets[samples["train"]], config.standardize)
         model = self.record.create(layout, dataset, parameters, targets.shape[1])
@@ -154,7 +154,7 @@ class _Training:
         if self.record.plan is not None:
             # By samples that a resumed run has, too.
             some = dataset.batch(samples["train"][: self.batch_size])
-            self.engine_reason, self.product = self.record.plan(model, some)
+            self.engine_pass, self.product = self.record.plan(model, some)
         order = EpochBatches(
             samples["train"], self.batch_size, seed=config.seed,
             rank=fabric.global_rank, processes=fabric.world_size,
@@ -326,7 +326,7 @@ class _Training:
             "batch_size": self.batch_size,
             "samples": {part: len(numbers) for part, numbers in self.samples.items()},
             "engine": model.engine,
-            "engine_reason": self.engine_reason,
+            "engine_pass": self.engine_pass,
             "device": str(self.fabric.device),
             "threads": self.threads,
             "precision": self.config.precision,

@@ -107,11 +107,15 @@ def combine(
     left_unit: Tensor,
     right: Units,
     right_unit: Tensor,
+    threads: int = 1,
 ) -> Tensor:
-    """`[B, P]` predictions of the genotypes left_unit[i] ∪ right_unit[i], which share no gene."""
+    """`[B, P]` predictions of the genotypes left_unit[i] ∪ right_unit[i], which share no gene.
+
+    The native pass runs on so many threads, and gives the same bytes on any number of them.
+    """
     if isinstance(left, NativeUnits):
         assert isinstance(right, NativeUnits)
-        return combine_units(model, left, left_unit, right, right_unit)
+        return combine_units(model, left, left_unit, right, right_unit, threads)
     assert isinstance(left, TorchUnits)
     assert isinstance(right, TorchUnits)
     samples = len(left_unit)

@@ -7,6 +7,8 @@ from dcell_model.dcell.engines import native_pass, torch_pass
 from dcell_model.dcell.heads import ColumnHeads
 from dcell_model.dcell.parameters import DCellParameters
 
+PASSES = {"native": native_pass.forward, "torch": torch_pass.forward}
+
 
 def forward(model: DCellParameters, batch: MutantStateBatch) -> ColumnHeads:
     """Predictions of all heads, as the wild type's and the differences from it."""

@@ -16,22 +16,12 @@ class Indices:
     """What engines look up in a layout, int64 on one device.
 
     Attributes:
-        pair_key: `[M]` term · G + gene of every row m of the mutant state, sorted.
-        pair_row, pair_weight, pair_width: `[M]` first neuron that the pair feeds, where its
-            weights begin in the flat gene weights, and how many there are.
-        place, stratum: `[T]` where every term stands in row order, and its stratum.
         term_of_row: `[R]`.
         child_rows: by group and bundle, `[n · fan_in]`.
         genes: by group, `[n + 1]` where each term's direct genes begin among the group's.
         term_of_gene: by group, the term of the group that each of its gene weight rows feeds.
     """
 
-    pair_key: Tensor
-    pair_row: Tensor
-    pair_weight: Tensor
-    pair_width: Tensor
-    place: Tensor
-    stratum: Tensor
     term_of_row: Tensor
     child_rows: list[list[Tensor]]
     genes: list[Tensor]
@@ -47,16 +37,8 @@ class Indices:
         def tensor(values: IntArray) -> Tensor:
             return torch.tensor(values).to(device)
 
-        graph = layout.graph
-        term = graph.annotations[:, 0]
         genes = [np.diff(group.genes) for group in layout.groups]
         return cls(
-            pair_key=tensor(graph.row_keys),
-            pair_row=tensor(layout.first_row[term]),
-            pair_weight=tensor(layout.first_gene_weight),
-            pair_width=tensor(layout.widths[term]),
-            place=tensor(layout.place),
-            stratum=tensor(graph.strata),
             term_of_row=tensor(layout.row_term),
             child_rows=[
                 [tensor(bundle.child_rows.reshape(-1)) for bundle in group.bundles]

@@ -71,16 +71,17 @@ def combine_units(
     left_unit: Tensor,
     right: NativeUnits,
     right_unit: Tensor,
+    threads: int,
 ) -> Tensor:
     """`[B, P]` predictions of the genotypes left_unit[i] ∪ right_unit[i], which share no gene."""
     weights = Weights(*(tensor.contiguous() for tensor in Weights.of(model).to_list()))
     phenotypes = weights.head.shape[1]
     beyond = weights.head.new_empty(len(left_unit), phenotypes)
+    settings = Settings.of(model.config, phenotypes=phenotypes, threads=threads)
     call(
-        "combine", beyond, NativeHierarchy.of(model.layout).struct,
-        Settings.of(model.config, phenotypes=phenotypes), weights.to_list(), left.first, left.last,
-        left.struct, right.struct, len(beyond), left_unit.contiguous(), right_unit.contiguous(),
-        beyond,
+        "combine", beyond, NativeHierarchy.of(model.layout).struct, settings, weights.to_list(),
+        left.first, left.last, left.struct, right.struct, len(beyond), left_unit.contiguous(),
+        right_unit.contiguous(), beyond,
     )  # fmt: skip
     apart: Tensor = left.wild_type + left.root[left_unit] + right.root[right_unit]
     return apart + beyond

@@ -33,6 +33,8 @@ class NativeHierarchy:
         struct: what functions of the library take; it points to arrays of this object.
         terms: `[T]` term of every rank.
         width: `[T]` int64, neurons of every rank.
+        edge_child: `[E]` rank of every edge's child.
+        edge_area: `[E]` weights of every edge.
     """
 
     @classmethod
@@ -58,6 +60,7 @@ class NativeHierarchy:
 
         order = np.lexsort((ranks.edge_parent, ranks.edge_child))
         child, parent = ranks.edge_child[order], ranks.edge_parent[order]
+        self.edge_child, self.edge_area = child, width[child] * width[parent]
         group = ranks.group_of_rank[parent]
         group_first = np.array([g.child_weights.start for g in layout.groups], dtype=np.int64)
         edge_weight = group_first[group] + ranks.edge_input[order] * width[parent]

@@ -25,13 +25,13 @@ class Settings(ctypes.Structure):
     @classmethod
     def of(cls, config: ModelConfig, **others: int) -> "Settings":
         """Those of a model's variant, with `training`, `phenotypes`, `samples`, …; else 0."""
+        others.setdefault("threads", torch.get_num_threads())
         return cls(
             activation=ACTIVATIONS[config.activation],
             norm=NORMS[config.norm],
             norm_first=config.norm_order == "norm_act",
             layers=config.layers,
             disruption=config.gene_input == "disruption",
-            threads=torch.get_num_threads(),
             **others,
         )
 

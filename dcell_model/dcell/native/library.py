@@ -49,6 +49,12 @@ def load() -> ctypes.CDLL | None:
     return None
 
 
+def instruction_set() -> str | None:
+    """That of the loaded library: `AVX512`, `AVX2` or `DEFAULT`."""
+    library = load()
+    return None if library is None else library._name.rsplit("_", 1)[1].split(".")[0].upper()
+
+
 def _able() -> list[str]:
     """The instruction sets of this processor, best first."""
     sets = native_build.instruction_sets()

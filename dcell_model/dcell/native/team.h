@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -52,7 +53,11 @@ public:
             const std::lock_guard<std::mutex> lock(mutex_);
             while (static_cast<int>(threads_.size()) < threads - 1) {
                 const int number = static_cast<int>(threads_.size()) + 1;
-                threads_.emplace_back([this, number, seen = pass_] { serve(number, seen); });
+                try {
+                    threads_.emplace_back([this, number, seen = pass_] { serve(number, seen); });
+                } catch (const std::system_error &) {
+                    threads = number; // as many as the system allows
+                }
             }
             work_ = &work;
             members_ = threads;

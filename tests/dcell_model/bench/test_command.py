@@ -50,7 +50,7 @@ def test_all_of_a_plan_is_in_the_record(
     cli.main([*given, "--profiles", str(tmp_path / "profiles")])
     record = json.loads(out.read_text())
     rows = {row["engine"]: row for row in record["steps"]}
-    assert list(rows) == ["reference", *run.PUBLISHED, "stratum", "incremental"]
+    assert list(rows) == ["reference", *run.PUBLISHED, "torch", "incremental"]
     assert {row["precision"] for row in rows.values()} == {"fp32", "bf16"}
     assert "failed" in rows["cellmaps_vnn"]
     assert all(row["yardstick_ms"].keys() == {"product", "copy"} for row in rows.values())
@@ -59,7 +59,7 @@ def test_all_of_a_plan_is_in_the_record(
     assert work["samples"] == work["build"]["samples"] > 200
     assert record["gpu"].startswith("not measured")
     assert record["versions"]["torch"] != "not installed"
-    for engine in ("reference", "stratum", "incremental"):
+    for engine in ("reference", "torch", "incremental"):
         profile = (tmp_path / "profiles" / f"{engine}-cpu.txt").read_text()
         assert profile == f"{engine}, batch 8"
     printed = capsys.readouterr().out

@@ -10,7 +10,7 @@ from dcell_model.bench.step import Step
 
 @pytest.mark.parametrize(
     ("engine", "precision"),
-    [("reference", "fp32"), ("drugcell", "fp32"), ("stratum", "fp32"), ("incremental", "bf16")],
+    [("reference", "fp32"), ("drugcell", "fp32"), ("torch", "fp32"), ("incremental", "bf16")],
 )
 def test_a_row_has_all_figures(
     tiny_build: Path, tmp_path: Path, engine: str, precision: str
@@ -30,7 +30,7 @@ def test_a_row_has_all_figures(
 
 
 def test_engines_of_this_project_have_the_same_parameters(tiny_build: Path) -> None:
-    names = ("reference", "stratum", "incremental")
+    names = ("reference", "incremental")
     rows = [
         step.measure(Step(data=str(tiny_build), engine=name, batch_size=2, seconds=0))
         for name in names

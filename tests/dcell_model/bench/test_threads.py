@@ -22,7 +22,7 @@ def test_every_way_is_timed_on_quiet_and_busy_cores(
 
     monkeypatch.setattr(step, "run", timed)
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: {0, 1})
-    setting = Step(data="data/demo", engine="stratum", batch_size=256)
+    setting = Step(data="data/demo", engine="incremental", batch_size=256)
     record = threads.run([setting], tmp_path / "threads.json", rounds=2)
     rows = record["rows"]
     assert [row["busy_loops"] for row in rows] == [0] * 4 + [2] * 4

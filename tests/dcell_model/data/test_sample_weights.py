@@ -111,7 +111,7 @@ def test_it_resumes(simulated_build: Path, tmp_path: Path) -> None:
         assert torch.equal(parts[name], value), name
 
 
-@pytest.mark.parametrize("engine", ["stratum", "incremental"])
+@pytest.mark.parametrize("engine", ["incremental"])
 def test_engines_train_alike(simulated_build: Path, tmp_path: Path, engine: str) -> None:
     losses = []
     for name in ("reference", engine):
@@ -122,8 +122,8 @@ def test_engines_train_alike(simulated_build: Path, tmp_path: Path, engine: str)
 
 @pytest.mark.slow
 def test_two_processes_train_as_one(simulated_build: Path, tmp_path: Path) -> None:
-    one = settings(batch_size=64, engine="stratum")
-    two = settings(batch_size=32, engine="stratum")
+    one = settings(batch_size=64, engine="incremental")
+    two = settings(batch_size=32, engine="incremental")
     record = train_on_two(simulated_build, tmp_path / "two", two)
     expected = train.run(simulated_build, tmp_path / "one", one)
     for key in ("train_loss", "val_loss"):

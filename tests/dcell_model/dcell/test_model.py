@@ -31,7 +31,7 @@ def test_engine_is_switched_on_a_live_model() -> None:
     first = model(BATCH)
     model.engine = "reference"
     torch.testing.assert_close(model(BATCH), first)
-    with pytest.raises(ParameterError, match="there are auto, reference, stratum"):
+    with pytest.raises(ParameterError, match="there are reference, incremental"):
         model.engine = "fastest"
 
 

@@ -11,7 +11,7 @@ import torch._dynamo.testing
 from data_specs.parameters.sections import Model as ModelConfig
 from dcell_model.data.dataset import MutantStateBatch, encode_genotypes
 from dcell_model.dcell.columns import Columns, sum_over_columns
-from dcell_model.dcell.engines import native_pass, stratum, torch_pass
+from dcell_model.dcell.engines import native_pass, torch_pass
 from dcell_model.dcell.engines.touched import touch
 from dcell_model.dcell.engines.weights import Weights
 from dcell_model.dcell.loss import dcell_loss
@@ -43,11 +43,6 @@ def operands(model: DCell, batch: MutantStateBatch) -> list[torch.Tensor]:
     ]
 
 
-def stratum_arguments(model: DCell, batch: MutantStateBatch) -> tuple[Any, ...]:
-    settings = len(batch), len(batch), model.layout.handle, True, torch.float64
-    return operands(model, batch), batch.term, batch.gene, batch.sample, *settings
-
-
 def torch_arguments(model: DCell, batch: MutantStateBatch) -> tuple[Any, ...]:
     touched = touch(
         batch.term, batch.gene, batch.sample, batch.deleted_sample, batch.deleted_gene,
@@ -69,7 +64,6 @@ def native_arguments(model: DCell, batch: MutantStateBatch) -> tuple[Any, ...]:
 # The operator of every way, its arguments, and how many of its results are differentiable.
 OPERATORS = {
     "native": (native_pass.forward_operator, native_arguments, 2),
-    "stratum": (stratum._forward, stratum_arguments, 1),
     "torch": (torch_pass._forward, torch_arguments, 2),
 }
 
@@ -151,10 +145,9 @@ def compile_and_compare(engine: str) -> None:
     assert compilations[1:] == [compilations[1]] * 5, "compiled again after the second batch"
 
 
-@pytest.mark.parametrize("engine", ["stratum", "incremental"])
-def test_bf16_products_keep_float32_statistics(engine: str) -> None:
+def test_bf16_products_keep_float32_statistics() -> None:
     batch = encode_genotypes(GRAPH, GENOTYPES)
-    model = DCell(GRAPH, ModelConfig(width_min=4), engine=engine).train()
+    model = DCell(GRAPH, ModelConfig(width_min=4)).train()
     exact = model(batch)
     running = model.running_mean.clone()
     with torch.autocast("cpu", torch.bfloat16):
