@@ -1,12 +1,14 @@
 """Compares the gradients of a step in float32 with those in float64, for each pass.
 
 Where few samples touch a term, batch norm's gradient is a difference of nearly equal numbers, and
-dividing by √(var + eps) multiplies the rest by up to 316, term after term on the way down.
+dividing by √(var + eps) multiplies the rest by up to 316, term after term on the way down. How much
+of an error a pass can help is told by `weights`: the change of the exact gradient where nothing but
+the weights is moved, as rounding to float32 moves numbers.
 """
 
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -25,12 +27,15 @@ from dcell_model.dcell import DCell, dcell_loss
 from dcell_model.dcell.engines import PASSES
 from dcell_model.written_folders import refuse_file
 
+ROUNDING = 2.0**-24  # the largest relative error of a number in float32
 PROGRAM = "python -m dcell_model.bench.accuracy"
 Pass = Callable[[DCell, MutantStateBatch], Any]
 
 
 def run(dataset: MutantStateDataset, batches: int, batch_size: int) -> dict[str, Any]:
-    """Errors of float32 gradients by norm order and pass, on random batches and new models.
+    """Errors of float32 gradients by norm order and pass, and of moved weights.
+
+    Batches are random, models new.
 
     Returns:
         `‖g32 − g64‖ / ‖g64‖` of the child weights, batch by batch, with median and worst.
@@ -44,16 +49,26 @@ def run(dataset: MutantStateDataset, batches: int, batch_size: int) -> dict[str,
         config = ModelConfig(norm_order=order)
         torch.manual_seed(0)
         model = DCell(dataset.graph, config)
-        exact = [_gradient(model.double(), batch, PASSES["torch"]) for batch in some]
-        for name, forward in PASSES.items():
-            errors = [
-                float((_gradient(model.float(), batch, forward) - of).norm() / of.norm())
-                for batch, of in zip(some, exact, strict=True)
-            ]
-            found.setdefault(order, {})[name] = {
+        exact = _gradients(model.double(), some, PASSES["torch"])
+        gradients = {name: _gradients(model.float(), some, run) for name, run in PASSES.items()}
+        with torch.no_grad():
+            moved = model.double().child_weight
+            moved.mul_(1 + ROUNDING * (2 * torch.rand_like(moved) - 1))
+        gradients["weights"] = _gradients(model, some, PASSES["torch"])
+        found[order] = {}
+        for name, those in gradients.items():
+            pairs = zip(those, exact, strict=True)
+            errors = [float((own - true).norm() / true.norm()) for own, true in pairs]
+            found[order][name] = {
                 "errors": errors, "median": statistics.median(errors), "worst": max(errors),
             }  # fmt: skip
     return found
+
+
+def _gradients(
+    model: DCell, batches: Sequence[MutantStateBatch], forward: Pass
+) -> list[torch.Tensor]:
+    return [_gradient(model, batch, forward) for batch in batches]
 
 
 def _gradient(model: DCell, batch: MutantStateBatch, forward: Pass) -> torch.Tensor:

@@ -19,8 +19,8 @@ def test_errors_of_every_pass(
         )  # fmt: skip
     record = read_json(tmp_path / "accuracy.json")
     for order in ("act_norm", "norm_act"):
-        for name in ("native", "torch"):
+        for name in ("native", "torch", "weights"):
             row = record[order][name]
             assert len(row["errors"]) == 2
             assert 0 < row["median"] <= row["worst"] < 1e-2
-    assert capsys.readouterr().out.count("median") == 4
+    assert capsys.readouterr().out.count("median") == 6
