@@ -85,6 +85,13 @@ def test_every_public_module_is_in_the_reference() -> None:
     assert missing == set()
 
 
+def test_files_that_pages_name_are_there() -> None:
+    named = re.compile(r"`((?:tests|dcell_model|pipeline|data_specs)/[a-z_0-9/]+\.py)`")
+    for page in [*DOCS.rglob("*.md"), *CHECKOUT.glob("*.md")]:
+        for path in named.findall(page.read_text(encoding="utf-8")):
+            assert (CHECKOUT / path).is_file(), f"{page.name} names {path}"
+
+
 @pytest.mark.slow
 def test_site(tmp_path: Path) -> None:
     """The site builds without a warning, and its pages fetch nothing from elsewhere."""

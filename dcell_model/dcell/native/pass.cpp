@@ -91,10 +91,10 @@ private:
         for (int32_t i = h_.edges_down[r]; i < h_.edges_down[r + 1]; ++i) {
             const int32_t e = h_.down[i], child = h_.edge_child[e];
             const int64_t columns = c_.starts[child + 1] - c_.starts[child], v = h_.width[child];
-            const int64_t rows = columns + with_wild;
-            if (rows == 0) continue;
-            R *carried = Scratch<R>::room(scratch.links, rows * w);
-            product<R, false>(rows, w, v, at_.D + offset_[child], v, 1, p_.child + h_.edge_weight[e], carried);
+            if (columns == 0 && !with_wild) continue;
+            // The wild type goes along also where it is known: a product rounds as its rows are cut.
+            R *carried = Scratch<R>::room(scratch.links, (columns + 1) * w);
+            product<R, false>(columns + 1, w, v, at_.D + offset_[child], v, 1, p_.child + h_.edge_weight[e], carried);
             for (int64_t l = c_.link_starts[e]; l < c_.link_starts[e + 1]; ++l)
                 add(w, carried + c_.link_child[l] * w, d + c_.link_parent[l] * w);
             if (with_wild) add(w, carried + columns * w, d + n * w);
