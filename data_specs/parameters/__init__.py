@@ -1,6 +1,7 @@
 """Every parameter: its type, bounds and default, and how a set of them is resolved."""
 
 from data_specs.parameters.changes import changed
+from data_specs.parameters.former_names import under_present_names
 from data_specs.parameters.given import (
     build_parameters,
     load,
@@ -84,6 +85,7 @@ __all__ = [
     "read",
     "refuse_without_effect",
     "resolve",
+    "under_present_names",
     "unknown",
     "weight_decay_section",
 ]

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from data_specs.parameters import MODEL_SECTIONS, Parameters
+from data_specs.parameters import MODEL_SECTIONS, Parameters, under_present_names
 
 # The sections that training reads. All others are parameters of builds.
 TRAINING = (*MODEL_SECTIONS.values(), "train", "baselines", "evaluate")
@@ -18,10 +18,11 @@ def trained_sections(parameters: Parameters) -> dict[str, dict[str, Any]]:
 
 
 def flat(sections: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by `section.key`, tuples as lists; other entries are omitted."""
+    """Values by `section.key`, under their present names, tuples as lists; the rest is omitted."""
     pairs = (
         (f"{name}.{key}", value)
-        for name, section in sections.items() if isinstance(section, Mapping)
+        for name, section in under_present_names(sections, "the settings").items()
+        if isinstance(section, Mapping)
         for key, value in section.items()
     )  # fmt: skip
     return {key: list(value) if isinstance(value, tuple) else value for key, value in pairs}
