@@ -1,4 +1,4 @@
-"""Pictures of a run: how it learnt, what it predicts, how it compares with the baselines."""
+"""Plots of a run: how it learnt, what it predicts, how it compares with the baselines."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

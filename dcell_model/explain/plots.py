@@ -1,4 +1,4 @@
-"""Pictures of `dcell explain`: the subsystems that matter most, and RLIPP down the hierarchy."""
+"""Plots of `dcell explain`: the subsystems that matter most, and RLIPP down the hierarchy."""
 
 from pathlib import Path
 from typing import Any

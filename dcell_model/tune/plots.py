@@ -1,4 +1,4 @@
-"""Pictures of a search: how it went, and how the score depends on each parameter."""
+"""Plots of a search: how it went, and how the score depends on each parameter."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -22,6 +22,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from data_specs.ragged import ragged_entries
 from dcell_model.data import MutantStateBatch
 from dcell_model.dcell.activations import ACTIVATIONS
 from dcell_model.dcell.engines import differences, torch_pass
@@ -119,10 +120,8 @@ def combine(
     assert isinstance(left, TorchUnits)
     assert isinstance(right, TorchUnits)
     samples = len(left_unit)
-    lengths = right.starts.diff()[right_unit]
-    owner = torch.arange(samples, device=lengths.device).repeat_interleave(lengths)
-    first = right.starts[:-1][right_unit] - (lengths.cumsum(0) - lengths)
-    rank = right.ranks[torch.arange(len(owner), device=owner.device) + first[owner]]
+    owner, entry = ragged_entries(right.starts[right_unit], right.starts[right_unit + 1])
+    rank = right.ranks[entry]
     both = left.reach[left_unit[owner], rank]
     keys = (rank[both] * samples + owner[both]).sort().values
     none = keys.new_empty(0)

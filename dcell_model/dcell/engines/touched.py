@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from data_specs.cell_graph import IntArray
+from data_specs.ragged import ragged_entries
 from dcell_model.dcell.layout import SubsystemLayout
 from dcell_model.dcell.ranks import Ranks
 
@@ -73,10 +74,7 @@ def touched_entries(
     known = deleted_gene < layout.graph.num_genes  # genes without annotation touch nothing
     deleted_gene, deleted_sample = deleted_gene[known], deleted_sample[known]
     gene_starts = ranks.on(device, "touched_starts")
-    lengths = gene_starts.diff()[deleted_gene]
-    owner = torch.arange(len(lengths), device=device).repeat_interleave(lengths)
-    first = gene_starts[deleted_gene] - (lengths.cumsum(0) - lengths)
-    place = torch.arange(len(owner), device=device) + first[owner]
+    owner, place = ragged_entries(gene_starts[deleted_gene], gene_starts[deleted_gene + 1])
     keys = ranks.on(device, "touched_ranks")[place] * samples + deleted_sample[owner]
     return entries_of(layout, torch.unique(keys), term, gene, sample, samples)
 
