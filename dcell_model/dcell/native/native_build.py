@@ -2,8 +2,9 @@
 
 This is also the build backend of this project (PEP 517): setuptools, and before it the native pass.
 Where there is no C++ compiler it asks pip for the package `ziglang`. What fails to compile does not
-stop the installation; DCell says at its first use that it goes without. The module imports nothing
-but the standard library: neither torch nor this project is there when a wheel is built.
+stop the installation; DCell says at its first use that it goes without. With `DCELL_NATIVE=off`
+nothing is compiled, and nothing is fetched for it. On import the module needs only the standard
+library: neither torch nor this project is there when a wheel is built.
 """
 
 import hashlib
@@ -139,13 +140,19 @@ def _setuptools() -> Any:
     return build_meta
 
 
+def _is_off() -> bool:
+    return os.environ.get("DCELL_NATIVE") == "off"
+
+
 def _compiler() -> list[str]:
-    return [] if compiler() else ["ziglang>=0.13"]
+    return [] if _is_off() or compiler() else ["ziglang>=0.13"]
 
 
 def _try_to_build() -> bool:
     for name in INSTRUCTION_SETS:  # nothing of an earlier build may stay
         (HERE / library(name)).unlink(missing_ok=True)
+    if _is_off():
+        return False
     try:
         build(HERE)
     except BuildError as error:

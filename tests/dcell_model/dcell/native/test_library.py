@@ -102,4 +102,23 @@ def test_ziglang_is_asked_for_only_without_a_compiler(monkeypatch: pytest.Monkey
     monkeypatch.setattr(native_build, "compiler", lambda: ["c++"])
     assert native_build._compiler() == []
     monkeypatch.setattr(native_build, "compiler", lambda: None)
+    monkeypatch.delenv(library.VARIABLE, raising=False)
     assert native_build._compiler() == ["ziglang>=0.13"]
+    monkeypatch.setenv(library.VARIABLE, "off")
+    assert native_build._compiler() == []
+
+
+def test_a_failed_build_is_no_end_of_the_installation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(library.VARIABLE, raising=False)
+    monkeypatch.setattr(native_build, "HERE", tmp_path)
+    stale = tmp_path / native_build.library("DEFAULT")
+    stale.write_text("of an earlier build")
+    monkeypatch.setattr(native_build, "compiler", lambda: None)
+    assert not native_build._try_to_build()
+    assert not stale.exists()
+    assert "could not be built: no C++ compiler was found" in capsys.readouterr().err
+    monkeypatch.setenv(library.VARIABLE, "off")
+    assert not native_build._try_to_build()
+    assert capsys.readouterr().err == ""
