@@ -144,17 +144,23 @@ def live_metrics(folder: Path, leader: bool, history: Sequence[Row]) -> Iterator
         print(f"without live metrics: {type(error).__name__}: {error}", file=sys.stderr)
         yield lambda _: None
         return
-    with opened as live:
 
-        def log(row: Row) -> None:
-            for name in METRICS:
-                if row[name] is not None:
-                    live.log_metric(name, row[name])
-            live.next_step()
+    def log(row: Row) -> None:
+        for name in METRICS:
+            if row[name] is not None:
+                opened.log_metric(name, row[name])
+        opened.next_step()
 
+    opened.__enter__()
+    try:
         for row in history:
             log(row)
         yield log
+    finally:
+        # All trainings of one repository share a file by which DVCLive tells editors of a step. One
+        # that ends between its check and its removal by another is told that the file is gone.
+        with contextlib.suppress(FileNotFoundError):
+            opened.__exit__(None, None, None)
 
 
 def _would_initialise_dvc() -> bool:

@@ -1,10 +1,11 @@
 """Lines where the output is no terminal; a bar where it is one."""
 
 import importlib
+from pathlib import Path
 
 import pytest
 
-from dcell_model.machine.progress import duration, progress
+from dcell_model.machine.progress import METRICS, duration, live_metrics, progress
 from tests.terminals import shown_in_a_terminal
 
 
@@ -61,3 +62,22 @@ def test_a_terminal_gets_a_bar(term: str, bar: bool) -> None:
         assert b"\x1b[" in printed
         assert b"\x1b[5m" not in printed
         assert rb"\x1b[5mname" in printed
+
+
+def test_another_training_may_remove_the_file_that_tells_editors_of_a_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DVCLive has one for a repository: the training that ends second does not find it."""
+
+    def gone() -> None:
+        raise FileNotFoundError("DVCLIVE_STEP_COMPLETED")
+
+    monkeypatch.setattr("dvclive.live.cleanup_dvclive_step_completed", gone)
+    with live_metrics(tmp_path / "live", leader=True, history=[]) as log:
+        log(dict.fromkeys(METRICS, 0.5))
+    assert (tmp_path / "live" / "metrics.json").is_file()
+    with (
+        pytest.raises(FileNotFoundError, match="of the training itself"),
+        live_metrics(tmp_path / "live", leader=True, history=[]),
+    ):
+        raise FileNotFoundError("of the training itself")
