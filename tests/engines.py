@@ -6,7 +6,6 @@ from unittest import mock
 
 import pytest
 
-from dcell_model.data import MutantStateBatch
 from dcell_model.dcell import DCell
 from dcell_model.dcell.engines import native_pass
 from dcell_model.dcell.native import load
@@ -20,7 +19,7 @@ def running(way: str) -> Iterator[str]:
     if way == "native" and load() is None:
         pytest.skip("the native pass is not built")
 
-    def suits(model: DCell, batch: MutantStateBatch) -> bool:  # a mock would not compile
+    def suits(model: DCell) -> bool:  # a mock would not compile
         return way == "native"
 
     with mock.patch.object(native_pass, "suits", new=suits):

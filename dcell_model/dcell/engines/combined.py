@@ -25,9 +25,8 @@ from torch import Tensor
 from data_specs.ragged import ragged_entries
 from dcell_model.data import MutantStateBatch
 from dcell_model.dcell.activations import ACTIVATIONS
-from dcell_model.dcell.engines import differences, torch_pass
+from dcell_model.dcell.engines import differences, native_pass, torch_pass
 from dcell_model.dcell.engines.native_pairs import NativeUnits, combine_units
-from dcell_model.dcell.engines.native_pass import suits
 from dcell_model.dcell.engines.torch_pass import by_term, edges_of
 from dcell_model.dcell.engines.touched import entries_of, touched_entries
 from dcell_model.dcell.engines.walk import Entries, Walk
@@ -46,7 +45,7 @@ def units_of(model: DCellParameters, batch: MutantStateBatch) -> "Units":
         model: in evaluation mode; when its parameters change, its units are to be made anew.
         batch: U genotypes.
     """
-    return NativeUnits(model, batch) if suits(model, batch) else TorchUnits(model, batch)
+    return NativeUnits(model, batch) if native_pass.suits(model) else TorchUnits(model, batch)
 
 
 class TorchUnits:

@@ -12,7 +12,7 @@ PASSES = {"native": native_pass.forward, "torch": torch_pass.forward}
 
 def forward(model: DCellParameters, batch: MutantStateBatch) -> ColumnHeads:
     """Predictions of all heads, as the wild type's and the differences from it."""
-    if native_pass.suits(model, batch):
+    if native_pass.suits(model):
         return native_pass.forward(model, batch)
     return torch_pass.forward(model, batch)
 
@@ -25,7 +25,7 @@ def forward_with_states(
     Returns:
         Heads, and `[N]` the root mean square of each entry's differences.
     """
-    if native_pass.suits(model, batch):
+    if native_pass.suits(model):
         heads, changes = native_pass.forward_with_states(model, batch)
     else:
         heads, changes = torch_pass.forward_with_states(model, batch)

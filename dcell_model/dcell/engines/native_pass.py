@@ -20,14 +20,14 @@ term on the way to the root.
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from dcell_model.data import MutantStateBatch
 from dcell_model.dcell.columns import Columns, columns_of
-from dcell_model.dcell.engines.processes import samples_everywhere
+from dcell_model.dcell.engines.derivative import register_backward
+from dcell_model.dcell.engines.processes import shares_statistics
 from dcell_model.dcell.engines.touched import dynamic
 from dcell_model.dcell.engines.weights import Weights, update_running_statistics
 from dcell_model.dcell.heads import ColumnHeads
@@ -58,13 +58,13 @@ def forward_with_states(
     return heads, changes[is_column]
 
 
-def suits(model: DCellParameters, batch: MutantStateBatch) -> bool:
-    """Whether the native pass can run a batch: on a CPU, in one process, without autocast."""
+def suits(model: DCellParameters) -> bool:
+    """Whether the native pass can run a model: on a CPU, in one process, without autocast."""
     return (
         model.bias.device.type == "cpu"
         and model.bias.dtype in REAL
         and not torch.is_autocast_enabled("cpu")
-        and samples_everywhere(model, len(batch)) == len(batch)
+        and not shares_statistics(model)
         and _is_built()
     )
 
@@ -212,8 +212,10 @@ def backward_operator(
     samples: int,
     handle: int,
     training: bool,
+    keep_inputs: bool,
 ) -> list[Tensor]:
     """Gradients of all weights, in their order."""
+    assert not keep_inputs
     own = Weights(*(tensor.contiguous() for tensor in weights))
     layout = SubsystemLayout.find(handle)
     hierarchy = NativeHierarchy.of(layout)
@@ -256,30 +258,9 @@ def _(
 def _(
     grad_wild: Tensor, grad_difference: Tensor, weights: Sequence[Tensor],
     columns: Sequence[Tensor], saved: Sequence[Tensor], samples: int, handle: int, training: bool,
+    keep_inputs: bool,
 ) -> list[Tensor]:  # fmt: skip
     return Weights(*weights).empty_like().to_list()
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
-    weights, columns, _, *settings, keep_inputs = inputs
-    assert not keep_inputs
-    ctx.settings = settings
-    # The statistics of this pass take the place of the running ones, which training moves.
-    ctx.save_for_backward(*weights[:-2], *output[2:4], *columns, *output[4:])
-    ctx.set_materialize_grads(False)
-    ctx.shapes = len(weights), len(columns), output[0].shape, output[1].shape
-
-
-def _differentiate(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
-    weights, columns, wild, difference = ctx.shapes
-    tensors = ctx.saved_tensors
-    own, at, saved = tensors[:weights], tensors[weights:][:columns], tensors[weights + columns :]
-    given = [
-        own[0].new_zeros(shape) if gradient is None else gradient
-        for gradient, shape in zip(gradients[:2], (wild, difference), strict=True)
-    ]
-    out = backward_operator(*given, own, at, saved, *ctx.settings)
-    return [*out[:-2], None, None], [None] * columns, *(None,) * 5
-
-
-forward_operator.register_autograd(_differentiate, setup_context=_save)
+register_backward(forward_operator, backward_operator)

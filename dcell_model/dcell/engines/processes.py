@@ -14,9 +14,14 @@ from torch import Tensor
 from dcell_model.dcell.parameters import DCellParameters
 
 
+def shares_statistics(model: DCellParameters) -> bool:
+    """Whether batch statistics are taken over the batches of all processes."""
+    return model.sync_batchnorm and model.training and model.config.norm == "batch"
+
+
 def samples_everywhere(model: DCellParameters, samples: int) -> int:
     """Samples over which batch statistics are taken: this process's, or those of all."""
-    if not (model.sync_batchnorm and model.training and model.config.norm == "batch"):
+    if not shares_statistics(model):
         return samples
     total = torch.tensor(samples, device=model.bias.device)
     dist.all_reduce(total)

@@ -9,7 +9,6 @@ edges of b places, child width v.
 
 import importlib.util
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +16,7 @@ from torch import Tensor
 from dcell_model.data import MutantStateBatch
 from dcell_model.dcell.activations import ACTIVATIONS
 from dcell_model.dcell.engines import differences
+from dcell_model.dcell.engines.derivative import register_backward
 from dcell_model.dcell.engines.edges import Edges, RunEdges
 from dcell_model.dcell.engines.indices import segment_sum
 from dcell_model.dcell.engines.processes import samples_everywhere
@@ -311,26 +311,4 @@ def _(
     return Weights(*weights).empty_like().to_list()
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
-    weights, touched, _, *settings = inputs
-    ctx.settings = settings
-    # The statistics of this pass take the place of the running ones, which training moves.
-    ctx.save_for_backward(*weights[:-2], *output[2:4], *touched, *output[4:])
-    ctx.set_materialize_grads(False)
-    ctx.shapes = len(weights), len(touched), output[0].shape, output[1].shape
-
-
-def _differentiate(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
-    weights, touched, wild, difference = ctx.shapes
-    tensors = ctx.saved_tensors
-    own, at, saved = tensors[:weights], tensors[weights:][:touched], tensors[weights + touched :]
-    given = [
-        own[0].new_zeros(shape) if gradient is None else gradient
-        for gradient, shape in zip(gradients[:2], (wild, difference), strict=True)
-    ]
-    with torch.autocast(own[0].device.type, enabled=False):
-        out = _backward(*given, own, at, saved, *ctx.settings)
-    return [*out[:-2], None, None], [None] * touched, *(None,) * 6
-
-
-_forward.register_autograd(_differentiate, setup_context=_save)
+register_backward(_forward, _backward)

@@ -15,7 +15,7 @@ def pass_of(model: DCellParameters, batch: MutantStateBatch) -> str:
     """The pass that runs such batches, in words."""
     if model.engine == "reference":
         return "term by term"
-    if native_pass.suits(model, batch) and (name := instruction_set()):
+    if native_pass.suits(model) and (name := instruction_set()):
         return f"native, {name}"
     return "in torch"
 
@@ -29,7 +29,7 @@ def product_size(model: DCellParameters, batch: MutantStateBatch) -> float:
     ranks = Ranks.of(model.layout)
     if model.engine == "reference":  # a term at a time
         return float(ranks.set_area.mean()) * len(batch) if len(ranks.sets) else 0.0
-    if native_pass.suits(model, batch):
+    if native_pass.suits(model):
         hierarchy = NativeHierarchy.of(model.layout)
         columns = columns_of(
             model.layout, batch.deleted_sample, batch.deleted_gene, len(batch)

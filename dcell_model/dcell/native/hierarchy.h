@@ -1,6 +1,6 @@
 // The hierarchy, a batch's columns and the flat parameters, as Python hands them over.
 //
-// Terms are named by rank (dcell_model/dcell/engines/touched.py: by width, then in row order). An
+// Terms are named by rank (dcell_model/dcell/ranks.py: by width, then in row order). An
 // edge is named by its number; edges are sorted by their child. Arrays belong to the caller.
 
 #pragma once

@@ -1,6 +1,6 @@
 // DCell, forward and backward, over all terms of a hierarchy and the columns of a batch.
 //
-// See dcell_model/dcell/engines/native.py for the equations. Every number has one owner, the term
+// See dcell_model/dcell/engines/native_pass.py for the equations. Every number has one owner, the term
 // that it belongs to (of an edge: its child), which sums in a fixed order: any number of threads
 // makes the same bytes.
 

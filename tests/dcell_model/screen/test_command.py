@@ -14,6 +14,7 @@ from dcell_model.cli import main
 from dcell_model.predict.trained import Trained
 from dcell_model.screen import command as screen
 from dcell_model.screen.engine import ScreenEngine
+from tests.engines import WAYS, running
 from tests.hierarchies import random_cell_graph
 from tests.trained_models import NAMES, SCALE, expected_of, trained_model
 
@@ -23,9 +24,15 @@ VARIANTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("seed", [0, 1])
-def test_all_orders_equal_the_reference(seed: int, variant: dict[str, object]) -> None:
+def test_all_orders_equal_the_reference(seed: int, variant: dict[str, object], way: str) -> None:
+    with running(way):
+        compare_all_orders(seed, variant)
+
+
+def compare_all_orders(seed: int, variant: dict[str, object]) -> None:
     graph = random_cell_graph(seed)
     model = trained_model(graph, **variant)
     trained = Trained.of([model], list(NAMES), SCALE)
