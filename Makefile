@@ -37,7 +37,7 @@ lint: install
 
 install: $(BIN)/.installed $(BIN)/.native
 
-# The native pass again where its sources changed; a failure leaves the slower engine.
+# The native pass again where its sources changed (pip compiles it once); a failure leaves the slower engine.
 $(BIN)/.native: $(BIN)/.installed $(wildcard $(NATIVE)/*.cpp $(NATIVE)/*.h) $(NATIVE)/native_build.py
 	-cd $(NATIVE) && $(CURDIR)/$(BIN)/python -c "import native_build as n; n.build(n.HERE)"
 	touch $@
@@ -49,7 +49,7 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	touch $@
+	touch $@ $(BIN)/.native
 
 docs: $(BIN)/.docs-installed
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
