@@ -27,7 +27,7 @@ from dcell_model.checkpoint import parameters_of, trained_sections
 from dcell_model.dango import Dango, pretrain
 from dcell_model.data import MutantStateBatch, MutantStateDataset
 from dcell_model.dcell import DCell, take_statistics
-from dcell_model.dcell.engines import pass_of, product_size
+from dcell_model.dcell.engines import WorkPlan, work_plan
 
 
 class Network(Protocol):
@@ -100,8 +100,8 @@ class TrainedModel(ModelRecord):
         ready_for_genotypes: makes a restored network ready to predict genotypes of no store, a few
             at a time.
         refuse_size: refuses parameters that ask for more than a checkpoint's tensors can hold.
-        plan: where there are several engines, settles which runs such batches; returns why, and
-            the multiply-adds of a matrix product, by which threads are chosen.
+        plan: where there are several engines, how such batches are run: which pass, the work by
+            which threads are chosen, and what is made of a batch ahead.
         take_statistics: puts a batch's statistics in place of those that evaluation uses.
         account: entries of a run's record for this model only.
         unread: keys of `train` that have no effect on it.
@@ -116,7 +116,7 @@ class TrainedModel(ModelRecord):
     restore: Restore | None = None
     ready_for_genotypes: Callable[[Any], None] = lambda _model: None
     refuse_size: Callable[[Parameters, Mapping[str, Tensor], Path], None] = lambda *_: None
-    plan: Callable[[Any, MutantStateBatch], tuple[str, float]] | None = None
+    plan: Callable[[Any, MutantStateBatch], WorkPlan] | None = None
     take_statistics: Callable[[Any, MutantStateBatch], None] | None = None
     account: Callable[[Any], dict[str, Any]] = lambda _model: {}
     unread: tuple[str, ...] = ()
@@ -129,10 +129,6 @@ def _create_dcell(
 ) -> DCell:
     engine = parameters.train.engine
     return DCell(dataset.graph, parameters.model, phenotypes=phenotypes, engine=engine)
-
-
-def _plan_dcell(model: DCell, batch: MutantStateBatch) -> tuple[str, float]:
-    return pass_of(model, batch), product_size(model, batch)
 
 
 def _run_incrementally(model: DCell) -> None:
@@ -160,7 +156,7 @@ MODELS: dict[str, TrainedModel] = {
         create=_create_dcell,
         restore=checkpoint.restore,
         ready_for_genotypes=_run_incrementally,
-        plan=_plan_dcell,
+        plan=work_plan,
         take_statistics=take_statistics,
         account=lambda model: {"norm_order": model.config.norm_order},
         search={

@@ -1,6 +1,7 @@
 """The batches of an epoch: their order, and where they come from."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -146,6 +147,7 @@ class TrainingBatches:
         order: of the batches.
         device: that trains.
         num_workers: processes that gather.
+        ahead: makes something of every batch, in a thread, while the batch before is trained on.
     """
 
     def __init__(
@@ -154,8 +156,9 @@ class TrainingBatches:
         order: EpochBatches,
         device: torch.device,
         num_workers: int = 0,
+        ahead: Callable[[MutantStateBatch], None] | None = None,
     ) -> None:
-        self.order, self.device = order, device
+        self.order, self.device, self.ahead = order, device, ahead
         self.resident: ResidentSamples | None = None
         if ResidentSamples.fits(dataset, device):
             self.resident = ResidentSamples(dataset, device)
@@ -171,9 +174,26 @@ class TrainingBatches:
         return len(self.order)
 
     def __iter__(self) -> Iterator[MutantStateBatch]:
+        if self.ahead is None:
+            yield from self._gathered()
+            return
+        batches = self._gathered()
+
+        def next_batch(ahead: Callable[[MutantStateBatch], None]) -> MutantStateBatch | None:
+            batch = next(batches, None)
+            if batch is not None:
+                ahead(batch)
+            return batch
+
+        with ThreadPoolExecutor(1, "batches") as thread:
+            waiting = thread.submit(next_batch, self.ahead)
+            while (batch := waiting.result()) is not None:
+                waiting = thread.submit(next_batch, self.ahead)
+                yield batch
+
+    def _gathered(self) -> Iterator[MutantStateBatch]:
         if self.resident is not None:
-            for indices in self.order:
-                yield self.resident.batch(indices)
-        else:
-            for batch in self._loader:
-                yield batch.to(self.device, non_blocking=True)
+            return map(self.resident.batch, self.order)
+        # Workers begin here, in the thread that asks.
+        batches = iter(self._loader)
+        return (batch.to(self.device, non_blocking=True) for batch in batches)

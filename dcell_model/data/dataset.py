@@ -67,6 +67,7 @@ class MutantStateBatch:
             annotation included (indices from G on).
         phenotypes: `[B, P]` float32, columns as `names`.
         names: the P phenotypes.
+        plan: what the model that is trained made of the batch ahead of its pass, on the CPU.
     """
 
     index: Tensor
@@ -77,6 +78,7 @@ class MutantStateBatch:
     deleted_gene: Tensor
     phenotypes: Tensor
     names: tuple[str, ...]
+    plan: list[Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self.index)

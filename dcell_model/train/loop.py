@@ -1,8 +1,8 @@
 """The training loop: fits a DCell, or the network of `train.model`, to a store's training part.
 
 Lightning Fabric moves the model and batches to the device, casts, scales to several processes and
-clips; the loop itself is the one below. Epochs are the unit of resumption: `last.pt` is written
-after each, and the order of an epoch's samples depends on seed and epoch alone.
+clips; the loop itself is the one below. Epochs are the unit of resumption: `last.pt` is of the end
+of one, and the order of an epoch's samples depends on seed and epoch alone.
 """
 
 import json
@@ -18,23 +18,20 @@ import torch
 
 from data_specs.chain import Link, digest_of, refuse_other_data
 from data_specs.errors import InputError
-from data_specs.layout import DataLayout, require_kind, write_json
+from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Parameters, changed, weight_decay_section
 from data_specs.touching import warn_if_few_touch
 from dcell_model import checkpoint
-from dcell_model.checkpoint import BEST, LAST, RECORD, Calibration, prepare_folder
+from dcell_model.checkpoint import LAST, RECORD, Calibration, prepare_folder
 from dcell_model.data import (
     EpochBatches,
     MutantStateDataset,
     SampleWeights,
     TrainingBatches,
-    all_targets,
-    read_parts,
     scaling,
-    target_names,
-    usable_samples,
 )
 from dcell_model.dcell import dcell_loss
+from dcell_model.dcell.engines import WorkPlan
 from dcell_model.machine import (
     fabric_of,
     keep_freed_memory,
@@ -45,8 +42,10 @@ from dcell_model.machine import (
     threads_for,
 )
 from dcell_model.models import record_of
+from dcell_model.train.inputs import inputs_of
 from dcell_model.train.resumed_state import take_up
 from dcell_model.train.resumption import refuse_changes
+from dcell_model.train.saving import Saving
 from dcell_model.train.schedule import batch_size_of, rate_after, weight_decay_of
 from dcell_model.train.state import DivergedError, Row, TrainingState, in_words
 from dcell_model.train.validation import validate
@@ -72,7 +71,7 @@ def run(
         split: name of another split of the build (`DataLayout.splits`).
         lines: whether every epoch has a line, where the output is not a terminal; without them
             the caller warns of the build.
-        after_epoch: gets the row of every epoch once it is saved; an error in it ends the run.
+        after_epoch: gets the row of every epoch; an error in it ends the run.
 
     Returns:
         The record that is also in `out/train.json`: epochs, best epoch, seconds per epoch, ….
@@ -92,35 +91,8 @@ def run(
     training = _Training(
         fabric, layout, dataset, targets, samples, weights, parameters, out, resume
     )
-    with threads_for(training.product) as training.threads:
+    with threads_for(training.plan.product) as training.threads:
         return training.run(lines, after_epoch)
-
-
-def inputs_of(
-    data: Path, parameters: Parameters, split: str | None
-) -> tuple[
-    DataLayout, MutantStateDataset, npt.NDArray[np.float32], dict[str, npt.NDArray[np.int64]]
-]:
-    """The inputs of a training, checked before any file of an earlier run is touched.
-
-    Returns:
-        The build, its store, targets `[N, P]`, and the sample numbers of each part.
-
-    Raises:
-        InputError: a folder that is something else, no samples, or no data that the model needs.
-        ParameterError: a model that there is not.
-    """
-    record = record_of(parameters.train.model)
-    require_kind(data, "build")
-    layout = DataLayout(data, split)
-    names = target_names(layout, parameters.train)
-    dataset = MutantStateDataset(layout.store, phenotypes=names)
-    targets = all_targets(dataset)
-    samples = usable_samples(targets, read_parts(layout))
-    if len(samples["train"]) < 2:
-        raise InputError(f"{data}: {len(samples['train'])} training samples; expected at least 2")
-    record.require(layout, parameters)
-    return layout, dataset, targets, samples
 
 
 class _Training:
@@ -143,38 +115,43 @@ class _Training:
         self.weights, config = weights, self.config
         self.record = record_of(config.model)
         self.made_from = {name: digest_of(layout, name) for name in self.record.made_from}
-        self.engine_pass, self.threads = "train.engine", torch.get_num_threads()
+        self.threads = torch.get_num_threads()
         self.targets = torch.from_numpy(targets)
         self.scale = scaling(self.targets[samples["train"]], config.standardize)
         model = self.record.create(layout, dataset, parameters, targets.shape[1])
+        model.sync_batchnorm = config.sync_batchnorm and fabric.world_size > 1
+        model.to(fabric.device)
         optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, fused=True)
         self.batch_size = batch_size_of(config, len(samples["train"]))
         self.seen_genes = dataset.deleted_genes(samples["train"])
-        self.product = math.inf  # multiply-adds; other models' products are not looked at
+        self.plan = WorkPlan("train.engine", math.inf)  # other models' products are not looked at
         if self.record.plan is not None:
             # By samples that a resumed run has, too.
             some = dataset.batch(samples["train"][: self.batch_size])
-            self.engine_pass, self.product = self.record.plan(model, some)
+            with fabric.autocast():
+                self.plan = self.record.plan(model, some.to(fabric.device))
         order = EpochBatches(
             samples["train"], self.batch_size, seed=config.seed,
             rank=fabric.global_rank, processes=fabric.world_size,
             # Statistics of its own need two samples in every process.
             least=fabric.world_size * (1 if config.sync_batchnorm else 2),
         )  # fmt: skip
-        self.batches = TrainingBatches(dataset, order, fabric.device, config.num_workers)
+        self.batches = TrainingBatches(
+            dataset, order, fabric.device, config.num_workers, self.plan.ahead
+        )
         steps = config.epochs * -(-len(self.batches) // config.accumulate)
         given = getattr(parameters, weight_decay_section(parameters)).weight_decay
         self.weight_decay = weight_decay_of(config, steps, given)
         self.state, self.calibration = TrainingState(), Calibration.none(targets.shape[1])
         saved = self._saved() if resume else None
         if saved is None:
-            self.state.preparation = self.record.prepare(model.to(fabric.device))
+            self.state.preparation = self.record.prepare(model)
         else:
             take_up(saved, model, optimizer, out / LAST)
             self._go_on(saved)
+        self.saving = Saving(out, self.state, self._last)
         self.plain_model = model
         self.model, self.optimizer = fabric.setup(model, optimizer)
-        model.sync_batchnorm = config.sync_batchnorm and fabric.world_size > 1
 
     def run(self, lines: bool, after_epoch: Callable[[Row], None]) -> dict[str, Any]:
         config, state = self.config, self.state
@@ -188,9 +165,11 @@ class _Training:
         ):
             while not state.end(config.epochs, config.patience):
                 row = self._epoch(shown.advance)
-                log(row)
-                shown.say(*in_words(row, config.epochs))
-                after_epoch(row)
+                with self.saving.before_an_end():
+                    log(row)
+                    shown.say(*in_words(row, config.epochs))
+                    after_epoch(row)
+        self.saving.finish()
         record = self._record()
         if leader:
             write_json(self.out / RECORD, record)
@@ -212,7 +191,7 @@ class _Training:
             raise DivergedError(epoch, train_loss)
         improved = self.state.finish_epoch(row, self.config.select)
         if self.fabric.is_global_zero:
-            self._save(epoch, improved)
+            self.saving.finish_epoch(self._describe() if improved else None)
         return row
 
     def _train_one_epoch(self, epoch: int, advance: Any) -> float:
@@ -256,7 +235,7 @@ class _Training:
                     "processes": order.processes,
                 }  # fmt: skip
                 if self.fabric.is_global_zero:
-                    self._save(epoch - 1, improved=False)
+                    self.saving.write()
             advance()
         self.state.begin_epoch()
         return sum_over_processes(self.fabric, total) / seen
@@ -284,16 +263,18 @@ class _Training:
             samples = samples[self.fabric.global_rank :: self.fabric.world_size]
         self.record.take_statistics(model, self.dataset.batch(samples).to(self.fabric.device))
 
-    def _save(self, epoch: int, improved: bool) -> None:
-        state = checkpoint.describe(
-            self.plain_model, self.parameters, self.dataset.phenotypes, self.scale, epoch,
-            self.made_from, self.calibration, self.seen_genes,
+    def _describe(self) -> checkpoint.Checkpoint:
+        """The model as it is, with all that a checkpoint says of it."""
+        return checkpoint.describe(
+            self.plain_model, self.parameters, self.dataset.phenotypes, self.scale,
+            len(self.state.history), self.made_from, self.calibration, self.seen_genes,
         )  # fmt: skip
-        if improved:
-            self.state.best["sha256"] = checkpoint.save(state, self.out / BEST)
-        state |= {"optimizer": self.optimizer.state_dict(), **self.state.to_checkpoint()}
-        state["settings"] = json.dumps(changed(self.parameters))
-        checkpoint.save(state, self.out / LAST)
+
+    def _last(self) -> checkpoint.Checkpoint:
+        """The content of `last.pt` now."""
+        state = self._describe() | self.state.to_checkpoint()
+        settings = json.dumps(changed(self.parameters))
+        return state | {"optimizer": self.optimizer.state_dict(), "settings": settings}
 
     def _saved(self) -> checkpoint.Checkpoint:
         """The state that a stopped run left, of these data and parameters."""
@@ -326,7 +307,7 @@ class _Training:
             "batch_size": self.batch_size,
             "samples": {part: len(numbers) for part, numbers in self.samples.items()},
             "engine": model.engine,
-            "engine_pass": self.engine_pass,
+            "engine_pass": self.plan.engine_pass,
             "device": str(self.fabric.device),
             "threads": self.threads,
             "precision": self.config.precision,

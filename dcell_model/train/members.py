@@ -35,6 +35,7 @@ from dcell_model.data import MutantStateDataset, all_targets, read_parts, usable
 from dcell_model.models import restore
 from dcell_model.predict import predict_members
 from dcell_model.train import loop
+from dcell_model.train.inputs import inputs_of
 from dcell_model.train.state import Row
 
 SEEDS = 2**32
@@ -83,7 +84,7 @@ def run(
             f"train.members={config.members}: torchrun trains one network with all processes. "
             "Train the members without it, or one network (train.members=1)."
         )
-    loop.inputs_of(data, parameters, split)
+    inputs_of(data, parameters, split)
     prepare_folder(out, resume)
     tasks = [
         (data, member_folder(out, index), with_seed_above(parameters, index), resume, split)

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from dcell_model.data.targets import all_targets, read_parts
 from dcell_model.models import MODELS
 from dcell_model.predict.of_store import predict
 from dcell_model.scores import r_squared
-from dcell_model.train import loop
+from dcell_model.train import inputs, loop
+from dcell_model.train.saving import Saving
 from dcell_model.train.state import DivergedError
 from dcell_model.tune import command as tune
 from dcell_model.tune import objective as objectives
@@ -258,6 +260,7 @@ def test_a_trial_that_was_stopped_goes_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(loop._Training, "_epoch", dies)
+        patch.setattr(loop, "Saving", partial(Saving, share=1))  # every epoch
         with pytest.raises(KeyboardInterrupt):
             tuned(tiny_build, tmp_path / "parts")
     # What a kill in the middle of a line leaves.
@@ -404,7 +407,7 @@ def poisoned(monkeypatch: pytest.MonkeyPatch, data: Path, part: str) -> None:
         targets[there] = np.random.default_rng(1).normal(size=targets[there].shape)
         return targets
 
-    monkeypatch.setattr(loop, "all_targets", others)
+    monkeypatch.setattr(inputs, "all_targets", others)
     monkeypatch.setattr(objectives, "all_targets", others)
 
 

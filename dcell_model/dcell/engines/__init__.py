@@ -3,17 +3,17 @@
 from dcell_model.dcell.engines.combined import Units, combine, units_of
 from dcell_model.dcell.engines.incremental import PASSES, forward_with_states
 from dcell_model.dcell.engines.reference import normalise
-from dcell_model.dcell.engines.work import pass_of, product_size
+from dcell_model.dcell.engines.work import WorkPlan, work_plan
 from dcell_model.dcell.ranks import Ranks
 
 __all__ = [
     "PASSES",
     "Ranks",
     "Units",
+    "WorkPlan",
     "combine",
     "forward_with_states",
     "normalise",
-    "pass_of",
-    "product_size",
     "units_of",
+    "work_plan",
 ]

@@ -58,6 +58,12 @@ def forward_with_states(
     return heads, changes[is_column]
 
 
+def find_columns(layout: SubsystemLayout, batch: MutantStateBatch) -> None:
+    """Find the columns of a batch ahead of its pass; in any thread, beside a pass that runs."""
+    columns = columns_of(layout, batch.deleted_sample, batch.deleted_gene, len(batch))
+    batch.plan = columns.to_list()
+
+
 def suits(model: DCellParameters) -> bool:
     """Whether the native pass can run a model: on a CPU, in one process, without autocast."""
     return (
@@ -78,9 +84,11 @@ def _run(
     model: DCellParameters, batch: MutantStateBatch
 ) -> tuple[ColumnHeads, Columns, list[Tensor]]:
     """The heads, the columns, and all that the operator returns."""
-    columns = columns_operator(
-        batch.deleted_sample, batch.deleted_gene, len(batch), model.layout.handle
-    )
+    columns = batch.plan
+    if columns is None:
+        columns = columns_operator(
+            batch.deleted_sample, batch.deleted_gene, len(batch), model.layout.handle
+        )
     known = model.wild_type_cache.get(model)
     outputs = forward_operator(
         Weights.of(model).to_list(),

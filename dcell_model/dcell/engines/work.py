@@ -1,4 +1,11 @@
-"""How much work a batch is, and which pass does it: what threads are chosen by, and records say."""
+"""Which pass does the work of a batch, how much it is, and what of it is done ahead.
+
+Threads are chosen by it, and records say it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -11,8 +18,33 @@ from dcell_model.dcell.parameters import DCellParameters
 from dcell_model.dcell.ranks import Ranks
 
 
-def pass_of(model: DCellParameters, batch: MutantStateBatch) -> str:
-    """The pass that runs such batches, in words."""
+@dataclass(frozen=True, slots=True)
+class WorkPlan:
+    """How batches like one are run.
+
+    Attributes:
+        engine_pass: the pass that runs them, in words.
+        product: multiply-adds that threads share before they wait for each other.
+        ahead: makes of a batch, in any thread and before its pass, what does not depend on the
+            weights; None where there is nothing of the kind.
+    """
+
+    engine_pass: str
+    product: float
+    ahead: Callable[[MutantStateBatch], None] | None = None
+
+
+def work_plan(model: DCellParameters, batch: MutantStateBatch) -> WorkPlan:
+    """How the model's engine runs such batches, where it is called: under autocast or not."""
+    native = model.engine != "reference" and native_pass.suits(model)
+    return WorkPlan(
+        _pass_of(model),
+        _product_size(model, batch),
+        partial(native_pass.find_columns, model.layout) if native else None,
+    )
+
+
+def _pass_of(model: DCellParameters) -> str:
     if model.engine == "reference":
         return "term by term"
     if native_pass.suits(model) and (name := instruction_set()):
@@ -20,7 +52,7 @@ def pass_of(model: DCellParameters, batch: MutantStateBatch) -> str:
     return "in torch"
 
 
-def product_size(model: DCellParameters, batch: MutantStateBatch) -> float:
+def _product_size(model: DCellParameters, batch: MutantStateBatch) -> float:
     """Multiply-adds between subsystems that threads share before they wait for each other.
 
     Those of a matrix product, on average; in the native pass, whose threads wait at its end only,

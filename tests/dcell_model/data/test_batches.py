@@ -1,5 +1,6 @@
 """The batches of an epoch: order, resume in its middle, and samples held on a device."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from data_specs.errors import InputError
 from dcell_model.data.batches import EpochBatches, ResidentSamples, TrainingBatches
-from dcell_model.data.dataset import MutantStateDataset
+from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset
 
 
 @given(
@@ -132,3 +133,46 @@ def test_training_batches_come_back_each_epoch(dataset: MutantStateDataset) -> N
         order.begin(epoch)
         assert seen[-1] == list(order)
     assert seen[0] != seen[1]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_are_made_ready_one_ahead(dataset: MutantStateDataset, workers: int) -> None:
+    order = EpochBatches(np.arange(len(dataset)), 16)
+    ready: list[int] = []
+
+    def ahead(batch: MutantStateBatch) -> None:
+        assert threading.current_thread() is not threading.main_thread()
+        batch.plan = [batch.index]
+        ready.append(len(batch))
+
+    batches = TrainingBatches(dataset, order, torch.device("cpu"), workers, ahead)
+    for epoch in (0, 1):
+        order.begin(epoch)
+        ready.clear()
+        for number, (batch, indices) in enumerate(zip(batches, order, strict=True), start=1):
+            assert batch.index.tolist() == indices
+            assert batch.plan is not None
+            assert torch.equal(batch.plan[0], batch.index)
+            assert len(ready) in (number, number + 1)
+        assert len(ready) == len(order)
+
+
+def test_what_goes_wrong_ahead_ends_the_epoch(dataset: MutantStateDataset) -> None:
+    def ahead(batch: MutantStateBatch) -> None:
+        if 40 in batch.index:
+            raise MemoryError("no room")
+
+    order = EpochBatches(np.arange(len(dataset)), 16)
+    batches = TrainingBatches(dataset, order, torch.device("cpu"), ahead=ahead)
+    with pytest.raises(MemoryError, match="no room"):
+        list(batches)
+    running = [thread for thread in threading.enumerate() if thread.name.startswith("batches")]
+    assert not running
+
+
+def test_an_epoch_that_is_left_leaves_no_thread(dataset: MutantStateDataset) -> None:
+    order = EpochBatches(np.arange(len(dataset)), 16)
+    batches = iter(TrainingBatches(dataset, order, torch.device("cpu"), ahead=lambda _: None))
+    next(batches)
+    batches.close()  # type: ignore[attr-defined]
+    assert not any(thread.name.startswith("batches") for thread in threading.enumerate())
