@@ -14,7 +14,7 @@ from data_specs.genotype_tables import Form, GenotypeFile, Genotypes, open_file,
 from data_specs.naming import Naming
 from data_specs.parameters.sections import Dask
 from data_specs.parameters.sections import Genotypes as GenotypesConfig
-from pipeline.dask import workers
+from data_specs.workers import workers
 from pipeline.genotypes import account as genotype_account
 from pipeline.genotypes import merging as genotype_merging
 from pipeline.genotypes import stage as genotypes

@@ -3,15 +3,23 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from data_specs.command_line import Checkpoint, File, Metavar, Name, OutputFolder
-from data_specs.parameters import Count
+from data_specs.command_line import (
+    Assignments,
+    Checkpoint,
+    File,
+    Metavar,
+    Name,
+    OutputFolder,
+)
+from data_specs.parameters import Count, override, refuse_without_effect, resolve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
     r"""Predict all pairs, or all triples around some genes, and their interactions.
 
-    Reads nothing but a checkpoint. Called again, a screen that was stopped goes on.
+    Reads nothing but a checkpoint. Called again, a screen that was stopped goes on. All cores of
+    this machine work on it, or with --set dask.scheduler=tcp://… the workers of a Dask cluster.
 
     scores (the column 'interaction'):
       prediction      the prediction itself, for a model trained on interactions
@@ -47,6 +55,7 @@ class Screen:
     part_rows: Annotated[Count, "genotypes in each file of genotypes.parquet"] = 100_000
     device: Literal["cpu", "cuda"] = "cpu"
     out: Annotated[OutputFolder, "folder of the screen"]
+    set: Annotated[Assignments, "who predicts: dask.scheduler or dask.workers; default: here"] = ()
     overwrite: Annotated[bool, "replace a screen with other settings; other files stay"] = False
 
     def __call__(self) -> None:
@@ -63,9 +72,13 @@ class Screen:
             threshold=self.threshold,
             part_rows=self.part_rows,
         )
+        refuse_without_effect(
+            self.set, ("dask",), "dcell screen", "a screen takes the parameters of its checkpoint"
+        )
+        given = resolve(override({}, self.set), where="dcell screen")
         summary = screen.run(
             self.checkpoint, self.out, settings, top=self.top, device=self.device,
-            overwrite=self.overwrite,
+            overwrite=self.overwrite, dask=given.dask,
         )  # fmt: skip
         if summary["left_out"]:
             names = open_run(self.checkpoint).names

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import torch
 
-from dcell_model.dcell.engines import Units, combine, units_of
+from dcell_model.dcell.engines import NativeUnits, Units, combine, units_of
 from dcell_model.predict import IntArray, Trained
 
 MOST_UNITS = 4096  # pairs whose differences are kept at a time, in the triples of one call
@@ -64,7 +64,9 @@ class ScreenEngine:
 
     def _combine(self, left: list[Units], unit: IntArray, gene: IntArray) -> torch.Tensor:
         numbers = (torch.tensor(own, device=self.trained.device) for own in (unit, gene))
-        parts = list(zip(*(own.split(self.batch_size) for own in numbers), strict=True))
+        # The native pass cuts them into blocks of its own.
+        size = len(unit) if isinstance(left[0], NativeUnits) else self.batch_size
+        parts = list(zip(*(own.split(size) for own in numbers), strict=True))
         of_members = zip(self.trained.with_subsystems(), left, self.single(), strict=True)
         return torch.stack([
             torch.cat([

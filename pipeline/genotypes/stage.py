@@ -23,7 +23,7 @@ from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Genotypes as GenotypesConfig
 from data_specs.parameters import Parameters
 from data_specs.tables import part_name, write_table
-from pipeline.dask import Each, workers
+from data_specs.workers import Each, workers
 from pipeline.genotypes import measurement_noise
 from pipeline.genotypes.account import Part, SortedPiece, ledger_of, part_of, require_some, words_of
 from pipeline.genotypes.merging import Given, added, merge, usable

@@ -16,7 +16,7 @@ import polars as pl
 from data_specs.files import replacing_file
 from data_specs.genotype_tables import FORMS
 from data_specs.parameters import Simulate
-from pipeline.dask import Each
+from data_specs.workers import Each
 from pipeline.simulate.cell import Cell, Ints
 from pipeline.simulate.hidden_truth import Truth, scores
 

@@ -18,7 +18,7 @@ from data_specs.files import replacing_folder
 from data_specs.layout import ENTRIES, DataLayout
 from data_specs.output_folders import FolderKind, refuse_not_empty, taken
 from data_specs.parameters import Parameters, Simulate
-from pipeline.dask import workers
+from data_specs.workers import workers
 from pipeline.simulate.cell import NAMES, Cell, Ints, draw_cell, least_annotations
 from pipeline.simulate.hidden_truth import (
     THRESHOLDS,

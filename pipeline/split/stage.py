@@ -35,7 +35,7 @@ from data_specs.output_folders import FolderKind, taken
 from data_specs.outputs import written
 from data_specs.parameters import Parameters, Split
 from data_specs.tables import EXCLUDED, PARTS, TEST, TRAIN, VAL, parts_of, write_table
-from pipeline.dask import workers
+from data_specs.workers import workers
 from pipeline.split.lots import Indices, Lots, draw, whole_genes, whole_groups
 
 Parts = npt.NDArray[np.uint8]  # numbers of data_specs.tables.PARTS

@@ -37,8 +37,8 @@ from data_specs.store import (
     shard_name,
 )
 from data_specs.tables import part_name, parts_of, write_table
+from data_specs.workers import workers
 from data_specs.workplaces import shown
-from pipeline.dask import workers
 from pipeline.hierarchy import unmet
 from pipeline.store.samples import Samples, select_samples, touching_of
 

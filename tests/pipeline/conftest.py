@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.dask import workers
+from data_specs.workers import workers
 from pipeline.genotypes import stage as genotypes
 from pipeline.split import stage as split
 from pipeline.store import stage as store

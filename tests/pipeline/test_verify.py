@@ -13,8 +13,8 @@ from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameters.sections import resolve
 from data_specs.store.reader import STATE_COLUMNS, Block, StoreReader
 from data_specs.tables import PARTS, parts_of
+from data_specs.workers import workers
 from pipeline import build as pipeline_build
-from pipeline.dask import workers
 from pipeline.genotypes import stage as genotypes
 from pipeline.split import stage as split
 from pipeline.store import stage as store

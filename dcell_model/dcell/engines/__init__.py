@@ -2,12 +2,14 @@
 
 from dcell_model.dcell.engines.combined import Units, combine, units_of
 from dcell_model.dcell.engines.incremental import PASSES, forward_with_states
+from dcell_model.dcell.engines.native_pairs import NativeUnits
 from dcell_model.dcell.engines.reference import normalise
 from dcell_model.dcell.engines.work import WorkPlan, work_plan
 from dcell_model.dcell.ranks import Ranks
 
 __all__ = [
     "PASSES",
+    "NativeUnits",
     "Ranks",
     "Units",
     "WorkPlan",

@@ -1,4 +1,4 @@
-"""Who does the work on the parts of a table: this process, or the workers of a Dask cluster.
+"""Who does the work on the parts of a table or a screen: this process, or a Dask cluster's workers.
 
 Tasks are plain functions of paths and settings that write files and return a summary. What a task
 writes does not depend on who runs it, or on how often: a worker that dies is replaced and its
@@ -20,8 +20,11 @@ TIMEOUT = "20s"  # for the scheduler to answer
 class Each(Protocol):
     """Calls a function with every tuple of arguments; results come in the order of these."""
 
-    def __call__(self, function: Callable[..., T], arguments: Sequence[Any]) -> list[T]:
-        """The results of all calls."""
+    def __call__(
+        self, function: Callable[..., T], arguments: Sequence[Any],
+        done: Callable[[T], object] = lambda _: None,
+    ) -> list[T]:  # fmt: skip
+        """The results of all calls; `done` gets each at once, in any order."""
 
 
 @contextlib.contextmanager
@@ -65,29 +68,43 @@ def workers(settings: Dask, parts: int) -> Iterator[Each]:
         yield _on(client, settings)
 
 
-def _here(function: Callable[..., T], arguments: Sequence[Any]) -> list[T]:
-    return [function(*given) for given in arguments]
+def _here(
+    function: Callable[..., T], arguments: Sequence[Any],
+    done: Callable[[T], object] = lambda _: None,
+) -> list[T]:  # fmt: skip
+    results = []
+    for given in arguments:
+        results.append(function(*given))
+        done(results[-1])
+    return results
 
 
 def _on(client: Any, settings: Dask) -> Each:
-    from distributed import KilledWorker
+    from distributed import KilledWorker, as_completed
     from distributed.client import FutureCancelledError
     from distributed.comm.core import CommClosedError
 
-    def each(function: Callable[..., T], arguments: Sequence[Any]) -> list[T]:
+    def each(
+        function: Callable[..., T], arguments: Sequence[Any],
+        done: Callable[[T], object] = lambda _: None,
+    ) -> list[T]:  # fmt: skip
         futures = [client.submit(function, *given, pure=False) for given in arguments]
         try:
-            done: list[T] = client.gather(futures)
+            for future in as_completed(futures, loop=client.loop):
+                if future.status != "finished":
+                    break  # what went wrong is raised below
+                done(future.result())
+            results: list[T] = client.gather(futures)
         except KilledWorker as error:
             raise InputError(
                 f"workers died again and again in {function.__name__} ({error}). If memory ran "
-                "out, set fewer dask.workers or smaller genotypes.part_rows."
+                "out, set fewer dask.workers or smaller parts (genotypes.part_rows, --part-rows)."
             ) from None
         except (FutureCancelledError, CommClosedError) as error:
             raise InputError(
                 f"the Dask scheduler {settings.scheduler} was lost in {function.__name__} "
-                f"({type(error).__name__}). Nothing was left behind; build again."
+                f"({type(error).__name__}). Nothing half done was left behind; start again."
             ) from None
-        return done
+        return results
 
     return each

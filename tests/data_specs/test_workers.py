@@ -13,13 +13,13 @@ import psutil
 import pytest
 from matplotlib.figure import Figure
 
+from data_specs import workers as on_workers
 from data_specs.errors import InputError
 from data_specs.files import sha256_of
 from data_specs.layout import DataLayout
 from data_specs.parameters.sections import Dask, resolve
-from pipeline import dask as pipeline_dask
+from data_specs.workers import workers
 from pipeline.build import build
-from pipeline.dask import workers
 from tests.conftest import CHECKOUT, TINY
 from tests.pipeline.conftest import build_here
 from tests.plotting import DRAWN
@@ -204,7 +204,7 @@ def test_a_running_cluster(
 
 
 def test_no_scheduler_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline_dask, "TIMEOUT", "1s")
+    monkeypatch.setattr(on_workers, "TIMEOUT", "1s")
     settings = Dask(scheduler="tcp://127.0.0.1:9")
     with pytest.raises(InputError, match="no scheduler answers there"), workers(settings, 2):
         pass
