@@ -20,7 +20,8 @@ from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import DataLayout
 from data_specs.parameters.sections import resolve
 from data_specs.store.manifest import MANIFEST, StoreMeta
-from data_specs.store.reader import StoreReader, frame_digest
+from data_specs.store.reader import StoreReader
+from data_specs.store.shards import frame_digest
 from dcell_model import train
 from dcell_model.data.dataset import MutantStateDataset
 from pipeline.verify import verify

@@ -9,16 +9,8 @@ from data_specs.store.manifest import (
     block_key,
     shard_name,
 )
-from data_specs.store.reader import (
-    ALIGNED_FROM,
-    PHENOTYPE,
-    STATE_COLUMNS,
-    Block,
-    Shard,
-    StoreReader,
-    block_schema,
-    frame_digest,
-)
+from data_specs.store.reader import ALIGNED_FROM, STATE_COLUMNS, StoreReader, block_schema
+from data_specs.store.shards import PHENOTYPE, Block, frame_digest
 
 __all__ = [
     "ALIGNED_FROM",
@@ -28,7 +20,6 @@ __all__ = [
     "STATE_COLUMNS",
     "Block",
     "BlockEntry",
-    "Shard",
     "ShardEntry",
     "StoreMeta",
     "StoreReader",

@@ -18,12 +18,7 @@ rows with `layout: dense`), and `phenotype:NAME` (float32, NaN where not measure
 the narrowest unsigned type that fits.
 """
 
-import hashlib
-import io
-import mmap
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +27,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from data_specs.errors import ArtefactError
-from data_specs.store.manifest import (
-    DATA,
-    MANIFEST,
-    VERSION,
-    BlockEntry,
-    ShardEntry,
-    StoreMeta,
-    shard_name,
-)
+from data_specs.store.manifest import DATA, MANIFEST, VERSION, StoreMeta, shard_name
+from data_specs.store.shards import PHENOTYPE, Block, Columns, Shard
+from data_specs.workplaces import is_workplace
 
-PHENOTYPE = "phenotype:"
 # LMDB gives records of this size pages of their own, where they begin at a multiple of 16 bytes;
 # smaller ones stand anywhere between others. Blocks are padded to it: arrays are aligned in place.
 ALIGNED_FROM = 2048
@@ -68,114 +56,6 @@ def block_schema(terms: int, genes: int, strata: int, phenotypes: tuple[str, ...
     return pa.schema(columns)
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Arrays of one block, mapped and read-only; ragged ones as offsets `[n + 1]` and values."""
-
-    first: int
-    gene_offsets: npt.NDArray[np.int32]
-    genes: npt.NDArray[Any]
-    state_offsets: npt.NDArray[np.int32]
-    state: dict[str, npt.NDArray[Any]]  # by STATE_COLUMNS
-    phenotypes: dict[str, npt.NDArray[np.float32]]
-
-    def columns(self) -> dict[str, npt.NDArray[Any]]:
-        """All arrays by name; phenotypes as `phenotype:NAME`."""
-        return {
-            "gene_offsets": self.gene_offsets,
-            "genes": self.genes,
-            "state_offsets": self.state_offsets,
-            **self.state,
-            **{PHENOTYPE + name: values for name, values in self.phenotypes.items()},
-        }
-
-
-class Shard:
-    """A mapped shard, and the columns of all its blocks as one, for gathering from many at once.
-
-    An element of any block is an element of one flat view on the whole file: `flat` has that view
-    by column, `places` by column and block where its elements begin.
-
-    Args:
-        file: LMDB's data file.
-        entry: its description in the manifest.
-        blocks: the descriptions of its blocks.
-
-    Raises:
-        ArtefactError: the file is missing, or is not the one that the manifest describes.
-    """
-
-    def __init__(self, file: Path, entry: ShardEntry, blocks: Sequence[BlockEntry]) -> None:
-        try:
-            with file.open("rb") as stream:
-                size = stream.seek(0, io.SEEK_END)
-                if size != entry.bytes:
-                    raise ArtefactError(
-                        f"{file}: the file is cut off or another one ({size} bytes; expected "
-                        f"{entry.bytes}). Build the store again."
-                    )
-                self._mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        except OSError as error:
-            raise ArtefactError(f"{file}: {error.strerror}. Build the store again.") from None
-        self.bytes = np.frombuffer(self._mapped, dtype=np.uint8)
-        if frame_digest(self.bytes, blocks) != entry.sha256:
-            raise ArtefactError(
-                f"{file}: the part outside the blocks is damaged: its checksum does not match. "
-                "Build the store again."
-            )
-        self.file, self.blocks = file, blocks
-        self.known = np.zeros(len(blocks), dtype=bool)
-        self.flat: dict[str, npt.NDArray[Any]] = {}
-        self.places: dict[str, npt.NDArray[np.int64]] = {}
-
-    def record(self, index: int) -> memoryview:
-        """The bytes of one block, refused unless their digest is the one in the manifest."""
-        entry = self.blocks[index]
-        raw = memoryview(self._mapped)[entry.offset : entry.offset + entry.bytes]
-        if hashlib.sha256(raw).hexdigest() != entry.sha256:
-            raise ArtefactError(
-                f"{self.file}: block {index} (samples {entry.first} to "
-                f"{entry.first + entry.samples - 1}) is damaged: its checksum does not match. "
-                "Build the store again."
-            )
-        return raw
-
-    def release(self) -> None:
-        """Release the memory of blocks that were read; they are read again when they are used."""
-        if hasattr(mmap, "MADV_DONTNEED"):
-            self._mapped.madvise(mmap.MADV_DONTNEED)
-
-    def add(self, index: int, block: Block) -> None:
-        """Note where the arrays of a block lie, once its digest has been checked.
-
-        Raises:
-            ArtefactError: an array is not aligned to its elements.
-        """
-        for name, column in block.columns().items():
-            if name not in self.flat:
-                usable = len(self.bytes) // column.itemsize * column.itemsize
-                self.flat[name] = self.bytes[:usable].view(column.dtype)
-                self.places[name] = np.zeros(len(self.known), dtype=np.int64)
-            offset = column.ctypes.data - self.bytes.ctypes.data
-            if offset % column.itemsize:
-                raise ArtefactError(
-                    f"{self.file}: block {index}: '{name}' is not aligned. Build it again."
-                )
-            self.places[name][index] = offset // column.itemsize
-        self.known[index] = True
-
-
-def frame_digest(file: npt.NDArray[np.uint8], blocks: Sequence[BlockEntry]) -> str:
-    """SHA-256 of all bytes of a shard's file `[n]` that are in no record."""
-    digest = hashlib.sha256()
-    before = 0
-    for entry in blocks:
-        digest.update(file[before : entry.offset].data)
-        before = entry.offset + entry.bytes
-    digest.update(file[before:].data)
-    return digest.hexdigest()
-
-
 class StoreReader:
     """Reads a store in place: mapped anew in each process, never pickled open.
 
@@ -192,7 +72,8 @@ class StoreReader:
         self.folder = Path(folder)
         self._blocks: dict[int, Block] = {}
         before: tuple[bytes, str] | None = None
-        for attempt in range(_ATTEMPTS):
+        end = time.monotonic() + _PATIENCE
+        while True:
             raw = b""
             try:
                 raw = self._manifest()
@@ -201,8 +82,9 @@ class StoreReader:
                 if self._manifest() == raw:
                     break
             except ArtefactError as error:
-                # A block that fails twice alike is damaged; otherwise it is being replaced.
-                if (raw, str(error)) == before or attempt == _ATTEMPTS - 1:
+                # What fails twice alike is damaged, unless it is being replaced at the moment.
+                alike = (raw, str(error)) == before and (raw or not self._is_being_replaced())
+                if alike or time.monotonic() > end:
                     raise
                 before = (raw, str(error))
                 time.sleep(0 if self._has(raw) else 0.01)
@@ -231,6 +113,13 @@ class StoreReader:
         except ArtefactError:
             return False
 
+    def _is_being_replaced(self) -> bool:
+        beside = self.folder.parent
+        names = [path.name for path in beside.iterdir()] if beside.is_dir() else []
+        return any(
+            is_workplace(name) and name.startswith(f".{self.folder.name}.") for name in names
+        )
+
     def _map_all(self) -> list[Shard]:
         shards = []
         for shard, entry in enumerate(self.meta.shards):
@@ -243,6 +132,7 @@ class StoreReader:
         self.firsts = np.array([block.first for block in self.meta.blocks])
         self.shard_of = np.array([block.shard for block in self.meta.blocks])
         self.first_blocks = np.searchsorted(self.shard_of, np.arange(len(self.meta.shards)))
+        self._columns = Columns(self._shards, len(self.meta.blocks))
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder, "meta": self.meta}
@@ -304,21 +194,16 @@ class StoreReader:
         """Let go of the memory of a shard, for who goes through all of a big store once."""
         self._shards[index].release()
 
-    def shard(self, index: int, blocks: Iterable[int]) -> Shard:
-        """A shard with the columns of these of its blocks ready to be gathered from.
-
-        Args:
-            index: of the shard.
-            blocks: numbers of blocks, counted in the shard.
+    def columns(self, blocks: npt.NDArray[np.int64]) -> Columns:
+        """The columns of all blocks, with these, repeats allowed, ready to be gathered from.
 
         Raises:
             ArtefactError: a block is damaged.
         """
-        shard = self._shards[index]
-        for block in blocks:
-            if not shard.known[block]:
-                shard.add(block, self.block(int(self.first_blocks[index]) + block))
-        return shard
+        for block in self._columns.unknown(blocks).tolist():
+            shard = self._shards[self.meta.blocks[block].shard]
+            self._columns.add(block, self.block(block), shard.file)
+        return self._columns
 
 
-_ATTEMPTS = 10
+_PATIENCE = 2.0  # seconds to wait for a build that replaces a store

@@ -1,7 +1,7 @@
 """The samples of a store: read in place, one at a time or gathered in batches."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from data_specs.errors import ArtefactError, InputError
 from data_specs.mutant_state import StateEncoder
 from data_specs.parameters import no_such
 from data_specs.ragged import ragged_entries
-from data_specs.store import PHENOTYPE, STATE_COLUMNS, Block, Shard, StoreReader
+from data_specs.store import PHENOTYPE, STATE_COLUMNS, Block, StoreReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,21 +134,19 @@ def encode(
     owner, _ = ragged_entries(offsets[:-1], offsets[1:])
     if phenotypes is None:
         phenotypes = np.empty((count, 0), dtype=np.float32)
-    columns = [[sample], [term], [gene], [owner], [deleted]]
+    columns = (sample, term, gene, owner, deleted.copy())
     names = tuple(f"phenotype_{number}" for number in range(phenotypes.shape[1]))
     return _to_batch(np.arange(count), columns, phenotypes, names)
 
 
 def _to_batch(
     index: npt.NDArray[np.int64],
-    ragged: Iterable[Sequence[npt.NDArray[Any]]],
+    ragged: Iterable[npt.NDArray[Any]],
     phenotypes: npt.NDArray[np.float32],
     names: tuple[str, ...],
 ) -> MutantStateBatch:
-    """Join the parts of every ragged column and hand all over to torch."""
-    # Joined, they are copies already, which torch may own.
-    joined = (np.concatenate(parts).astype(np.int64, copy=False) for parts in ragged)
-    columns = [torch.from_numpy(column) for column in joined]
+    """Hand arrays of its own over to torch; ragged columns as int64."""
+    columns = [torch.from_numpy(np.ascontiguousarray(own, dtype=np.int64)) for own in ragged]
     sample, term, gene, deleted_sample, deleted_gene = columns
     return MutantStateBatch(
         index=torch.from_numpy(index),
@@ -260,34 +258,26 @@ class MutantStateDataset(Dataset[MutantState]):
         positions = self._positions(indices)
         reader = self.reader
         blocks = np.searchsorted(reader.firsts, positions, side="right") - 1
-        shards = reader.shard_of[blocks]
+        sample, take = positions - reader.firsts[blocks], reader.columns(blocks).take
+
+        def entries_of(offsets: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+            """For each entry of the samples: the place of its sample, and its own in the block."""
+            starts = take(offsets, sample, blocks).astype(np.int64)
+            return ragged_entries(starts, take(offsets, sample + 1, blocks).astype(np.int64))
+
+        owner, row = entries_of("state_offsets")
+        if self.meta.layout == "dense":
+            changed = take("state", row, blocks[owner]) == DELETED
+            owner, row = owner[changed], row[changed]
+        gene_owner, entry = entries_of("gene_offsets")
         phenotypes = np.empty((len(positions), len(self.phenotypes)), dtype=np.float32)
-        parts: list[tuple[npt.NDArray[Any], ...]] = []
-        for shard_index in np.unique(shards):
-            places = np.flatnonzero(shards == shard_index)
-            sample = positions[places] - reader.firsts[blocks[places]]
-            block = blocks[places] - reader.first_blocks[shard_index]  # counted in the shard
-            shard = reader.shard(shard_index, np.unique(block))
-
-            def column(
-                name: str, entries: npt.NDArray[np.int64], of: npt.NDArray[np.int64],
-                shard: Shard = shard,
-            ) -> npt.NDArray[Any]:  # fmt: skip
-                values: npt.NDArray[Any] = shard.flat[name][shard.places[name][of] + entries]
-                return values
-
-            owner, row = _entries(column, "state_offsets", sample, block)
-            if self.meta.layout == "dense":
-                changed = column("state", row, block[owner]) == DELETED
-                owner, row = owner[changed], row[changed]
-            term, gene = column("term", row, block[owner]), column("gene", row, block[owner])
-            gene_owner, entry = _entries(column, "gene_offsets", sample, block)
-            genes = column("genes", entry, block[gene_owner])
-            parts.append((places[owner], term, gene, places[gene_owner], genes))
-            for to, name in enumerate(self.phenotypes):
-                phenotypes[places, to] = column(PHENOTYPE + name, sample, block)
-        gathered = zip(*parts, strict=True) if parts else [[np.empty(0)]] * 5
-        return _to_batch(positions, gathered, phenotypes, self.phenotypes)
+        for to, name in enumerate(self.phenotypes):
+            phenotypes[:, to] = take(PHENOTYPE + name, sample, blocks)
+        columns = (
+            owner, take("term", row, blocks[owner]), take("gene", row, blocks[owner]), gene_owner,
+            take("genes", entry, blocks[gene_owner]),
+        )  # fmt: skip
+        return _to_batch(positions, columns, phenotypes, self.phenotypes)
 
     def deleted_genes(
         self, indices: Sequence[int] | npt.NDArray[np.int64]
@@ -312,17 +302,6 @@ class MutantStateDataset(Dataset[MutantState]):
     def _block_of(self, position: int) -> Block:
         block_index = int(np.searchsorted(self.reader.firsts, position, side="right")) - 1
         return self.reader.block(block_index)
-
-
-def _entries(
-    column: Callable[..., npt.NDArray[Any]],
-    offsets: str,
-    samples: npt.NDArray[np.int64],
-    blocks: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """For each entry of the samples: the index of its sample, and its own index in the block."""
-    starts, ends = (column(offsets, s, blocks).astype(np.int64) for s in (samples, samples + 1))
-    return ragged_entries(starts, ends)
 
 
 def collate(batch: Sequence[MutantStateBatch], **_: Any) -> MutantStateBatch:

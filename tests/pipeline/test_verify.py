@@ -11,7 +11,8 @@ import pytest
 from data_specs.cell_graph import CellGraph
 from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameters.sections import resolve
-from data_specs.store.reader import STATE_COLUMNS, Block, StoreReader
+from data_specs.store.reader import STATE_COLUMNS, StoreReader
+from data_specs.store.shards import Block
 from data_specs.tables import PARTS, parts_of
 from data_specs.workers import workers
 from pipeline import build as pipeline_build

@@ -7,7 +7,10 @@ import shutil
 from pathlib import Path
 
 import lmdb
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from data_specs.errors import ArtefactError
 from data_specs.layout import ENTRIES
@@ -124,3 +127,33 @@ def test_eight_readers_while_builds_replace_the_store(store: Path, tmp_path: Pat
     target, own = tmp_path / "target", ENTRIES["store"]
     read_while_replaced(content, [store, other], target, own, readers=8, turns=30)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "target"]
+
+
+@settings(max_examples=20)
+@given(data=st.data())
+def test_columns_of_all_blocks_are_one(store: Path, data: st.DataObject) -> None:
+    """Whatever blocks of whatever shards are asked for, in any order, again and again."""
+    reader = StoreReader(store)
+    entries = reader.meta.blocks
+    assert len(reader.meta.shards) > 1
+    samples = st.tuples(st.integers(0, len(entries) - 1), st.integers(0, 10**6))
+    for _ in range(3):
+        asked = data.draw(st.lists(samples, max_size=12))
+        blocks = np.array([block for block, _ in asked], dtype=np.int64)
+        places = np.array([at % entries[b].samples for b, at in asked], dtype=np.int64)
+        columns = reader.columns(blocks)
+        assert len(columns.unknown(blocks)) == 0
+        for name in ("gene_offsets", "state_offsets", "phenotype:score"):
+            found = columns.take(name, places, blocks) if asked else np.empty(0)
+            expected = [
+                reader.block(b).columns()[name][at] for b, at in zip(blocks, places, strict=True)
+            ]
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_no_column_can_be_written_to(store: Path) -> None:
+    reader = StoreReader(store)
+    reader.columns(np.arange(len(reader.meta.blocks)))
+    for flat in reader._columns._flat.values():
+        with pytest.raises(ValueError, match="read-only"):
+            flat[:1] = 0
