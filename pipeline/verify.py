@@ -268,6 +268,10 @@ def _check_ledger(layout: DataLayout) -> str:
     lines = read_json(layout.annotations / "ledger.json")
     dropped = sum(lines["dropped"].values())
     _require(lines["lines"] == lines["kept"] + dropped, "annotation lines do not add up")
+    for total in ("lines", "kept"):
+        by_file = [file[total] for file in lines.get("annotation_files", [])]
+        fits = not by_file or sum(by_file) == lines[total]
+        _require(fits, f"annotation files do not add up: {total}")
     rows = read_json(layout.genotypes / "ledger.json")
     accounted = sum(rows["dropped"].values()) + rows["merged"] + rows["genotypes"]
     _require(rows["rows"] == accounted, "genotype rows do not add up")

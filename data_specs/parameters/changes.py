@@ -1,5 +1,6 @@
 """Which parameters are not what preset, profile and defaults say."""
 
+from data_specs.parameters.former_names import ONE_OR_SEVERAL
 from data_specs.parameters.sections import SECTIONS, Parameters, Sources, Values, resolve
 
 
@@ -14,6 +15,9 @@ def changed(parameters: Parameters) -> Values:
     for name in SECTIONS:
         values = parameters.to_dict()[name]
         differing = {k: v for k, v in values.items() if v != given_already[name][k]}
+        for key, value in differing.items():  # one is a text, as ever
+            if f"{name}.{key}" in ONE_OR_SEVERAL and value and len(value) == 1:
+                differing[key] = value[0]
         if name == "sources" and parameters.sources.profile != Sources().profile:
             differing = profile | differing
         if differing and name != "dask":

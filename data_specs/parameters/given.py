@@ -6,7 +6,12 @@ from typing import Any, get_type_hints
 
 from data_specs.errors import ArtefactError, ParameterError
 from data_specs.layout import DataLayout, read_json
-from data_specs.parameters.former_names import FORMER, say_former, under_present_names
+from data_specs.parameters.former_names import (
+    FORMER,
+    ONE_OR_SEVERAL,
+    say_former,
+    under_present_names,
+)
 from data_specs.parameters.sections import KEYS, SECTIONS, Parameters, Values, resolve
 from data_specs.parameters.values import unknown
 from data_specs.terminal import as_typed
@@ -69,7 +74,8 @@ def override(given: Mapping[str, Any], assignments: Iterable[str]) -> Values:
         section, name = FORMER.get(key, key).split(".")
         hint = get_type_hints(SECTIONS[section])[name]
         value: Any = text
-        if hint not in (str, str | None) or text == "null":
+        whole = hint in (str, str | None) or (key in ONE_OR_SEVERAL and text[:1] != "[")
+        if not whole or text == "null":
             try:
                 value = yaml.safe_load(text)
             except (yaml.YAMLError, *_NOT_YAML):

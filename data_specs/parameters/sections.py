@@ -69,7 +69,8 @@ class Sources:
         "OBO, or a hierarchy with annotations of its own: DCell topology, DrugCell ontology, "
         "GenNet topology.csv, CX2 or GraphML; plain or gzipped",
     ] | None = None  # fmt: skip
-    annotations: Annotated[Text, "GAF 2.0 to 2.2, plain or gzipped"] | None = None
+    annotations: Annotated[Texts, "GAF 2.0 to 2.2 or GPAD, one file or several"] | None = None
+    gene_info: Annotated[Texts, "GPI files: names and taxa of the genes of GPAD"] | None = None
     genotypes: Annotated[
         Texts, "tables: Kuzmin, Costanzo, tau-SGA, DCell text, or plain (CSV, TSV, Parquet)"
     ] = ()

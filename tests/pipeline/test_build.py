@@ -14,6 +14,7 @@ from data_specs.layout import DataLayout
 from data_specs.parameters.sections import resolve
 from dcell_model.data.dataset import MutantStateDataset
 from pipeline.build import build
+from pipeline.show import show
 from pipeline.verify import verify
 from tests.conftest import TINY, tiny_parameters
 
@@ -184,6 +185,58 @@ def test_what_a_file_lacks_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
     given["annotations"]["exclude_evidence"] = ["IGI"]
     with pytest.raises(InputError, match="'IGI' is in no line of"):
         build(resolve(given), tmp_path / "another")
+
+
+def test_several_annotation_files_give_the_same_hierarchy(
+    tiny_build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A GAF in two parts, which share rows, and the second once more as GPAD with a GPI."""
+    header, *lines = (TINY / "tiny.gaf").read_text().splitlines()
+    rows = lines[1:]
+    (tmp_path / "a.gaf").write_text("\n".join([header, *rows[:12], ""]))
+    (tmp_path / "b.gaf").write_text("\n".join([header, *rows[9:], ""]))
+    eco = {"IMP": "ECO:0000315", "IEA": "ECO:0007669", "IGI": "ECO:0000316"}
+    cells = [row.split("\t") for row in rows[9:]]
+    gpad = [
+        "\t".join([f"SGD:{c[1]}", "NOT" * c[3].startswith("NOT"), "RO:0002331", c[4], c[5],
+                   eco[c[6]], "", "", "2015-01-01", "SGD", "", ""])
+        for c in cells
+    ]  # fmt: skip
+    (tmp_path / "b.gpad").write_text("\n".join(["!gpad-version: 2.0", *gpad, ""]))
+    gpi = ["\t".join([f"SGD:{c[1]}", c[2], "", c[10], "gene", c[12]]) for c in cells]
+    (tmp_path / "b.gpi").write_text("\n".join(["!gpi-version: 2.0", *gpi, ""]))
+
+    def built(name: str, **files: list[str]) -> DataLayout:
+        sources = {role: [str(tmp_path / file) for file in given] for role, given in files.items()}
+        return build(resolve(tiny_parameters(sources=sources)), tmp_path / name)
+
+    first = built("gaf", annotations=["a.gaf", "b.gaf"])
+    second = built("gpad", annotations=["a.gaf", "b.gpad"], gene_info=["b.gpi"])
+    fingerprint = CellGraph.read(tiny_build / "cell_graph").fingerprint
+    for layout in (first, second):
+        assert CellGraph.read(layout.cell_graph).fingerprint == fingerprint
+        assert [check.detail for check in verify(layout) if not check.passed] == []
+    ledger = json.loads(first.ledger.read_text())
+    assert ledger["dropped"]["repeated"] == 3
+    assert [(file["lines"], file["format"]) for file in ledger["annotation_files"]] == [
+        (12, "GAF"), (11, "GAF"),
+    ]  # fmt: skip
+    assert [Path(entry["path"]).name for entry in ledger["inputs"]] == [
+        "tiny.obo", "a.gaf", "b.gaf", "tiny.tsv",
+    ]  # fmt: skip
+    assert "repeated" not in json.loads(second.ledger.read_text())["dropped"]
+    show(first)
+    said = capsys.readouterr().out
+    assert "a.gaf (GAF): 12 lines, " in said
+    assert "3 repeated" in said
+    # One file is a text in the parameters, as it was before there could be several.
+    given = json.loads((tiny_build / "params.json").read_text())["sources"]["annotations"]
+    assert given == str(TINY / "tiny.gaf")
+    assert resolve(json.loads(first.parameters.read_text())).sources.annotations == tuple(
+        str(tmp_path / name) for name in ("a.gaf", "b.gaf")
+    )
+    with pytest.raises(InputError, match=r"sources.gene_info is .*b.gpi, but .* is no GPAD"):
+        built("neither", annotations=["a.gaf"], gene_info=["b.gpi"])
 
 
 @pytest.mark.usefixtures("no_cluster")

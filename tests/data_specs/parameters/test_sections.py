@@ -230,3 +230,23 @@ def test_a_parameter_file_that_is_no_file(tmp_path: Path) -> None:
     for name, found in (("pipe", "is a pipe"), ("", "is a folder")):
         with pytest.raises(InputError, match=found):
             load(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "files"),
+    [
+        ("a.gaf", ("a.gaf",)),
+        ("/data/a, b: [c] #.gaf", ("/data/a, b: [c] #.gaf",)),  # one file, as in earlier versions
+        ("[a.gaf, 'b.gpad']", ("a.gaf", "b.gpad")),
+        ("none", None),
+        ("null", None),
+    ],
+)
+def test_a_text_is_one_annotation_file(assignment: str, files: tuple[str, ...] | None) -> None:
+    for name in ("annotations", "gene_info"):
+        values = resolve(override({}, [f"sources.{name}={assignment}"]))
+        assert getattr(values.sources, name) == files
+        assert resolve(changed(values)) == values
+    if files and len(files) == 1:
+        assert resolve({"sources": {"annotations": files[0]}}).sources.annotations == files
+        assert changed(values)["sources"] == {"gene_info": files[0]}
