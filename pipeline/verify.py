@@ -44,7 +44,7 @@ def verify(layout: DataLayout) -> Iterator[Check]:
         yield Check("cell graph", False, str(error))
     if graph is not None:
         control = (layout.cell_graph / "ledger.json").is_file()
-        yield _run("hierarchy", lambda: _check_hierarchy(graph, control))
+        yield _run("hierarchy", lambda: _check_hierarchy(graph, layout, control))
         if control:
             yield _run("control", lambda: _check_control(graph, layout))
         yield _run("strata", lambda: _check_strata(graph, layout))
@@ -85,12 +85,14 @@ def _require(condition: bool, message: str) -> None:
         raise _BrokenPromiseError(message)
 
 
-def _check_hierarchy(graph: CellGraph, control: bool) -> str:
+def _check_hierarchy(graph: CellGraph, layout: DataLayout, control: bool) -> str:
     """The root is the pipeline's, and containment grows upwards; reading checked the rest.
 
     In a control the contained genes are those of the real hierarchy, and need not grow.
     """
-    _require(graph.term_ids[0] == ROOT, f"the root is {graph.term_ids[0]}; expected {ROOT}")
+    path = layout.hierarchy / "ledger.json"
+    root = (read_json(path) if path.is_file() else {}).get("root", ROOT)
+    _require(graph.term_ids[0] == root, f"the root is {graph.term_ids[0]}; expected {root}")
     child, parent = graph.edges.T
     contained = graph.genes_contained
     grows = control or bool((contained[parent] >= contained[child]).all())

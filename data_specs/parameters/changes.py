@@ -18,6 +18,9 @@ def changed(parameters: Parameters) -> Values:
         for key, value in differing.items():  # one is a text, as ever
             if f"{name}.{key}" in ONE_OR_SEVERAL and value and len(value) == 1:
                 differing[key] = value[0]
+        # A build whose parameters do not say `root: auto` is from before there was a choice.
+        if name == "hierarchy" and values["root"] == "auto":
+            differing["root"] = "auto"
         if name == "sources" and parameters.sources.profile != Sources().profile:
             differing = profile | differing
         if differing and name != "dask":

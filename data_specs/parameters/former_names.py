@@ -10,13 +10,16 @@ from data_specs.parameters.values import fit
 FORMER = {
     "hierarchy.relations": "ontology.relations",
     "genotypes.unannotated": "store.unannotated",
+    "ontology.root": "hierarchy.root",
 }
 # Values of parameters that are called otherwise now.
 FORMER_VALUES = {"train.engine": {"auto": "incremental", "stratum": "incremental"}}
 # Parameters that were one text in earlier versions and may be several now: a text still is one, and
 # commas belong to it.
 ONE_OR_SEVERAL = ("sources.annotations", "sources.gene_info")
-_HINTS: dict[str, Any] = {"ontology.relations": tuple[str, ...], "store.unannotated": str}
+_HINTS: dict[str, Any] = {
+    "ontology.relations": tuple[str, ...], "store.unannotated": str, "hierarchy.root": str,
+}  # fmt: skip
 
 
 def under_present_names(given: Mapping[str, Any], where: str) -> dict[str, Any]:

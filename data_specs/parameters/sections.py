@@ -22,6 +22,7 @@ from data_specs.parameters.ranges import (
     Count,
     Crossed,
     Date,
+    Device,
     Embedding,
     GafColumns,
     Orders,
@@ -109,6 +110,7 @@ class Annotations:
 class Hierarchy:
     """How the ontology is pruned."""
 
+    root: Literal["auto", "always"] = "auto"  # always a virtual one, or only above several
     steps: PruningSteps = ("containment", "redundant", "transitive_reduction")
     containment: Count = 4
     orphans: Literal["push", "drop"] = "push"
@@ -229,9 +231,7 @@ class Train:
         int, Ge(1), Le(100),
         "networks of an ensemble, trained with seed, seed + 1, …; their mean predicts",
     ] = 1  # fmt: skip
-    device: Annotated[Literal["auto", "cpu", "cuda"], "auto takes a GPU where there is one"] = (
-        "auto"
-    )
+    device: Annotated[Device, "auto takes a GPU where there is one"] = "auto"
     precision: Literal["fp32", "bf16"] = "fp32"
     num_workers: Annotated[int, Ge(0), Le(1000)] = 0
 

@@ -13,10 +13,10 @@ from pipeline.ledger import plots
 def assemble(layout: DataLayout) -> dict[str, Any]:
     """Join the parts that the stages wrote.
 
-    Keys: those of the annotation lines (lines, dropped, kept, remapped), the pruning `steps`,
-    `strata`, `heights`, `leaves`, `control` where there is one, `inputs`, then `ontology` (dropped
-    edges, tags that OBO does not have), `genotypes`, `store`, `split` and, where any were given,
-    `networks`.
+    Keys: those of the annotation lines (lines, dropped, kept, remapped, and of several files
+    `annotation_files`), the pruning `steps`, the `root` where it is no virtual one, `strata`,
+    `heights`, `leaves`, `control` where there is one, `inputs`, then `ontology` (dropped edges and
+    tags that OBO does not have), `genotypes`, `store`, `split` and, where any were given, `networks`.
     """
 
     def part(folder: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from data_specs.layout import DataLayout
 from data_specs.parameters.sections import resolve
 from dcell_model.data.dataset import MutantStateDataset
 from pipeline.build import build
+from pipeline.export import export
 from pipeline.show import show
 from pipeline.verify import verify
 from tests.conftest import TINY, tiny_parameters
@@ -237,6 +238,41 @@ def test_several_annotation_files_give_the_same_hierarchy(
     )
     with pytest.raises(InputError, match=r"sources.gene_info is .*b.gpi, but .* is no GPAD"):
         built("neither", annotations=["a.gaf"], gene_info=["b.gpi"])
+
+
+def test_a_hierarchy_with_a_root_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "own.txt").write_text(
+        "R\tA\tdefault\nR\tB\tdefault\nA\tg1\tgene\nA\tg2\tgene\nB\tg3\tgene\nR\tg4\tgene\n"
+    )
+    rows = "".join(f"g{a}|g{b}\t0.{a}{b}\n" for a in range(1, 5) for b in range(a + 1, 5))
+    (tmp_path / "own.tsv").write_text("genes\tfitness\n" + rows)
+    sources = {
+        "profile": "local", "ontology": str(tmp_path / "own.txt"),
+        "genotypes": [str(tmp_path / "own.tsv")],
+    }  # fmt: skip
+
+    def built(name: str, root: str, ontology: str) -> tuple[DataLayout, CellGraph]:
+        given = {"sources": {**sources, "ontology": ontology},
+                 "hierarchy": {"root": root, "steps": []}}  # fmt: skip
+        layout = build(resolve(given), tmp_path / name)
+        assert [check.detail for check in verify(layout) if not check.passed] == []
+        return layout, CellGraph.read(layout.cell_graph)
+
+    natural, graph = built("auto", "auto", sources["ontology"])
+    virtual, other = built("always", "always", sources["ontology"])
+    assert (graph.term_ids, other.term_ids) == (["R", "A", "B"], ["GO:ROOT", "R", "A", "B"])
+    assert (graph.num_strata, other.num_strata) == (2, 3)
+    assert json.loads(natural.ledger.read_text())["root"] == "R"
+    assert "root" not in json.loads(virtual.ledger.read_text())
+    assert MutantStateDataset(natural.store).graph.fingerprint == graph.fingerprint
+    # What is exported from either comes back as it is.
+    for layout, expected in ((natural, graph), (virtual, other)):
+        folder = tmp_path / f"{layout.root.name}-exported"
+        export(layout.root, "drugcell", folder)
+        name = f"{layout.root.name}-again"
+        assert built(name, "auto", str(folder / "drugcell_ont.txt"))[1].fingerprint == (
+            expected.fingerprint
+        )
 
 
 @pytest.mark.usefixtures("no_cluster")
