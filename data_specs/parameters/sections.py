@@ -67,11 +67,11 @@ class Sources:
     profile: Literal["demo", "yeast", "local"] = "demo"
     ontology: Annotated[
         Text,
-        "OBO, or a hierarchy with annotations of its own: DCell topology, DrugCell ontology, "
-        "GenNet topology.csv, CX2 or GraphML; plain or gzipped",
+        "OBO or its JSON, relations of Reactome; or with annotations of its own: DCell topology, "
+        "DrugCell ontology, GenNet topology.csv, CX2, GraphML or GMT; plain or gzipped",
     ] | None = None  # fmt: skip
-    annotations: Annotated[Texts, "GAF 2.0 to 2.2 or GPAD, one file or several"] | None = None
-    gene_info: Annotated[Texts, "GPI files: names and taxa of the genes of GPAD"] | None = None
+    annotations: Annotated[Texts, "one file or more: GAF, GPAD, GMT, Reactome, HPO"] | None = None
+    gene_info: Annotated[Texts, "GPI for GPAD; genes_to_disease.txt for HPO's hpoa"] | None = None
     genotypes: Annotated[
         Texts, "tables: Kuzmin, Costanzo, tau-SGA, DCell text, or plain (CSV, TSV, Parquet)"
     ] = ()

@@ -52,6 +52,19 @@ def read(text: str) -> pl.DataFrame:
     return lines.with_columns(stated=pl.col("c7"), fault=fault).select(FORM)
 
 
+def in_form(lines: pl.DataFrame, fault: pl.Expr, **cells: pl.Expr | str) -> pl.DataFrame:
+    """Lines of another format in the form; columns that it lacks are empty.
+
+    Args:
+        lines: with their numbers in `line`.
+        fault: words for what is wrong, or null.
+        cells: columns of a GAF, or names of those that fill them.
+    """
+    filled = {name: cells.get(name, pl.lit("")) for name in CELLS}
+    table = lines.select("line", fault=fault, **filled)
+    return table.with_columns(stated=pl.col("c7")).select(FORM)
+
+
 Fault = tuple[pl.Expr, pl.Expr]  # when it holds, and its words
 
 
@@ -63,5 +76,6 @@ def first_fault(*faults: Fault) -> pl.Expr:
 def wrong_number(least: int, most: int) -> Fault:
     """The fault of a line with fewer or more columns."""
     found = pl.col("columns")
-    words = pl.format("found {} tab-separated columns; expected " + f"{least} to {most}", found)
+    expected = f"{least} to {most}" if least < most else f"{most}"
+    words = pl.format("found {} tab-separated columns; expected " + expected, found)
     return ~found.is_between(least, most), words

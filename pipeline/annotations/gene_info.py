@@ -1,11 +1,12 @@
-"""GPI files: symbols, synonyms and taxa of genes, which GPAD files do not have.
+"""Files that complete annotations: GPI those of GPAD, `genes_to_disease.txt` those of diseases.
 
-Read are GPI 1.1 (the database in the header), 1.2 and 2.0:
-https://geneontology.org/docs/gene-product-information-gpi-format-2.0/
+GPAD has no symbols, synonyms and taxa of genes. Read are GPI 1.1 (the database in the header), 1.2
+and 2.0: https://geneontology.org/docs/gene-product-information-gpi-format-2.0/
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -16,9 +17,28 @@ from pipeline.annotations.gaf import split_lines
 
 # One row a gene: its database and id, and what fills the columns 3, 10, 11, 12 and 13 of a GAF.
 GENES = dict.fromkeys(("db", "id", "symbol", "gene_name", "synonyms", "type", "taxon"), pl.String)
-NO_GENES = pl.DataFrame(schema=GENES)
+# One row a gene of a disease.
+CAUSES = dict.fromkeys(("disease", "gene", "symbol"), pl.String)
+
+
+@dataclass(frozen=True, slots=True)
+class GeneInfo:
+    """What further files say of genes: `GENES` of GPI files, `CAUSES` of diseases; both sorted."""
+
+    products: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=GENES))
+    causes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CAUSES))
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats of annotation files that they complete."""
+        gpad = ("GPAD 1", "GPAD 2") if self.products.height else ()
+        return (*gpad, *(("HPO diseases",) if self.causes.height else ()))
+
+
+NO_GENES = GeneInfo()
 
 _VERSION = re.compile(r"^!\s*gpi-version:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
+_CAUSES = re.compile(r"ncbi_gene_id\tgene_symbol\tassociation_type\tdisease_id")
 _NAMESPACE = re.compile(r"^!\s*namespace:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 # By the begin of a version: how many columns it has, and where symbol, name, synonyms, type and
 # taxon are.
@@ -29,24 +49,29 @@ _COLUMNS = {
 }
 
 
-def read_gene_info(paths: Sequence[Path]) -> pl.DataFrame:
-    """Read GPI files, plain or packed.
+def read_gene_info(paths: Sequence[Path]) -> GeneInfo:
+    """Read GPI files and HPO's `genes_to_disease.txt`, plain or packed.
 
-    A gene that several lines describe has the first symbol; the others are synonyms of it.
-
-    Returns:
-        `GENES`, sorted by database and id.
+    A gene that several lines of GPI describe has the first symbol; the others are synonyms of it.
 
     Raises:
-        InputError: no GPI, another version, or a line without an id or a symbol; says where.
+        InputError: another format or version, or a line without an id or a symbol; says where.
     """
-    if not paths:
-        return NO_GENES
+    texts = [(path, read_text(path)) for path in paths]
+    of_diseases = [_causes(text, path) for path, text in texts if _CAUSES.match(text)]
+    of_gpi = [_products(text, path) for path, text in texts if not _CAUSES.match(text)]
+    info = NO_GENES
+    if of_diseases:
+        causes = pl.concat(of_diseases).unique().sort(*CAUSES)
+        info = replace(info, causes=causes)
+    return replace(info, products=_united(pl.concat(of_gpi))) if of_gpi else info
+
+
+def _united(lines: pl.DataFrame) -> pl.DataFrame:
     split = pl.col("symbols").list.slice(1).list.concat(pl.col("synonyms").str.split("|"))
     names = split.list.eval(pl.element().str.strip_chars()).list.unique(maintain_order=True)
     return (
-        pl.concat([_read(path) for path in paths])
-        .group_by("db", "id", maintain_order=True)
+        lines.group_by("db", "id", maintain_order=True)
         .agg(
             pl.col("symbol", "gene_name", "type", "taxon").first(),
             pl.col("symbol").unique(maintain_order=True).alias("symbols"),
@@ -60,8 +85,21 @@ def read_gene_info(paths: Sequence[Path]) -> pl.DataFrame:
     )
 
 
-def _read(path: Path) -> pl.DataFrame:
-    text = read_text(path)
+def _causes(text: str, path: Path) -> pl.DataFrame:
+    lines = split_lines(text, 5, comment="#").filter(pl.col("c1") != "ncbi_gene_id")
+    table = lines.select(
+        "line", disease="c4", gene=pl.col("c1").str.replace("^NCBIGene:", ""), symbol="c2"
+    ).with_columns(pl.col(*CAUSES).fill_null(""))  # fmt: skip
+    bad = table.filter(~pl.col("disease").str.contains(":") | (pl.col("gene") == ""))
+    if bad.height:
+        raise InputError(
+            f"{path}:{bad['line'][0]}: found no gene with a disease; expected the gene's id in "
+            "column 1 and DB:ID of the disease in column 4. Correct the line."
+        )
+    return table.select(*CAUSES)
+
+
+def _products(text: str, path: Path) -> pl.DataFrame:
     version = _version(text, path)
     most, (symbol, name, synonyms, kind, taxon) = _COLUMNS[version]
     expected = "an id"

@@ -20,9 +20,9 @@ from data_specs.parameters import Parameters
 from data_specs.raw_files import read_text
 from data_specs.tables import write_table
 from pipeline.annotations.accounts import FileAccount, accounts_of
-from pipeline.annotations.formats import AnnotationLines, read_lines
+from pipeline.annotations.formats import FORMATS, AnnotationLines, read_lines
 from pipeline.annotations.gaf import CELLS, GAF_COLUMNS
-from pipeline.annotations.gene_info import NO_GENES, read_gene_info
+from pipeline.annotations.gene_info import NO_GENES, GeneInfo, read_gene_info
 from pipeline.annotations.gene_mapping import read_gene_mapping
 from pipeline.annotations.names import NO_NAMES, gene_names, ids_of, mapped, sorted_names, values_of
 from pipeline.annotations.requests import (
@@ -75,21 +75,21 @@ def read_annotations(
     aliases: pl.DataFrame,
     config: AnnotationsConfig,
     of_preset: Collection[str] = (),
-    genes: pl.DataFrame = NO_GENES,
+    genes: GeneInfo = NO_GENES,
 ) -> AnnotationTable:
     """Read one or several annotation files, plain or packed, against terms and aliases.
 
     A pair is kept if at least one of its lines is: evidence and date are judged line by line.
 
     Args:
-        files: GAF or GPAD, told by their content. With several, a line that is the same in all
-            columns as an earlier one is counted as `repeated`.
+        files: in formats of `pipeline.annotations.formats`, told by their content. With several, a
+            line that is the same in all columns as an earlier one is counted as `repeated`.
         terms: of the ontology.
         aliases: of the ontology.
         config: which lines count.
         of_preset: evidence codes that a preset asks for: it is for any file, so these may be in
             none of its lines.
-        genes: what GPI files say (`pipeline.annotations.gene_info.GENES`), for GPAD.
+        genes: what further files say of genes, for GPAD and for diseases.
 
     Raises:
         InputError: a malformed line, unless `on_bad_line: skip`, or a file of another format.
@@ -114,6 +114,8 @@ def read_annotations(
     for key in ("exclude_evidence", "include_evidence"):
         wanted = [code for code in getattr(config, key) or () if code not in of_preset]
         require_present(f"annotations.{key}", wanted, sound["c7"], where)
+    if config.date_cutoff is not None:
+        require_values("annotations.date_cutoff", sound, "c14", read)
     if config.taxon is not None:
         require_values("annotations.taxon", sound, "c13", read)
         taxa = sound.select(taxon_of_line()).to_series()
@@ -208,10 +210,9 @@ def _refuse_malformed(table: pl.DataFrame, lines: AnnotationLines) -> None:
     first = bad.row(0, named=True)
     where, found = f"{lines.path}:{first['line']}", first["fault"]
     if bad.height == table.height:  # counting them would leave none
-        versions = {"GAF": "GAF 2.0 to 2.2", "GPAD 1": "GPAD 1.x", "GPAD 2": "GPAD 2.0"}
         raise InputError(
             f"{where}: {found}. No line of the file is {lines.format}; expected "
-            f"{versions[lines.format]}. Is it the annotation file, and is it separated by tabs?"
+            f"{FORMATS[lines.format]}. Is it the annotation file, and is it separated by tabs?"
         )
     more = f" {bad.height - 1} more such lines follow." if bad.height > 1 else ""
     raise InputError(
@@ -260,6 +261,7 @@ def _read(parameters: Parameters, layout: DataLayout) -> tuple[AnnotationTable, 
     """The annotations of a build, and the names of their files for messages."""
     files = [path for _, path in input_files(layout, "annotations")]
     gene_info = [path for _, path in input_files(layout, "gene_info")]
+    genes = read_gene_info(gene_info)
     if not files:
         [(_, path)] = input_files(layout, "ontology")  # which then has annotations
         table, where = from_topology(path), str(path)
@@ -271,12 +273,13 @@ def _read(parameters: Parameters, layout: DataLayout) -> tuple[AnnotationTable, 
             pl.read_parquet(layout.ontology / "aliases.parquet", glob=False),
             parameters.annotations,
             evidence_of_preset(parameters),
-            read_gene_info(gene_info),
+            genes,
         )
-    if gene_info and not any(account.is_gpad for account in table.files):
+    if gene_info and not any(account.format in genes.formats for account in table.files):
         raise ParameterError(
-            f"sources.gene_info is {gene_info[0]}, but {where} is no GPAD, so that nothing would "
-            "read it: a GAF has the names of genes itself. Omit sources.gene_info."
+            f"sources.gene_info is {gene_info[0]}, and nothing would read it: {where} is none of "
+            f"{', '.join(genes.formats) or 'the formats that it completes'}. A GAF has the names "
+            "of genes itself. Omit sources.gene_info."
         )
     return table, where
 

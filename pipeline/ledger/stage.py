@@ -16,7 +16,7 @@ def assemble(layout: DataLayout) -> dict[str, Any]:
     Keys: those of the annotation lines (lines, dropped, kept, remapped, and of several files
     `annotation_files`), the pruning `steps`, the `root` where it is no virtual one, `strata`,
     `heights`, `leaves`, `control` where there is one, `inputs`, then `ontology` (dropped edges and
-    tags that OBO does not have), `genotypes`, `store`, `split` and, where any were given, `networks`.
+    tags that OBO does not have), `genotypes`, `store`, `split`, and `networks` if any were given.
     """
 
     def part(folder: Path) -> dict[str, Any]:

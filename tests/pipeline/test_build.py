@@ -236,7 +236,10 @@ def test_several_annotation_files_give_the_same_hierarchy(
     assert resolve(json.loads(first.parameters.read_text())).sources.annotations == tuple(
         str(tmp_path / name) for name in ("a.gaf", "b.gaf")
     )
-    with pytest.raises(InputError, match=r"sources.gene_info is .*b.gpi, but .* is no GPAD"):
+    with pytest.raises(
+        InputError,
+        match=r"sources.gene_info is .*b.gpi, and nothing would read it: .* GPAD 1, GPAD 2",
+    ):
         built("neither", annotations=["a.gaf"], gene_info=["b.gpi"])
 
 

@@ -172,7 +172,8 @@ def test_other_formats_are_said_by_name(tmp_path: Path, text: str, said: str) ->
 
 
 def genes(tmp_path: Path, *lines: str) -> list[tuple[str, ...]]:
-    return read_gene_info([write(tmp_path / "x.gpi", lines[0], list(lines[1:]))]).rows()
+    path = write(tmp_path / "x.gpi", lines[0], list(lines[1:]))
+    return read_gene_info([path]).products.rows()
 
 
 EXPECTED = ("SGD", "S1", "TFC3", "the gene", "TSV115|FUN24", "gene", "taxon:559292")
@@ -186,7 +187,7 @@ def test_versions_of_gpi(tmp_path: Path) -> None:
     assert genes(tmp_path, "!gpi-version: 2.1", f" SGD:S1\t{rest}") == [EXPECTED]
     mouse = genes(tmp_path, "!gpi-version: 2.0", f"MGI:MGI:1918911\t{rest}")
     assert mouse[0][:2] == ("MGI", "MGI:1918911")
-    assert read_gene_info([]).equals(NO_GENES)
+    assert read_gene_info([]) is NO_GENES
 
 
 def test_a_gene_of_several_lines_keeps_all_names(tmp_path: Path) -> None:
