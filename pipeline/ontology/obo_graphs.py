@@ -69,14 +69,14 @@ def _file(graph: dict[str, Any]) -> OboFile:
         term = _id(node, "id", f"node {index}")
         own = _dict(node.get("meta") or {}, f"{term}: meta")
         if node.get("type") == "PROPERTY":
-            label = str(node.get("lbl") or term).replace(" ", "_")
+            label = _text(node.get("lbl") or term, term).replace(" ", "_")
             names[term] = next(_values(own, _SHORT, term), label)
         elif node.get("type") in ("CLASS", None):
             if term in records:
                 raise _FaultError(f"'{term}' is defined twice; expected one node for each id")
             records[term] = Record(
                 term=term,
-                name=" ".join(str(node.get("lbl") or "").split()),
+                name=" ".join(_text(node.get("lbl") or "", f"{term}: lbl").split()),
                 namespace=next(_values(own, _NAMESPACE, term), default),
                 obsolete=own.get("deprecated") is True,
                 alt_ids=dict.fromkeys(map(_short, _values(own, _ALTERNATIVE, term)), 0),
@@ -119,7 +119,7 @@ def _values(meta: dict[str, Any], predicate: str, where: str) -> Iterator[str]:
     for entry in properties:
         value = _dict(entry, f"{where}: basicPropertyValues")
         if _short(str(value.get("pred"))) == _short(predicate):
-            yield str(value.get("val") or "")
+            yield _text(value.get("val") or "", f"{where}: {predicate}")
 
 
 def _short(address: str) -> str:
@@ -132,7 +132,17 @@ def _id(entry: dict[str, Any], key: str, where: str) -> str:
     value = entry.get(key)
     if not isinstance(value, str) or not value.strip():
         raise _FaultError(f"{where} has '{key}' {ascii(value)[:60]}; expected an id")
-    return _short(value.strip())
+    return _short(_text(value.strip(), where))
+
+
+def _text(value: Any, where: str) -> str:
+    """A value as text that can be written: JSON's escapes can hold half a character."""
+    text = str(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _FaultError(f"{where} is {ascii(text)[:60]}, half of a pair of surrogates") from None
+    return text
 
 
 def _dict(value: Any, where: str) -> dict[str, Any]:

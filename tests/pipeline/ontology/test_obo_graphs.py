@@ -116,6 +116,7 @@ NODE = {"id": "A:1", "type": "CLASS"}
          "edge 0 has 'obj' None; expected an id"),
         ({"graphs": [{"nodes": [NODE], "edges": [{"sub": "A:1", "pred": "is_a", "obj": "B:1"}]}]},
          "tiny.json: A:1 is_a 'B:1', which the file does not define"),
+        ('{"graphs": [{"nodes": [{"id": "A:1", "lbl": "\\ud800"}]}]}', "half of a pair"),
         ({"graphs": [{"nodes": [NODE | {"meta": {"basicPropertyValues": 3}}]}]},
          "A:1: basicPropertyValues is no list"),
     ],
