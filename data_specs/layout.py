@@ -39,7 +39,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     ),
     "split": ("split.parquet", "ledger.json", "link.json"),
     "networks": ("networks.json", "ledger.json", "link.json"),
-    "plots": ("ledger.png", "strata.png"),
+    "plots": ("ledger.png", "levels.png", "strata.png"),
 }  # fmt: skip
 ENTRIES = {
     folder: tuple(name.replace("#", "[0-9]") for name in names) for folder, names in _NAMES.items()
@@ -88,7 +88,7 @@ class DataLayout:
 
     @property
     def strata(self) -> Path:
-        """Stratum and height of every term: `strata.parquet`, with their ledger."""
+        """Stratum, height, level and depth of every term: `strata.parquet`, with their ledger."""
         return self.root / "strata"
 
     @property

@@ -27,8 +27,18 @@ def dropped(reasons: Mapping[str, int]) -> str:
 
 
 def of_annotations(ledger: Mapping[str, Any]) -> list[str]:
-    """The annotation lines."""
-    return [f"{ledger['lines']:,} lines, {ledger['kept']:,} kept", dropped(ledger["dropped"])]
+    """The annotation lines; of several files those of each, too, and evidence that is not known."""
+    said = [f"{ledger['lines']:,} lines, {ledger['kept']:,} kept", dropped(ledger["dropped"])]
+    for file in ledger.get("annotation_files", []):  # not of one GAF, and not of early builds
+        said.append(
+            f"{file['path']} ({file['format']}): {file['lines']:,} lines, {file['kept']:,} kept, "
+            f"{file['pairs']:,} pairs, {file['pairs_here_only']:,} of them in no other file"
+        )
+        if unmapped := file.get("unmapped_evidence"):
+            said.append(f"evidence without a code of GO: {counted(unmapped)}")
+        if genes := file.get("genes_without_info"):
+            said.append(f"genes that no GPI file has: {genes:,}")
+    return said
 
 
 def of_ontology(ontology: Mapping[str, Any]) -> list[str]:

@@ -49,8 +49,18 @@ RESOLVED_NAMES = pa.schema(
         ("rows", pa.int64()),
     ]
 )
-# One row a term of the pruned hierarchy, sorted by (stratum, term); the root is row 0.
-STRATA = pa.schema([("term", pa.large_string()), ("stratum", pa.int64()), ("height", pa.int64())])
+# One row a term of the pruned hierarchy, sorted by (stratum, term); the root is row 0. `level` and
+# `depth` are the lengths of the shortest and longest path from a root of the whole ontology, along
+# is_a, as goatools has them; null of a root that is none of its terms. Early builds lack both.
+STRATA = pa.schema(
+    [
+        ("term", pa.large_string()),
+        ("stratum", pa.int64()),
+        ("height", pa.int64()),
+        ("level", pa.int64()),
+        ("depth", pa.int64()),
+    ]
+)
 # One row an edge between two genes of the store, gene_a < gene_b, sorted; weights above 0.
 NETWORK = pa.schema(
     [("gene_a", pa.large_string()), ("gene_b", pa.large_string()), ("weight", pa.float32())]

@@ -45,7 +45,8 @@ class Build(TakesParameters):
     """
 
     ontology: str = sets("sources.ontology", required=True)
-    annotations: str | None = sets("sources.annotations")
+    annotations: tuple[str, ...] | None = sets("sources.annotations")
+    gene_info: tuple[str, ...] | None = sets("sources.gene_info")
     genotypes: tuple[str, ...] = sets("sources.genotypes", required=True)
     test_genotypes: tuple[str, ...] | None = sets("sources.test_genotypes")
     gene_names: str | None = sets("sources.gene_names")

@@ -73,15 +73,17 @@ def settle(config: SourcesConfig, layout: DataLayout) -> dict[str, Any]:
 
     Returns:
         `{"profile", "ontology", "annotations", "genotypes": […], "test_genotypes": […],
-        "networks": […], "network_genes", "gene_names"}` with paths as strings; `annotations` is
-        None where the ontology file has annotations, the last two where they are not given.
+        "networks": […], "network_genes", "gene_names", "gene_info": […]}` with paths as strings;
+        `annotations` is a list of several, a string for one, and None where the ontology file has
+        annotations; `network_genes` and `gene_names` are None where they are not given, and
+        `gene_info` is absent then.
 
     Raises:
         InputError: a role without a file, or a file that cannot be downloaded.
     """
     given = {
         "ontology": _own([config.ontology] if config.ontology else []),
-        "annotations": _own([config.annotations] if config.annotations else []),
+        "annotations": _own(config.annotations or ()),
         "genotypes": _own(config.genotypes),
     }
     own_ontology = bool(given["ontology"])
@@ -96,15 +98,17 @@ def settle(config: SourcesConfig, layout: DataLayout) -> dict[str, Any]:
     for role in ("ontology", "genotypes"):
         if not given[role]:
             raise InputError(f"no {role} file: set sources.{role}, or sources.profile=demo")
+    annotations = given["annotations"]
     settled = {
         "profile": config.profile,
         "ontology": given["ontology"][0],
-        "annotations": given["annotations"][0] if given["annotations"] else None,
+        "annotations": annotations if len(annotations) > 1 else next(iter(annotations), None),
         "genotypes": given["genotypes"],
         "test_genotypes": _own(config.test_genotypes),
         "networks": networks,
         "network_genes": _own([config.network_genes])[0] if config.network_genes else None,
         "gene_names": _own([config.gene_names])[0] if config.gene_names else None,
+        **({"gene_info": _own(config.gene_info)} if config.gene_info else {}),
     }
     for name in _files(settled):
         require_file(located(layout, name))
@@ -134,9 +138,15 @@ def describe(name: str, path: Path) -> dict[str, Any]:
 
 
 def _files(settled: dict[str, Any]) -> list[str]:
-    single = [settled[r] for r in ("ontology", "annotations", "network_genes", "gene_names")]
-    several = ("genotypes", "test_genotypes", "networks")
-    return [*filter(None, single), *(name for role in several for name in settled[role])]
+    """All files; their order is part of the digest of the inputs (`data_specs.chain`)."""
+    names: list[str] = []
+    for role in (
+        "ontology", "annotations", "network_genes", "gene_names", "genotypes", "test_genotypes",
+        "networks", "gene_info",
+    ):  # fmt: skip
+        given = settled.get(role) or []
+        names += [given] if isinstance(given, str) else given
+    return names
 
 
 def input_files(layout: DataLayout, role: str) -> list[tuple[str, Path]]:

@@ -1,4 +1,8 @@
-"""Stage `strata`: the stratum of every term, in which all its children lie deeper than itself."""
+"""Stage `strata`: the stratum of every term, in which all its children lie deeper than itself.
+
+Beside it stand goatools' `level` and `depth`, which are of the whole ontology: a child may have its
+parent's level, or a smaller one, so levels do not order the work as strata do.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -24,6 +28,46 @@ def longest_paths(terms: Iterable[str], edges: Iterable[tuple[str, str]]) -> dic
     return length
 
 
+def shortest_paths(terms: Iterable[str], edges: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """Length of the shortest path to each term along the edges (source, target); sources are 0."""
+    graph = nx.DiGraph()
+    graph.add_nodes_from(terms)
+    graph.add_edges_from(edges)
+    length: dict[str, int] = {}
+    for distance, layer in enumerate(
+        nx.bfs_layers(graph, [t for t, n in graph.in_degree if not n])
+    ):
+        length.update(dict.fromkeys(layer, distance))
+    return length
+
+
+def levels(terms: Iterable[str], edges: Iterable[tuple[str, str]]) -> pl.DataFrame:
+    """Level and depth of terms, as goatools' `GODag` has them.
+
+    Args:
+        terms: live terms of an ontology.
+        edges: (child, parent) pairs of the relation is_a among them.
+
+    Returns:
+        Columns `term`, `level` (length of the shortest path from a root) and `depth` (of the
+        longest).
+    """
+    terms, down = list(terms), [(parent, child) for child, parent in edges]
+    level, depth = shortest_paths(terms, down), longest_paths(terms, down)
+    return pl.DataFrame(
+        {"term": terms, "level": [level[t] for t in terms], "depth": [depth[t] for t in terms]},
+        schema={"term": pl.String, "level": pl.Int64, "depth": pl.Int64},
+    )
+
+
+def levels_of(layout: DataLayout) -> pl.DataFrame:
+    """`levels` of the ontology of a build."""
+    terms = pl.read_parquet(layout.ontology / "terms.parquet", glob=False)
+    edges = pl.read_parquet(layout.ontology / "edges.parquet", glob=False)
+    is_a = edges.filter(relation="is_a").select("child", "parent").unique()
+    return levels(terms.filter(~pl.col("obsolete"))["term"], is_a.iter_rows())
+
+
 def stratify(
     terms: Iterable[str], edges: Iterable[tuple[str, str]], origin: str = "root"
 ) -> pl.DataFrame:
@@ -36,7 +80,7 @@ def stratify(
             root's height minus the term's own, so that the root is 0 here too.
 
     Returns:
-        Columns `data_specs.tables.STRATA`.
+        The columns `term`, `stratum` and `height` of `data_specs.tables.STRATA`.
     """
     terms, edges = list(terms), list(edges)
     depth = longest_paths(terms, ((parent, child) for child, parent in edges))
@@ -61,10 +105,14 @@ def check_strata(stratum: Mapping[str, int], edges: Iterable[tuple[str, str]]) -
 
 
 def run(parameters: Parameters, layout: DataLayout) -> None:
-    """Stratify the pruned hierarchy; write the table and the counts per stratum and height."""
+    """Stratify the pruned hierarchy; write the table and the counts per stratum and height.
+
+    The table is `data_specs.tables.STRATA`.
+    """
     terms = pl.read_parquet(layout.hierarchy / "terms.parquet", glob=False)["term"]
     edges = pl.read_parquet(layout.hierarchy / "edges.parquet", glob=False)
     table = stratify(terms, edges.iter_rows(), parameters.strata.origin)
+    table = table.join(levels_of(layout), on="term", how="left", maintain_order="left")
     with replacing_folder(layout.strata, layout.own("strata")) as folder:
         folder.mkdir()
         write_table(table, folder / "strata.parquet")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import networkx as nx
 import numpy as np
 import polars as pl
 
@@ -43,9 +44,10 @@ def verify(layout: DataLayout) -> Iterator[Check]:
         yield Check("cell graph", False, str(error))
     if graph is not None:
         control = (layout.cell_graph / "ledger.json").is_file()
-        yield _run("hierarchy", lambda: _check_hierarchy(graph, control))
+        yield _run("hierarchy", lambda: _check_hierarchy(graph, layout, control))
         if control:
             yield _run("control", lambda: _check_control(graph, layout))
+        yield _run("strata", lambda: _check_strata(graph, layout))
         yield _run("wild type", lambda: _check_rows(graph))
     try:
         reader = StoreReader(layout.store)
@@ -83,17 +85,66 @@ def _require(condition: bool, message: str) -> None:
         raise _BrokenPromiseError(message)
 
 
-def _check_hierarchy(graph: CellGraph, control: bool) -> str:
+def _check_hierarchy(graph: CellGraph, layout: DataLayout, control: bool) -> str:
     """The root is the pipeline's, and containment grows upwards; reading checked the rest.
 
     In a control the contained genes are those of the real hierarchy, and need not grow.
     """
-    _require(graph.term_ids[0] == ROOT, f"the root is {graph.term_ids[0]}; expected {ROOT}")
+    path = layout.hierarchy / "ledger.json"
+    root = (read_json(path) if path.is_file() else {}).get("root", ROOT)
+    _require(graph.term_ids[0] == root, f"the root is {graph.term_ids[0]}; expected {root}")
     child, parent = graph.edges.T
     contained = graph.genes_contained
     grows = control or bool((contained[parent] >= contained[child]).all())
     _require(grows, "containment shrinks upwards")
     return f"{graph.num_terms:,} terms in {graph.num_strata} strata, {len(graph.edges):,} edges"
+
+
+def _check_strata(graph: CellGraph, layout: DataLayout) -> str:
+    """No edge joins two terms of one stratum, and the table of strata says the same as the graph.
+
+    Levels and depths are counted again from the ontology, along other paths of code.
+    """
+    child, parent = graph.edges.T
+    flat = np.flatnonzero(graph.strata[child] <= graph.strata[parent])
+    if flat.size:
+        below, above = graph.edges[flat[0]]
+        raise _BrokenPromiseError(
+            f"{graph.term_ids[below]} and its parent {graph.term_ids[above]} are in strata "
+            f"{graph.strata[below]} and {graph.strata[above]}; expected the child's to be larger"
+        )
+    found = f"{len(graph.edges):,} edges, none within a stratum"
+    path = layout.strata / "strata.parquet"
+    if not path.is_file():
+        return found
+    table = pl.read_parquet(path, glob=False)
+    same = dict(zip(graph.term_ids, graph.strata.tolist(), strict=True))
+    _require(same == dict(table.select("term", "stratum").iter_rows()), f"{path}: other strata")
+    if "level" not in table.columns:  # a build from before there were levels
+        return found
+    _check_levels(table, layout)
+    level = dict(table.select("term", "level").iter_rows())
+    ends = ((level[graph.term_ids[c]], level[graph.term_ids[p]]) for c, p in graph.edges.tolist())
+    one = sum(below == above for below, above in ends if below is not None)
+    return f"{found}; {one:,} within a level"
+
+
+def _check_levels(table: pl.DataFrame, layout: DataLayout) -> None:
+    """Level and depth of every term, by the generations of the ontology and by distances."""
+    edges = pl.read_parquet(layout.ontology / "edges.parquet", glob=False).filter(relation="is_a")
+    terms = pl.read_parquet(layout.ontology / "terms.parquet", glob=False)
+    graph = nx.DiGraph(edges.select("parent", "child").rows())
+    graph.add_nodes_from(terms.filter(~pl.col("obsolete"))["term"])
+    depth = {t: n for n, layer in enumerate(nx.topological_generations(graph)) for t in layer}
+    above = object()  # all roots, one step down from it
+    graph.add_edges_from([(above, term) for term in list(graph) if not graph.in_degree(term)])
+    level = nx.single_source_shortest_path_length(graph, above)
+    for term, stated, deepest in table.select("term", "level", "depth").iter_rows():
+        expected = (level[term] - 1, depth[term]) if term in depth else (None, None)
+        _require(
+            (stated, deepest) == expected,
+            f"{term} has level {stated} and depth {deepest}; the ontology says {expected}",
+        )
 
 
 def _check_control(graph: CellGraph, layout: DataLayout) -> str:
@@ -268,6 +319,10 @@ def _check_ledger(layout: DataLayout) -> str:
     lines = read_json(layout.annotations / "ledger.json")
     dropped = sum(lines["dropped"].values())
     _require(lines["lines"] == lines["kept"] + dropped, "annotation lines do not add up")
+    for total in ("lines", "kept"):
+        by_file = [file[total] for file in lines.get("annotation_files", [])]
+        fits = not by_file or sum(by_file) == lines[total]
+        _require(fits, f"annotation files do not add up: {total}")
     rows = read_json(layout.genotypes / "ledger.json")
     accounted = sum(rows["dropped"].values()) + rows["merged"] + rows["genotypes"]
     _require(rows["rows"] == accounted, "genotype rows do not add up")

@@ -145,8 +145,9 @@ def test_params_file_names_every_parameter_once() -> None:
     given = yaml.safe_load((CHECKOUT / "params.yaml").read_text())
     named = {f"{s}.{k}" for s, keys in given.items() if isinstance(keys, dict) for k in keys}
     assert named == set(parameters.KEYS)
+    demo = parameters.resolve({"sources": {"profile": "demo"}})
     assert parameter_input.load(CHECKOUT / "params.yaml") == parameters.Parameters(
-        annotations=parameters.resolve({"sources": {"profile": "demo"}}).annotations
+        annotations=demo.annotations, hierarchy=demo.hierarchy
     )
 
 

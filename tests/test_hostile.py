@@ -17,6 +17,7 @@ from data_specs.raw_files import read_text
 from dcell_model.checkpoint import format as checkpoint
 from dcell_model.checkpoint import per_term_file
 from dcell_model.dcell.model import DCell
+from pipeline.annotations.gene_info import read_gene_info
 from pipeline.annotations.stage import read_annotations
 from pipeline.exchange import cx2, gennet, graphml
 from pipeline.exchange.topology import parse
@@ -35,6 +36,17 @@ def read_gaf(path: Path) -> object:
     return read_annotations(path, ONTOLOGY.terms, ONTOLOGY.aliases, Annotations())
 
 
+GPAD = b"SGD:S1\t\tRO:1\tGO:0000003\tPMID:1\tECO:0000315\t\t\t2015-01-01\tSGD\t\t\n"
+JSON = (
+    b'{"graphs": [{"nodes": [{"id": "http://purl.obolibrary.org/obo/GO_1", "lbl": "a", "type": '
+    b'"CLASS", "meta": {"basicPropertyValues": [{"pred": "x", "val": "\\u00e9"}]}}, '
+    b'{"id": "GO:2"}], "edges": [{"sub": "GO:2", "pred": "is_a", "obj": "GO:1"}]}]}'
+)
+HPOA = (
+    b"#version: 1\ndatabase_id\tdisease_name\tqualifier\thpo_id\nOMIM:1\tx\t\tHP:1\tPMID:1\tTAS\t"
+    b"\t1/2\t\t\tP\tHPO:x[2012-07-03]\n"
+)
+MAPPING = b"1\tR-HSA-1\thttps://x.org/R-HSA-1\tname\tTAS\tHomo sapiens\n"
 SMALL = parse("ROOT: A 2\nGENES: x\nTERMS: B\nROOT: B 1\nGENES: y\nTERMS:\n", Path("small"))
 
 
@@ -61,6 +73,17 @@ def small_per_term_file() -> bytes:
 READERS: dict[str, tuple[bytes, Callable[[Path], object]]] = {
     "obo": ((TINY / "tiny.obo").read_bytes(), read_ontology),
     "gaf": ((TINY / "tiny.gaf").read_bytes(), read_gaf),
+    "obo graphs": (JSON, read_ontology),
+    "reactome": (b"R-HSA-1\tR-HSA-2\nR-HSA-1\tR-HSA-3\n", read_ontology),
+    "gmt": (b"A\tna\tg1\tg2\nB\tGO:0000003\tg1\n", read_ontology),
+    "gpad": (b"!gpad-version: 2.0\n" + 2 * GPAD, read_gaf),
+    "gpi": (
+        b"!gpi-version: 2.0\nSGD:S1\tTFC3\t\tA|B\tgene\tNCBITaxon:1\n",
+        lambda path: read_gene_info([path]),
+    ),
+    "annotations of sets": (b"A\tna\tg1\tg2\nB\tGO:0000003\tg1\n", read_gaf),
+    "annotations of reactome": (MAPPING, read_gaf),
+    "annotations of diseases": (HPOA, read_gaf),
     "genotypes": (TABLE, read),
     "dcell text": (b"2 A B 0.5\n1 C 1\n3 A B C -2\n", read),
     "plain": (b'genes,score,od\n"A|B",1,2\nC,0.5,\n', read),

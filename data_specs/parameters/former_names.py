@@ -10,10 +10,16 @@ from data_specs.parameters.values import fit
 FORMER = {
     "hierarchy.relations": "ontology.relations",
     "genotypes.unannotated": "store.unannotated",
+    "ontology.root": "hierarchy.root",
 }
 # Values of parameters that are called otherwise now.
 FORMER_VALUES = {"train.engine": {"auto": "incremental", "stratum": "incremental"}}
-_HINTS: dict[str, Any] = {"ontology.relations": tuple[str, ...], "store.unannotated": str}
+# Parameters that were one text in earlier versions and may be several now: a text still is one, and
+# commas belong to it.
+ONE_OR_SEVERAL = ("sources.annotations", "sources.gene_info")
+_HINTS: dict[str, Any] = {
+    "ontology.relations": tuple[str, ...], "store.unannotated": str, "hierarchy.root": str,
+}  # fmt: skip
 
 
 def under_present_names(given: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -28,6 +34,11 @@ def under_present_names(given: Mapping[str, Any], where: str) -> dict[str, Any]:
         keys = result.get(section)
         if isinstance(keys, dict) and isinstance(keys.get(key), str):
             keys[key] = values.get(keys[key], keys[key])
+    for name in ONE_OR_SEVERAL:
+        section, key = name.split(".")
+        keys = result.get(section)
+        if isinstance(keys, dict) and isinstance(keys.get(key), str) and keys[key] != "none":
+            keys[key] = [keys[key]]
     for former, present in FORMER.items():
         section, key = former.split(".")
         keys = result.get(section)

@@ -5,8 +5,13 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from data_specs.errors import ArtefactError, ParameterError
-from data_specs.layout import DataLayout, read_json
-from data_specs.parameters.former_names import FORMER, say_former, under_present_names
+from data_specs.layout import MARKER, DataLayout, read_json
+from data_specs.parameters.former_names import (
+    FORMER,
+    ONE_OR_SEVERAL,
+    say_former,
+    under_present_names,
+)
 from data_specs.parameters.sections import KEYS, SECTIONS, Parameters, Values, resolve
 from data_specs.parameters.values import unknown
 from data_specs.terminal import as_typed
@@ -47,7 +52,8 @@ def read(path: Path) -> Values:
         if isinstance(values, dict):
             given[name] = {key: value for key, value in values.items() if value is not None}
     say_former(given, str(path))
-    return given
+    of_build = path.name == DataLayout(path.parent).parameters.name
+    return _as_built(given) if of_build and (path.parent / MARKER).is_file() else given
 
 
 def override(given: Mapping[str, Any], assignments: Iterable[str]) -> Values:
@@ -69,7 +75,8 @@ def override(given: Mapping[str, Any], assignments: Iterable[str]) -> Values:
         section, name = FORMER.get(key, key).split(".")
         hint = get_type_hints(SECTIONS[section])[name]
         value: Any = text
-        if hint not in (str, str | None) or text == "null":
+        whole = hint in (str, str | None) or (key in ONE_OR_SEVERAL and text[:1] != "[")
+        if not whole or text == "null":
             try:
                 value = yaml.safe_load(text)
             except (yaml.YAMLError, *_NOT_YAML):
@@ -100,9 +107,20 @@ def build_parameters(data: Path) -> Values:
         values = read_json(path)
         if not isinstance(values, dict):
             raise ArtefactError(f"{path}: expected sections with keys; build the data again")
-        return values
+        return _as_built(values)
     params = params_of_stages(data)
     return read(params) if params else {}
+
+
+def _as_built(values: Values) -> Values:
+    """The parameters of a build: one that says nothing of its root has a virtual one.
+
+    Builds from before there was a choice are such (`data_specs.parameters.changes`).
+    """
+    hierarchy = values.get("hierarchy") or {}
+    if not isinstance(hierarchy, dict):
+        return values
+    return {**values, "hierarchy": {"root": "always", **hierarchy}}
 
 
 def params_of_stages(data: Path) -> Path | None:

@@ -8,7 +8,11 @@ Setting = dict[str, dict[str, Any]]
 # genetic interactions themselves; terms with fewer than six genes and redundant terms removed.
 _PAPER_2018: Setting = {
     "annotations": {"exclude_evidence": ["IGI"]},
-    "hierarchy": {"containment": 6, "steps": ["containment", "redundant", "transitive_reduction"]},
+    "hierarchy": {
+        "root": "always",
+        "containment": 6,
+        "steps": ["containment", "redundant", "transitive_reduction"],
+    },
     "model": {
         "width_genes": "contained",
         "norm_order": "act_norm",
@@ -32,6 +36,7 @@ PRESETS: dict[str, Setting] = {
     "torchcell": {
         "annotations": {"exclude_evidence": ["IGI"]},
         "hierarchy": {
+            "root": "always",
             "containment": 4,
             "steps": ["redundant", "containment", "transitive_reduction"],
         },
@@ -55,6 +60,10 @@ PRESETS: dict[str, Setting] = {
 # SGD's GAF lists the systematic name among the synonyms (column 11), first in only half of the
 # lines: it is found by its pattern.
 SYSTEMATIC_NAME = r"^(Y[A-P][LR]\d{3}[WC](-[A-Z])?|Q\d{4}|R\d{4}[WC])$"
-_YEAST: Setting = {"annotations": {"gene_id_columns": [11], "gene_id_pattern": SYSTEMATIC_NAME}}
+# GO has three roots; a virtual one is above them even where only one of the three is annotated.
+_YEAST: Setting = {
+    "annotations": {"gene_id_columns": [11], "gene_id_pattern": SYSTEMATIC_NAME},
+    "hierarchy": {"root": "always"},
+}
 
 PROFILES: dict[str, Setting] = {"demo": _YEAST, "yeast": _YEAST}

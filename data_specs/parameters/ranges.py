@@ -87,6 +87,7 @@ PruningStep = Literal["annotated", "containment", "redundant", "transitive_reduc
 PruningSteps = Annotated[tuple[PruningStep, ...], DIFFERENT]
 SplitMethod = Literal["random", "query", "gene"]
 Control = Literal["none", "genes", "terms"]
+Device = Literal["auto", "cpu", "cuda"]
 CONTROLS = ("genes", "terms")  # the parts of a hierarchy that can be randomised
 Orders = Annotated[tuple[Annotated[int, Ge(1), Le(1000)], ...], DIFFERENT]
 RidgeAlphas = Annotated[tuple[Annotated[float, Gt(0), Le(10**9)], ...], MinLen(1), DIFFERENT]

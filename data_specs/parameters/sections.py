@@ -22,6 +22,7 @@ from data_specs.parameters.ranges import (
     Count,
     Crossed,
     Date,
+    Device,
     Embedding,
     GafColumns,
     Orders,
@@ -66,10 +67,11 @@ class Sources:
     profile: Literal["demo", "yeast", "local"] = "demo"
     ontology: Annotated[
         Text,
-        "OBO, or a hierarchy with annotations of its own: DCell topology, DrugCell ontology, "
-        "GenNet topology.csv, CX2 or GraphML; plain or gzipped",
+        "OBO or its JSON, relations of Reactome; or with annotations of its own: DCell topology, "
+        "DrugCell ontology, GenNet topology.csv, CX2, GraphML or GMT; plain or gzipped",
     ] | None = None  # fmt: skip
-    annotations: Annotated[Text, "GAF 2.0 to 2.2, plain or gzipped"] | None = None
+    annotations: Annotated[Texts, "one file or more: GAF, GPAD, GMT, Reactome, HPO"] | None = None
+    gene_info: Annotated[Texts, "GPI for GPAD; genes_to_disease.txt for HPO's hpoa"] | None = None
     genotypes: Annotated[
         Texts, "tables: Kuzmin, Costanzo, tau-SGA, DCell text, or plain (CSV, TSV, Parquet)"
     ] = ()
@@ -108,6 +110,7 @@ class Annotations:
 class Hierarchy:
     """How the ontology is pruned."""
 
+    root: Literal["auto", "always"] = "auto"  # always a virtual one, or only above several
     steps: PruningSteps = ("containment", "redundant", "transitive_reduction")
     containment: Count = 4
     orphans: Literal["push", "drop"] = "push"
@@ -228,9 +231,7 @@ class Train:
         int, Ge(1), Le(100),
         "networks of an ensemble, trained with seed, seed + 1, …; their mean predicts",
     ] = 1  # fmt: skip
-    device: Annotated[Literal["auto", "cpu", "cuda"], "auto takes a GPU where there is one"] = (
-        "auto"
-    )
+    device: Annotated[Device, "auto takes a GPU where there is one"] = "auto"
     precision: Literal["fp32", "bf16"] = "fp32"
     num_workers: Annotated[int, Ge(0), Le(1000)] = 0
 

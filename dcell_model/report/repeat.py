@@ -16,8 +16,8 @@ from data_specs.layout import DataLayout
 from data_specs.parameters import Parameters, Values, build_parameters, changed, resolve
 from dcell_model.checkpoint import TRAINING, flat
 
-_FLAGS = {"ontology": "--ontology", "annotations": "--annotations", "genotypes": "--genotypes",
-          "test_genotypes": "--test-genotypes"}  # fmt: skip
+_FLAGS = {"ontology": "--ontology", "annotations": "--annotations", "gene_info": "--gene-info",
+          "genotypes": "--genotypes", "test_genotypes": "--test-genotypes"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,52 +1,26 @@
-"""Requests that an annotation file cannot meet: another format, or a value with a typo.
+"""Requests that annotation files cannot meet: a value with a typo, or one of a column they lack.
 
 A mistyped evidence code would leave in the annotations what should go, and nobody would see it.
 """
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 import polars as pl
 
-from data_specs.errors import InputError, ParameterError
+from data_specs.errors import ParameterError
 from data_specs.parameters import PRESETS, Parameters, absent
-
-_HEADER = re.compile(r"\s*!\s*(gpa|gpad|gpi)-version", re.IGNORECASE)
-
-
-def refuse_other_formats(text: str, path: Path) -> None:
-    """Say of GPAD, which is GAF's sister, and of GPI that they are none.
-
-    Raises:
-        InputError: the header names one of them, or the first line has the columns of GPAD.
-    """
-    found = None
-    for line in text.split("\n", 1000)[:1000]:
-        if named := _HEADER.match(line):
-            kind = "GPI" if named[1].lower() == "gpi" else "GPAD"
-            found = f"is {kind} ('{line.strip()[:40]}')"
-            break
-        if line.strip() and not line.lstrip().startswith("!"):
-            cells = [cell.strip() for cell in line.split("\t")]
-            if 10 <= len(cells) <= 12 and cells[5].startswith("ECO:"):
-                found = f"is GPAD (no header, but {len(cells)} columns, the sixth '{cells[5]}')"
-            break
-    if found:
-        raise InputError(
-            f"{path}: {found}; expected GAF 2.0 to 2.2. Take the GAF of the same annotations: it "
-            "has the genes' symbols and synonyms too."
-        )
+from pipeline.annotations.formats import AnnotationLines
 
 
-def require_present(key: str, wanted: Iterable[str], found: pl.Series, path: Path) -> None:
+def require_present(key: str, wanted: Iterable[str], found: pl.Series, where: str) -> None:
     """Refuse to be asked for a value that no line has.
 
     Args:
         key: the parameter that asks.
         wanted: its values.
         found: the value of every line.
-        path: the file, for messages.
+        where: the files, for messages.
 
     Raises:
         ParameterError: names the nearest value that is there, and all that are, the commonest
@@ -56,7 +30,27 @@ def require_present(key: str, wanted: Iterable[str], found: pl.Series, path: Pat
     there = counts.sort(["count", "value"], descending=[True, False])["value"].to_list()
     for value in wanted:
         if there and value not in there:
-            raise ParameterError(absent(value, there, key, f"no line of {path}"))
+            named = list(filter(None, there))
+            raise ParameterError(absent(value, named, key, f"no line of {where}"))
+
+
+def require_values(
+    key: str, lines: pl.DataFrame, column: str, files: Iterable[AnnotationLines]
+) -> None:
+    """Refuse to be asked for values of a column that a whole file lacks, as GPAD lacks taxa.
+
+    Raises:
+        ParameterError: names the file.
+    """
+    for number, file in enumerate(files):
+        own = lines.filter(file=number)
+        if own.height and not own.select((pl.col(column) != "").any()).item():
+            remedy = (
+                "Give its GPI file as sources.gene_info (--gene-info)"
+                if file.is_gpad
+                else f"Omit {key}"
+            )
+            raise ParameterError(f"{key} is set, but no line of {file.path} states one. {remedy}.")
 
 
 def evidence_of_preset(parameters: Parameters) -> frozenset[str]:

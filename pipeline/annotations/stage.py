@@ -1,10 +1,11 @@
-"""Stage `annotations`: from annotation lines (GAF) to (term, gene) pairs, every line accounted for.
+"""Stage `annotations`: from annotation lines to (term, gene) pairs, every line accounted for.
 
-The order of the reasons is that of `_reason`; a line is counted under the first that holds.
+Lines of several files are united, and one that stands in them twice counts once. The order of the
+reasons is that of `_reason`; a line is counted under the first that holds.
 """
 
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,22 +19,26 @@ from data_specs.parameters import Annotations as AnnotationsConfig
 from data_specs.parameters import Parameters
 from data_specs.raw_files import read_text
 from data_specs.tables import write_table
+from pipeline.annotations.accounts import FileAccount, accounts_of
+from pipeline.annotations.formats import FORMATS, AnnotationLines, read_lines
+from pipeline.annotations.gaf import CELLS, GAF_COLUMNS
+from pipeline.annotations.gene_info import NO_GENES, GeneInfo, read_gene_info
 from pipeline.annotations.gene_mapping import read_gene_mapping
 from pipeline.annotations.names import NO_NAMES, gene_names, ids_of, mapped, sorted_names, values_of
 from pipeline.annotations.requests import (
     bare_taxon,
     evidence_of_preset,
     filled_columns,
-    refuse_other_formats,
     require_present,
+    require_values,
     taxon_of_line,
 )
 from pipeline.exchange import reader_of
 from pipeline.sources import input_files
 
-GAF_COLUMNS = 17  # GAF 2.0 to 2.2; the last two are optional
 REASONS = (
-    "malformed", "negated", "taxon", "no_gene_id", "evidence", "date", "unknown_term", "obsolete",
+    "malformed", "repeated", "negated", "taxon", "no_gene_id", "evidence", "date", "unknown_term",
+    "obsolete",
 )  # fmt: skip
 
 
@@ -49,7 +54,8 @@ class AnnotationTable:
 
     `dropped` counts lines by reason, those without a line omitted; `remapped` counts kept lines
     whose id led to another term. `absent_codes` are those that the preset asks for and no line
-    has; `filled_columns` those that may name genes and do, with an example.
+    has; `filled_columns` those that may name genes and do, with an example. `files` are the
+    accounts of the files, in their order; none of a ready-made hierarchy.
     """
 
     pairs: pl.DataFrame
@@ -60,52 +66,63 @@ class AnnotationTable:
     remapped: Mapping[str, int] = field(default_factory=lambda: {"alt_id": 0, "replaced_by": 0})
     absent_codes: tuple[str, ...] = ()
     filled_columns: Mapping[int, str] = field(default_factory=dict)
+    files: tuple[FileAccount, ...] = ()
 
 
 def read_annotations(
-    path: Path,
+    files: Path | Sequence[Path],
     terms: pl.DataFrame,
     aliases: pl.DataFrame,
     config: AnnotationsConfig,
     of_preset: Collection[str] = (),
+    genes: GeneInfo = NO_GENES,
 ) -> AnnotationTable:
-    """Read a GAF file, plain or packed, against an ontology's terms and aliases.
+    """Read one or several annotation files, plain or packed, against terms and aliases.
 
     A pair is kept if at least one of its lines is: evidence and date are judged line by line.
 
     Args:
-        path: the file.
+        files: in formats of `pipeline.annotations.formats`, told by their content. With several, a
+            line that is the same in all columns as an earlier one is counted as `repeated`.
         terms: of the ontology.
         aliases: of the ontology.
         config: which lines count.
         of_preset: evidence codes that a preset asks for: it is for any file, so these may be in
             none of its lines.
+        genes: what further files say of genes, for GPAD and for diseases.
 
     Raises:
-        InputError: a malformed line, unless `on_bad_line: skip`, or GPAD in place of GAF.
+        InputError: a malformed line, unless `on_bad_line: skip`, or a file of another format.
         ParameterError: a gene-id pattern that is no regular expression, or an evidence code or
             taxon that no line has.
     """
-    text = read_text(path)
-    refuse_other_formats(text, path)
-    lines = _lines(text)
-    table = lines.with_columns(
-        reason=_reason(config),
-        gene=_gene_id(config),
+    read = [read_lines(path, genes) for path in ([files] if isinstance(files, Path) else files)]
+    lines = pl.concat(
+        each.table.with_columns(file=pl.lit(number)) for number, each in enumerate(read)
     )
+    table = lines.with_columns(reason=_reason(config), gene=_gene_id(config))
     table = _resolve(table, terms, aliases)
+    repeated = _repeated() if len(read) > 1 else pl.lit(False)
+    table = table.with_columns(
+        counted=pl.when(repeated).then(pl.lit("repeated")).otherwise("reason")
+    )
     if config.on_bad_line == "error":
-        _refuse_malformed(table, path)
-    sound = table.filter(~_malformed())
+        for number, each in enumerate(read):
+            _refuse_malformed(table.filter(file=number), each)
+    sound = table.filter(pl.col("fault").is_null())
+    where = " and ".join(str(each.path) for each in read)
     for key in ("exclude_evidence", "include_evidence"):
         wanted = [code for code in getattr(config, key) or () if code not in of_preset]
-        require_present(f"annotations.{key}", wanted, sound["c7"], path)
+        require_present(f"annotations.{key}", wanted, sound["c7"], where)
+    if config.date_cutoff is not None:
+        require_values("annotations.date_cutoff", sound, "c14", read)
     if config.taxon is not None:
+        require_values("annotations.taxon", sound, "c13", read)
         taxa = sound.select(taxon_of_line()).to_series()
-        require_present("annotations.taxon", [bare_taxon(config.taxon)], taxa, path)
+        require_present("annotations.taxon", [bare_taxon(config.taxon)], taxa, where)
     codes = set(sound["c7"])
-    kept = table.filter(pl.col("reason").is_null())
-    counts = dict(table.group_by("reason").len().iter_rows())
+    kept = table.filter(pl.col("counted").is_null())
+    counts = dict(table.group_by("counted").len().iter_rows())
     remapped = dict(kept.group_by("kind").len().iter_rows())
     return AnnotationTable(
         pairs=kept.select("term", "gene").unique().sort("term", "gene"),
@@ -116,38 +133,14 @@ def read_annotations(
         remapped={kind: remapped.get(kind, 0) for kind in ("alt_id", "replaced_by")},
         absent_codes=tuple(code for code in sorted(of_preset) if code not in codes),
         filled_columns=filled_columns(sound),
+        files=accounts_of(read, table, REASONS),
     )
 
 
-def _lines(text: str) -> pl.DataFrame:
-    """Annotation lines as columns `c1` … `c17` (null beyond the line's end), with file lines.
-
-    No cell has blanks around it. Evidence codes are written large, whoever wrote them small.
-    """
-    first = pl.col("text").str.strip_chars()
-    return (
-        pl.DataFrame({"text": text.split("\n")}, schema={"text": pl.String})
-        .with_row_index("line", offset=1)
-        .filter(~first.str.starts_with("!") & (first != ""))
-        .with_columns(
-            columns=pl.col("text").str.count_matches("\t", literal=True) + 1,
-            parts=pl.col("text")
-            .str.split_exact("\t", GAF_COLUMNS - 1)
-            .struct.rename_fields([f"c{n}" for n in range(1, GAF_COLUMNS + 1)]),
-        )
-        .unnest("parts")
-        .with_columns(pl.col("^c[0-9]+$").str.strip_chars())
-        .with_columns(pl.col("c7").str.to_uppercase())
-        .drop("text")
-    )
-
-
-def _malformed() -> pl.Expr:
-    return (
-        ~pl.col("columns").is_between(15, GAF_COLUMNS)
-        | ~pl.col("c14").str.contains(r"^[0-9]{8}$")
-        | (pl.col("c5") == "")
-    ).fill_null(True)
+def _repeated() -> pl.Expr:
+    """Whether an earlier line, of any file, is the same in every column; of sound lines."""
+    cells = [pl.col("stated" if name == "c7" else name).fill_null("") for name in CELLS]
+    return pl.col("fault").is_null() & ~pl.struct(cells).is_first_distinct()
 
 
 def _gene_id(config: AnnotationsConfig) -> pl.Expr:
@@ -185,7 +178,7 @@ def _reason(config: AnnotationsConfig) -> pl.Expr:
     if config.date_cutoff is not None:
         date = pl.col("c14") > config.date_cutoff.replace("-", "")
     return (
-        pl.when(_malformed()).then(pl.lit("malformed"))
+        pl.when(pl.col("fault").is_not_null()).then(pl.lit("malformed"))
         .when(pl.col("c4").str.contains(_NOT)).then(pl.lit("negated"))
         .when(taxon).then(pl.lit("taxon"))
         .when(_gene_id(config).is_null()).then(pl.lit("no_gene_id"))
@@ -210,22 +203,16 @@ def _resolve(table: pl.DataFrame, terms: pl.DataFrame, aliases: pl.DataFrame) ->
     )
 
 
-def _refuse_malformed(table: pl.DataFrame, path: Path) -> None:
+def _refuse_malformed(table: pl.DataFrame, lines: AnnotationLines) -> None:
     bad = table.filter(pl.col("reason") == "malformed")
     if bad.is_empty():
         return
     first = bad.row(0, named=True)
-    where = f"{path}:{first['line']}"
-    if not 15 <= first["columns"] <= GAF_COLUMNS:
-        found = f"found {first['columns']} tab-separated columns; expected 15 to {GAF_COLUMNS}"
-    elif not first["c5"]:
-        found = "column 5 (GO id) is empty; expected a term id"
-    else:
-        found = f"column 14 (date) is '{first['c14']}'; expected YYYYMMDD"
+    where, found = f"{lines.path}:{first['line']}", first["fault"]
     if bad.height == table.height:  # counting them would leave none
         raise InputError(
-            f"{where}: {found}. No line of the file is GAF; expected GAF 2.0 to 2.2. Is it the "
-            "annotation file, and is it separated by tabs?"
+            f"{where}: {found}. No line of the file is {lines.format}; expected "
+            f"{FORMATS[lines.format]}. Is it the annotation file, and is it separated by tabs?"
         )
     more = f" {bad.height - 1} more such lines follow." if bad.height > 1 else ""
     raise InputError(
@@ -253,19 +240,48 @@ def _of_columns(filled: Mapping[int, str]) -> str:
     return f" Columns that may name genes, with an example: {listed}." if filled else ""
 
 
-def _notes(table: AnnotationTable, parameters: Parameters, path: Path) -> Iterator[str]:
+def _notes(table: AnnotationTable, parameters: Parameters, where: str) -> Iterator[str]:
     if table.absent_codes:
         yield (
             f"preset {parameters.preset} goes by evidence {', '.join(table.absent_codes)}, which "
-            f"no line of {path} has"
+            f"no line of {where} has"
         )
     configured = parameters.annotations.gene_id_columns
     empty = [str(c) for c in configured if c in (2, 3, 10, 11) and c not in table.filled_columns]
     if empty:
         yield (
             f"annotations.gene_id_columns: column {', '.join(empty)} is empty in every line of "
-            f"{path}.{_of_columns(table.filled_columns)}"
+            f"{where}.{_of_columns(table.filled_columns)}"
         )
+    for account in table.files:
+        yield from account.notes()
+
+
+def _read(parameters: Parameters, layout: DataLayout) -> tuple[AnnotationTable, str]:
+    """The annotations of a build, and the names of their files for messages."""
+    files = [path for _, path in input_files(layout, "annotations")]
+    gene_info = [path for _, path in input_files(layout, "gene_info")]
+    genes = read_gene_info(gene_info)
+    if not files:
+        [(_, path)] = input_files(layout, "ontology")  # which then has annotations
+        table, where = from_topology(path), str(path)
+    else:
+        where = " and ".join(map(str, files))
+        table = read_annotations(
+            files,
+            pl.read_parquet(layout.ontology / "terms.parquet", glob=False),
+            pl.read_parquet(layout.ontology / "aliases.parquet", glob=False),
+            parameters.annotations,
+            evidence_of_preset(parameters),
+            genes,
+        )
+    if gene_info and not any(account.format in genes.formats for account in table.files):
+        raise ParameterError(
+            f"sources.gene_info is {gene_info[0]}, and nothing would read it: {where} is none of "
+            f"{', '.join(genes.formats) or 'the formats that it completes'}. A GAF has the names "
+            "of genes itself. Omit sources.gene_info."
+        )
+    return table, where
 
 
 def run(parameters: Parameters, layout: DataLayout) -> None:
@@ -274,26 +290,15 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     The names of genes are written with those that `sources.gene_names` maps to them: later stages
     need nothing else to resolve a name.
     """
-    annotation_files = input_files(layout, "annotations")
-    [(_, path)] = annotation_files or input_files(layout, "ontology")  # which then has annotations
-    if not annotation_files:
-        table = from_topology(path)
-    else:
-        table = read_annotations(
-            path,
-            pl.read_parquet(layout.ontology / "terms.parquet", glob=False),
-            pl.read_parquet(layout.ontology / "aliases.parquet", glob=False),
-            parameters.annotations,
-            evidence_of_preset(parameters),
-        )
+    table, where = _read(parameters, layout)
     if table.pairs.is_empty():
         raise InputError(
-            f"{path}: no annotation is left of {table.lines:,} lines; {dropped(table.dropped)}. "
+            f"{where}: no annotation is left of {table.lines:,} lines; {dropped(table.dropped)}. "
             "Loosen annotations.*, or check that ontology, annotations and gene_id_pattern belong "
             "together."
             f"{_of_columns(table.filled_columns)}"
         )
-    for note in _notes(table, parameters, path) if annotation_files else ():
+    for note in _notes(table, parameters, where) if table.files else ():
         print(f"note: {note}", file=sys.stderr)
     given = [mapped(read_gene_mapping(path)) for _, path in input_files(layout, "gene_names")]
     with replacing_folder(layout.annotations, layout.own("annotations")) as folder:
@@ -306,4 +311,9 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             "kept": table.kept,
             "remapped": dict(table.remapped),
         }
+        if [account.format for account in table.files] not in ([], ["GAF"]):
+            names = [name for name, _ in input_files(layout, "annotations")]
+            ledger["annotation_files"] = [
+                account.to_json(name) for name, account in zip(names, table.files, strict=True)
+            ]
         write_json(folder / "ledger.json", ledger)

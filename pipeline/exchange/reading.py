@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.exchange import cx2, gennet, graphml, topology
+from pipeline.exchange import cx2, gennet, gmt, graphml, topology
 from pipeline.exchange.topology import Topology
 
 Reader = Callable[[str, Path], Topology]
@@ -18,4 +18,6 @@ def reader_of(text: str) -> Reader | None:
         return graphml.read
     if gennet.is_gennet(first):
         return gennet.read
-    return topology.parse if topology.is_topology(text) else None
+    if topology.is_topology(text):
+        return topology.parse
+    return gmt.read if gmt.is_gmt(text) else None

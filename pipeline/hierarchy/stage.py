@@ -1,5 +1,8 @@
 """Stage `hierarchy`: hang the annotated terms under one root and prune them, step by step.
 
+The root is a virtual one, `GO:ROOT`. With `root: auto` it goes in the end if only one term is left
+under it: that one is the root then.
+
 Gene sets are Python integers, one bit a gene: union is `|`, size is `bit_count`, and equality of
 thousands of sets costs nothing.
 """
@@ -27,7 +30,7 @@ from pipeline.hierarchy.unmet_names import unmet
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """A DAG of terms under `GO:ROOT` with the genes annotated to each.
+    """A DAG of terms under one root with the genes annotated to each.
 
     Attributes:
         parents: every term's parents; the root's are empty.
@@ -35,12 +38,19 @@ class Hierarchy:
         contained: every term's direct genes and those of all its descendants. They are those of
             the whole annotated ontology: pruning removes terms, and does not change their meaning.
         genes: names of the genes, sorted.
+        virtual_root: whether the root is `GO:ROOT` and no term of the ontology.
     """
 
     parents: Mapping[str, frozenset[str]]
     direct: Mapping[str, int]
     contained: Mapping[str, int]
     genes: tuple[str, ...]
+    virtual_root: bool = True
+
+    @property
+    def root(self) -> str:
+        """The one term without parents."""
+        return next(term for term, parents in self.parents.items() if not parents)
 
     def upwards(self) -> list[str]:
         """Terms in an order in which every child comes before its parents."""
@@ -68,6 +78,7 @@ def assemble(
         annotations: (term, gene) pairs.
     """
     parents: dict[str, set[str]] = {term: set() for term in terms}
+    virtual_root = ROOT not in parents
     for child, parent in edges:
         parents[child].add(parent)
     for parents_of_term in parents.values():
@@ -85,7 +96,7 @@ def assemble(
         for parent in parents[term]:
             contained[parent] |= contained[term]
     frozen = {term: frozenset(parents_of_term) for term, parents_of_term in parents.items()}
-    return Hierarchy(frozen, direct, contained, genes)
+    return Hierarchy(frozen, direct, contained, genes, virtual_root)
 
 
 def _upwards(parents: Mapping[str, Iterable[str]]) -> list[str]:
@@ -95,6 +106,24 @@ def _upwards(parents: Mapping[str, Iterable[str]]) -> list[str]:
 def keep_annotated(hierarchy: Hierarchy) -> Hierarchy:
     """Remove the terms that contain no gene."""
     return _only(hierarchy, (term for term, genes in hierarchy.contained.items() if genes))
+
+
+def take_natural_root(hierarchy: Hierarchy) -> Hierarchy:
+    """Let the one term under the virtual root be the root.
+
+    Where there are several, or one without children, the virtual root stays.
+    """
+    under = [term for term, parents in hierarchy.parents.items() if ROOT in parents]
+    if not hierarchy.virtual_root or len(under) != 1 or len(hierarchy.parents) == 2:
+        return hierarchy
+    parents = {t: above - {ROOT} for t, above in hierarchy.parents.items() if t != ROOT}
+    return dataclasses.replace(
+        hierarchy,
+        parents=parents,
+        direct={term: hierarchy.direct[term] for term in parents},
+        contained={term: hierarchy.contained[term] for term in parents},
+        virtual_root=False,
+    )
 
 
 def keep_containing(hierarchy: Hierarchy, least: int, orphans: str = "push") -> Hierarchy:
@@ -108,7 +137,8 @@ def keep_containing(hierarchy: Hierarchy, least: int, orphans: str = "push") -> 
         orphans: `push` moves the direct genes of a removed term to each of its parents, `drop`
             loses them.
     """
-    large = {t for t, genes in hierarchy.contained.items() if genes.bit_count() >= least} | {ROOT}
+    large = {t for t, genes in hierarchy.contained.items() if genes.bit_count() >= least}
+    large.add(hierarchy.root)
     direct = dict(hierarchy.direct)
     if orphans == "push":
         for term in hierarchy.upwards():
@@ -129,7 +159,7 @@ def drop_redundant(hierarchy: Hierarchy) -> Hierarchy:
         for child, parents in hierarchy.parents.items()
         for parent in parents
         if contained[parent] == contained[child]
-    } - {ROOT}
+    } - {hierarchy.root}
     lifted: dict[str, frozenset[str]] = {}  # nearest ancestors that stay
     for term in reversed(hierarchy.upwards()):
         lifted[term] = frozenset().union(
@@ -149,21 +179,22 @@ def reduce_transitively(hierarchy: Hierarchy) -> Hierarchy:
 
 def _only(hierarchy: Hierarchy, terms: Iterable[str]) -> Hierarchy:
     """Keep these terms and the root; no kept term may have a parent that goes."""
-    kept = {*terms, ROOT}
+    kept = {*terms, hierarchy.root}
     stay = [term for term in hierarchy.parents if term in kept]
-    return Hierarchy(
-        {term: hierarchy.parents[term] for term in stay},
-        {term: hierarchy.direct[term] for term in stay},
-        {term: hierarchy.contained[term] for term in stay},
-        hierarchy.genes,
+    return dataclasses.replace(
+        hierarchy,
+        parents={term: hierarchy.parents[term] for term in stay},
+        direct={term: hierarchy.direct[term] for term in stay},
+        contained={term: hierarchy.contained[term] for term in stay},
     )
 
 
 def prune(hierarchy: Hierarchy, config: HierarchyConfig) -> tuple[Hierarchy, list[dict[str, Any]]]:
-    """Apply `annotated`, then the configured steps in their order.
+    """Apply `annotated`, the configured steps in their order, and with `root: auto` `natural_root`.
 
     Returns:
-        The pruned hierarchy and the ledger's `steps`: name and size after each step.
+        The pruned hierarchy and the ledger's `steps`: name and size after each step; `natural_root`
+        is among them only where it changed something.
 
     Raises:
         InputError: a step that leaves no term but the root; says which.
@@ -187,6 +218,9 @@ def prune(hierarchy: Hierarchy, config: HierarchyConfig) -> tuple[Hierarchy, lis
                 "before it. Loosen that step, or check that the inputs belong together."
             )
         ledger.append({"step": step, **hierarchy.size()})
+    if config.root == "auto" and (natural := take_natural_root(hierarchy)) is not hierarchy:
+        hierarchy = natural
+        ledger.append({"step": "natural_root", **hierarchy.size()})
     return hierarchy, ledger
 
 
@@ -214,6 +248,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     pruned, pruning = prune(full, parameters.hierarchy)
     contained = pruned.contained
     names = terms.filter(pl.col("term") != ROOT).select("term", "name", "namespace")
+    settled = {} if pruned.root == ROOT else {"root": pruned.root}
     root = pl.DataFrame({"term": [ROOT], "name": ["root"], "namespace": [""]})
     table = (
         pl.DataFrame(
@@ -232,7 +267,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         write_table(table, folder / "terms.parquet")
         write_table(_edges(pruned), folder / "edges.parquet")
         write_table(_annotations(pruned), folder / "annotations.parquet")
-        write_json(folder / "ledger.json", {"steps": steps + pruning})
+        write_json(folder / "ledger.json", {"steps": steps + pruning, **settled})
         write_link(layout, "hierarchy", folder)
 
 

@@ -1,14 +1,13 @@
 """The error for a build whose genotypes and hierarchy have no gene in common."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import polars as pl
 
 from data_specs.errors import InputError
 from data_specs.gene_names import AMBIGUOUS, UNRESOLVED, GeneNames
 from data_specs.layout import DataLayout
-from data_specs.raw_files import read_text
+from pipeline.annotations import read_gene_info, read_lines
 from pipeline.sources import input_files
 
 COLUMNS = (2, 3, 10, 11)  # of a GAF: the names of a gene
@@ -51,9 +50,10 @@ def _advice(layout: DataLayout, unknown: pl.Series) -> str:
             f"{len(aliases):,} of them are other names of genes ({aliases[0]}): set "
             "genotypes.names=resolve."
         )
-    given = input_files(layout, "annotations")
-    for path in [path for _, path in given]:
-        values = _values(path)
+    given = [path for _, path in input_files(layout, "annotations")]
+    genes = read_gene_info([path for _, path in input_files(layout, "gene_info")])
+    for path in given:
+        values = _values(read_lines(path, genes).table)
         hits = {
             column: [name for name in unknown if name.casefold() in values[column]]
             for column in COLUMNS
@@ -65,19 +65,17 @@ def _advice(layout: DataLayout, unknown: pl.Series) -> str:
                 f"annotations.gene_id_columns=[{best}], and annotations.gene_id_pattern=none "
                 "unless they fit the pattern."
             )
-    where = f"No column of {given[0][1]} has them. " if given else ""
+    where = f"No column of {' or '.join(map(str, given))} has them. " if given else ""
     return (
         f"{where}Map them to genes with sources.gene_names, a table of two columns, from and "
         "to, or take annotations that name genes as the genotypes do."
     )
 
 
-def _values(path: Path) -> dict[int, set[str]]:
-    """The values of the annotation file in each of the columns, in lower case."""
-    values: dict[int, set[str]] = {column: set() for column in COLUMNS}
-    for line in read_text(path).split("\n"):
-        cells = [] if line.startswith("!") else line.split("\t")
-        for column in COLUMNS:
-            for value in cells[column - 1 : column]:
-                values[column] |= {name.strip().casefold() for name in value.split("|")}
-    return {column: found - {""} for column, found in values.items()}
+def _values(lines: pl.DataFrame) -> dict[int, set[str]]:
+    """The values of annotation lines in each of the columns, in lower case."""
+    found = {}
+    for column in COLUMNS:
+        cells = lines[f"c{column}"].drop_nulls().unique()
+        found[column] = {name.strip().casefold() for cell in cells for name in cell.split("|")}
+    return {column: names - {""} for column, names in found.items()}

@@ -1,6 +1,7 @@
 """Plots of the ledger: kept and dropped records, and the shape of the hierarchy."""
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from data_specs.ledger_words import words
 from data_specs.plots import BLUE, INK, ORANGE, saved_plot
 
 if TYPE_CHECKING:
+    import polars as pl
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
@@ -124,6 +126,56 @@ def strata_sizes(ledger: Mapping[str, Any], path: Path) -> None:
         last = max(len(strata), len(heights))
         panels[1].set_xlim(-0.6, max(last, 8) - 0.4)
         panels[1].set_xticks(range(0, last, 1 if last <= 24 else 5))
+
+
+def level_steps(table: "pl.DataFrame", edges: "pl.DataFrame") -> dict[int, int]:
+    """How many edges have which difference of levels, the child's less the parent's; sorted.
+
+    Args:
+        table: columns `term` and `level`; edges of terms without a level are omitted.
+        edges: columns `child` and `parent`.
+    """
+    level = dict(table.select("term", "level").iter_rows())
+    pairs = ((level[child], level[parent]) for child, parent in edges.iter_rows())
+    steps = Counter(below - above for below, above in pairs if None not in (below, above))
+    return dict(sorted(steps.items()))
+
+
+def strata_and_levels(table: "pl.DataFrame", edges: "pl.DataFrame", path: Path) -> None:
+    """Stratum against level of all terms, and the steps of edges from level to level.
+
+    An edge that does not lead one level down or more joins terms that levels put into a wrong
+    order, or into one step; strata never do.
+
+    Args:
+        table: columns `term`, `stratum` and `level`.
+        edges: columns `child` and `parent`.
+        path: the PNG file to write, 1200 × 800.
+    """
+    counts = table.drop_nulls("level").group_by("level", "stratum").len().sort("level", "stratum")
+    steps = level_steps(table, edges)
+    wrong = sum(count for step, count in steps.items() if step < 1)
+    with saved_plot(path, 12, 8) as figure:
+        left, right = figure.subplots(1, 2, width_ratios=[3, 2])
+        largest = max(counts["len"].max() or 1, 1)
+        sizes = [30 + 900 * count / largest for count in counts["len"]]
+        left.scatter(counts["level"], counts["stratum"], sizes, color=KEPT, alpha=0.7, linewidth=0)
+        left.set_title("Terms by level and stratum (area: number)")
+        left.set_xlabel("level (shortest path from a root of the ontology)")
+        left.set_ylabel("stratum")
+        left.invert_yaxis()
+        left.margins(0.1)
+        colors = [DROPPED if step < 1 else KEPT for step in steps]
+        bars = right.bar(list(steps), list(steps.values()), color=colors, width=0.8)
+        right.bar_label(bars, [f"{count:,}" for count in steps.values()], padding=3, fontsize=11)
+        right.set_title(f"{wrong:,} of {sum(steps.values()):,} edges lead no level down")
+        right.set_xlabel("level of the child less that of the parent")
+        right.set_ylabel("edges")
+        right.margins(0.1)
+        right.set_xlim(min([0, *steps]) - 0.8, max([1, *steps]) + 0.8)
+        right.grid(axis="x", visible=False)
+        for axis in (left.xaxis, left.yaxis, right.xaxis, right.yaxis):
+            _count_in_whole_numbers(axis)
 
 
 def _count_in_whole_numbers(axis: "Axis") -> None:

@@ -1,7 +1,9 @@
-"""Stage `ledger`: one account of all records that steps kept or dropped, and two plots of it."""
+"""Stage `ledger`: one account of all records that steps kept or dropped, and plots of it."""
 
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from data_specs.files import replacing_folder
 from data_specs.layout import ENTRIES, DataLayout, read_json, write_json
@@ -11,10 +13,10 @@ from pipeline.ledger import plots
 def assemble(layout: DataLayout) -> dict[str, Any]:
     """Join the parts that the stages wrote.
 
-    Keys: those of the annotation lines (lines, dropped, kept, remapped), the pruning `steps`,
-    `strata`, `heights`, `leaves`, `control` where there is one, `inputs`, then `ontology` (dropped
-    edges, tags that OBO does not have), `genotypes`, `store`, `split` and, where any were given,
-    `networks`.
+    Keys: those of the annotation lines (lines, dropped, kept, remapped, and of several files
+    `annotation_files`), the pruning `steps`, the `root` where it is no virtual one, `strata`,
+    `heights`, `leaves`, `control` where there is one, `inputs`, then `ontology` (dropped edges and
+    tags that OBO does not have), `genotypes`, `store`, `split`, and `networks` if any were given.
     """
 
     def part(folder: Path) -> dict[str, Any]:
@@ -45,3 +47,12 @@ def run(layout: DataLayout, target: Path, plots_folder: Path) -> None:
         folder.mkdir()
         plots.ledger_waterfall(ledger, folder / "ledger.png")
         plots.strata_sizes(ledger, folder / "strata.png")
+        if (table := _strata(layout)) is not None:
+            edges = pl.read_parquet(layout.hierarchy / "edges.parquet", glob=False)
+            plots.strata_and_levels(table, edges, folder / "levels.png")
+
+
+def _strata(layout: DataLayout) -> pl.DataFrame | None:
+    """The strata with their levels; None of a build from before there were any."""
+    table = pl.read_parquet(layout.strata / "strata.parquet", glob=False)
+    return table if "level" in table.columns else None

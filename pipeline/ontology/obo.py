@@ -87,9 +87,9 @@ def read_obo(text: str, path: Path) -> OboFile:
                 unknown[clause.tag] += 1
     if not records:
         raise InputError(
-            f"{path}: no terms. Expected OBO with [Term] stanzas, a DCell topology "
-            "(ROOT:/GENES:/TERMS:), a DrugCell ontology (three tab-separated columns), a GenNet "
-            "topology.csv, CX2 or GraphML."
+            f"{path}: no terms. Expected OBO with [Term] stanzas, OBO graphs JSON, relations of "
+            "Reactome, a DCell topology (ROOT:/GENES:/TERMS:), a DrugCell ontology (three "
+            "tab-separated columns), a GenNet topology.csv, CX2, GraphML or GMT."
         )
     return OboFile(records, _text_of(head, "data-version"), dict(sorted(unknown.items())))
 

@@ -1,6 +1,7 @@
 """Stage `ontology`: read the ontology into terms, edges of the chosen relations, and aliases.
 
-OBO is read by `pipeline.ontology.obo`; ready-made hierarchies by `pipeline.exchange`.
+OBO is read by `pipeline.ontology.obo`, its JSON by `pipeline.ontology.obo_graphs`; ready-made
+hierarchies by `pipeline.exchange`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,13 +18,18 @@ from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Parameters, absent
 from data_specs.raw_files import read_text
 from data_specs.tables import ALIASES, EDGES, ROOT, TERMS, write_table
+from pipeline.annotations import AnnotationLines, read_lines
 from pipeline.exchange import reader_of
 from pipeline.ontology.obo import OboFile, Record, read_obo
+from pipeline.ontology.obo_graphs import is_obo_graphs, read_obo_graphs
+from pipeline.ontology.reactome import is_relations, read_relations
 from pipeline.sources import input_files
 
 # Why an edge of a chosen relation is none: its parent is obsolete; it holds under a condition only;
 # its parent is not in the file.
 DROPPED_EDGES = ("obsolete_parent", "conditional", "undefined_parent")
+# Formats of ontologies beside OBO.
+_READERS = ((is_obo_graphs, read_obo_graphs), (is_relations, read_relations))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ class Ontology:
 def read_ontology(
     path: Path, relations: Iterable[str] = ("is_a",), undefined_parents: str = "error"
 ) -> Ontology:
-    """Read an OBO file or a ready-made hierarchy (`pipeline.exchange`), plain or packed.
+    """Read OBO, OBO graphs JSON or a ready-made hierarchy (`pipeline.exchange`), plain or packed.
 
     A file may name the virtual root itself, as those that this project exports do.
 
@@ -73,7 +79,8 @@ def read_ontology(
         _refuse_absent_relations(records, path, relations)
         ontology = _assemble(records, [(child, parent, "is_a") for child, parent in imported.edges])
     else:
-        ontology = _assemble_obo(read_obo(text, path), path, tuple(relations), undefined_parents)
+        read = next((reader for fits, reader in _READERS if fits(text)), read_obo)
+        ontology = _assemble_obo(read(text, path), path, tuple(relations), undefined_parents)
     _refuse_cycles(ontology.edges, path)
     above = ontology.edges.filter(pl.col("child") == ROOT)["parent"]
     if not above.is_empty():
@@ -103,9 +110,10 @@ def _assemble_obo(
             if parent not in records:
                 if undefined_parents == "error":
                     raise InputError(
-                        f"{path}:{edge.line}: {record.term} {edge.relation} '{edge.term}', which "
-                        "the file does not define. Add the term, or use an ontology file that is "
-                        "complete; ontology.undefined_parents=skip counts such edges instead."
+                        f"{_at(path, edge.line)}: {record.term} {edge.relation} '{edge.term}', "
+                        "which the file does not define. Add the term, or use an ontology file "
+                        "that is complete; ontology.undefined_parents=skip counts such edges "
+                        "instead."
                     )
                 dropped["undefined_parent"] += not record.obsolete
             elif not record.obsolete:
@@ -118,6 +126,11 @@ def _assemble_obo(
         dropped_edges=dropped,
         unknown_tags=obo.unknown_tags,
     )
+
+
+def _at(path: Path, line: int) -> str:
+    """File and line; the nodes and edges of JSON have none."""
+    return f"{path}:{line}" if line else str(path)
 
 
 def _refuse_absent_relations(
@@ -146,7 +159,7 @@ def _primary_terms(records: Mapping[str, Record], path: Path) -> dict[str, str]:
             if len(claimants) > 1:
                 (first, _), (second, line), *_ = claimants
                 raise InputError(
-                    f"{path}:{line}: alt_id '{alt_id}' is claimed by {first.term} and "
+                    f"{_at(path, line)}: alt_id '{alt_id}' is claimed by {first.term} and "
                     f"{second.term}; expected one primary term."
                 )
             primary[alt_id] = claimants[0][0].term
@@ -234,11 +247,27 @@ def _refuse_cycles(edges: pl.DataFrame, path: Path) -> None:
     raise InputError(f"{path}: the ontology has a cycle: {chain}. {advice}")
 
 
+def named(ontology: Ontology, annotations: Iterable[AnnotationLines]) -> Ontology:
+    """An ontology whose terms have the names that annotation files give beside their ids."""
+    names: dict[str, str] = {}
+    for lines in annotations:
+        names = {**lines.term_names, **names}
+    if not names:
+        return ontology
+    term = pl.col("term")
+    name = term.replace_strict(names, default=term, return_dtype=pl.String)
+    return replace(ontology, terms=ontology.terms.with_columns(name=name))
+
+
 def run(parameters: Parameters, layout: DataLayout) -> None:
     """Read the ontology named in `sources.json`; write its tables and the ledger."""
     [(_, path)] = input_files(layout, "ontology")
     config = parameters.ontology
     ontology = read_ontology(path, config.relations, config.undefined_parents)
+    if ontology.terms["name"].equals(ontology.terms["term"]):  # of relations alone
+        ontology = named(
+            ontology, [read_lines(file) for _, file in input_files(layout, "annotations")]
+        )
     with replacing_folder(layout.ontology, layout.own("ontology")) as folder:
         folder.mkdir()
         write_table(ontology.terms, folder / "terms.parquet")

@@ -32,6 +32,13 @@ def test_every_drop_is_said_with_its_reason(reasons: dict[str, int]) -> None:
     [
         (ledger_words.of_annotations, {"lines": 0, "kept": 0, "dropped": {}},
          ["0 lines, 0 kept", "dropped: none"]),
+        (ledger_words.of_annotations,
+         {"lines": 3, "kept": 2, "dropped": {"repeated": 1}, "annotation_files": [
+             {"path": "a", "format": "GPAD 2", "lines": 3, "kept": 2, "pairs": 2,
+              "pairs_here_only": 1, "unmapped_evidence": {"ECO:1": 2}, "genes_without_info": 4}]},
+         ["3 lines, 2 kept", "dropped: 1 repeated",
+          "a (GPAD 2): 3 lines, 2 kept, 2 pairs, 1 of them in no other file",
+          "evidence without a code of GO: 2 ECO:1", "genes that no GPI file has: 4"]),
         (ledger_words.of_ontology, {}, []),
         (ledger_words.of_ontology, {"dropped_edges": {"conditional": 0}, "unknown_tags": {}}, []),
         (ledger_words.of_ontology, {"dropped_edges": {"obsolete_parent": 2},

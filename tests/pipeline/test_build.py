@@ -14,6 +14,8 @@ from data_specs.layout import DataLayout
 from data_specs.parameters.sections import resolve
 from dcell_model.data.dataset import MutantStateDataset
 from pipeline.build import build
+from pipeline.export import export
+from pipeline.show import show
 from pipeline.verify import verify
 from tests.conftest import TINY, tiny_parameters
 
@@ -184,6 +186,96 @@ def test_what_a_file_lacks_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
     given["annotations"]["exclude_evidence"] = ["IGI"]
     with pytest.raises(InputError, match="'IGI' is in no line of"):
         build(resolve(given), tmp_path / "another")
+
+
+def test_several_annotation_files_give_the_same_hierarchy(
+    tiny_build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A GAF in two parts, which share rows, and the second once more as GPAD with a GPI."""
+    header, *lines = (TINY / "tiny.gaf").read_text().splitlines()
+    rows = lines[1:]
+    (tmp_path / "a.gaf").write_text("\n".join([header, *rows[:12], ""]))
+    (tmp_path / "b.gaf").write_text("\n".join([header, *rows[9:], ""]))
+    eco = {"IMP": "ECO:0000315", "IEA": "ECO:0007669", "IGI": "ECO:0000316"}
+    cells = [row.split("\t") for row in rows[9:]]
+    gpad = [
+        "\t".join([f"SGD:{c[1]}", "NOT" * c[3].startswith("NOT"), "RO:0002331", c[4], c[5],
+                   eco[c[6]], "", "", "2015-01-01", "SGD", "", ""])
+        for c in cells
+    ]  # fmt: skip
+    (tmp_path / "b.gpad").write_text("\n".join(["!gpad-version: 2.0", *gpad, ""]))
+    gpi = ["\t".join([f"SGD:{c[1]}", c[2], "", c[10], "gene", c[12]]) for c in cells]
+    (tmp_path / "b.gpi").write_text("\n".join(["!gpi-version: 2.0", *gpi, ""]))
+
+    def built(name: str, **files: list[str]) -> DataLayout:
+        sources = {role: [str(tmp_path / file) for file in given] for role, given in files.items()}
+        return build(resolve(tiny_parameters(sources=sources)), tmp_path / name)
+
+    first = built("gaf", annotations=["a.gaf", "b.gaf"])
+    second = built("gpad", annotations=["a.gaf", "b.gpad"], gene_info=["b.gpi"])
+    fingerprint = CellGraph.read(tiny_build / "cell_graph").fingerprint
+    for layout in (first, second):
+        assert CellGraph.read(layout.cell_graph).fingerprint == fingerprint
+        assert [check.detail for check in verify(layout) if not check.passed] == []
+    ledger = json.loads(first.ledger.read_text())
+    assert ledger["dropped"]["repeated"] == 3
+    assert [(file["lines"], file["format"]) for file in ledger["annotation_files"]] == [
+        (12, "GAF"), (11, "GAF"),
+    ]  # fmt: skip
+    assert [Path(entry["path"]).name for entry in ledger["inputs"]] == [
+        "tiny.obo", "a.gaf", "b.gaf", "tiny.tsv",
+    ]  # fmt: skip
+    assert "repeated" not in json.loads(second.ledger.read_text())["dropped"]
+    show(first)
+    said = capsys.readouterr().out
+    assert "a.gaf (GAF): 12 lines, " in said
+    assert "3 repeated" in said
+    # One file is a text in the parameters, as it was before there could be several.
+    given = json.loads((tiny_build / "params.json").read_text())["sources"]["annotations"]
+    assert given == str(TINY / "tiny.gaf")
+    assert resolve(json.loads(first.parameters.read_text())).sources.annotations == tuple(
+        str(tmp_path / name) for name in ("a.gaf", "b.gaf")
+    )
+    with pytest.raises(
+        InputError,
+        match=r"sources.gene_info is .*b.gpi, and nothing would read it: .* GPAD 1, GPAD 2",
+    ):
+        built("neither", annotations=["a.gaf"], gene_info=["b.gpi"])
+
+
+def test_a_hierarchy_with_a_root_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "own.txt").write_text(
+        "R\tA\tdefault\nR\tB\tdefault\nA\tg1\tgene\nA\tg2\tgene\nB\tg3\tgene\nR\tg4\tgene\n"
+    )
+    rows = "".join(f"g{a}|g{b}\t0.{a}{b}\n" for a in range(1, 5) for b in range(a + 1, 5))
+    (tmp_path / "own.tsv").write_text("genes\tfitness\n" + rows)
+    sources = {
+        "profile": "local", "ontology": str(tmp_path / "own.txt"),
+        "genotypes": [str(tmp_path / "own.tsv")],
+    }  # fmt: skip
+
+    def built(name: str, root: str, ontology: str) -> tuple[DataLayout, CellGraph]:
+        given = {"sources": {**sources, "ontology": ontology},
+                 "hierarchy": {"root": root, "steps": []}}  # fmt: skip
+        layout = build(resolve(given), tmp_path / name)
+        assert [check.detail for check in verify(layout) if not check.passed] == []
+        return layout, CellGraph.read(layout.cell_graph)
+
+    natural, graph = built("auto", "auto", sources["ontology"])
+    virtual, other = built("always", "always", sources["ontology"])
+    assert (graph.term_ids, other.term_ids) == (["R", "A", "B"], ["GO:ROOT", "R", "A", "B"])
+    assert (graph.num_strata, other.num_strata) == (2, 3)
+    assert json.loads(natural.ledger.read_text())["root"] == "R"
+    assert "root" not in json.loads(virtual.ledger.read_text())
+    assert MutantStateDataset(natural.store).graph.fingerprint == graph.fingerprint
+    # What is exported from either comes back as it is.
+    for layout, expected in ((natural, graph), (virtual, other)):
+        folder = tmp_path / f"{layout.root.name}-exported"
+        export(layout.root, "drugcell", folder)
+        name = f"{layout.root.name}-again"
+        assert built(name, "auto", str(folder / "drugcell_ont.txt"))[1].fingerprint == (
+            expected.fingerprint
+        )
 
 
 @pytest.mark.usefixtures("no_cluster")

@@ -142,7 +142,7 @@ def test_what_is_no_file_is_called_what_it_is_at_once(tmp_path: Path, role: str)
     }  # fmt: skip
     for name, found in (("pipe", "is a pipe"), ("", "is a folder"), ("x", "no such file")):
         place = str(tmp_path / name)
-        own = place if role in ("ontology", "annotations") else (place,)
+        own = place if role == "ontology" else (place,)
         with pytest.raises(InputError, match=found):
             settle(Sources(**(given | {role: own})), DataLayout(tmp_path))
 

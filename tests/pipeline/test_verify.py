@@ -1,5 +1,6 @@
 """`verify` passes what is right and finds what is not."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from pipeline import build as pipeline_build
 from pipeline.genotypes import stage as genotypes
 from pipeline.split import stage as split
 from pipeline.store import stage as store
-from pipeline.verify import verify
+from pipeline.verify import _check_strata, verify
 from tests.conftest import tiny_parameters
 
 
@@ -63,7 +64,9 @@ def rewrite(layout: DataLayout, **changes: object) -> None:
 def test_good_build(build: DataLayout) -> None:
     checks = list(verify(build))
     assert all(check.passed for check in checks)
-    assert len(checks) == 10
+    assert len(checks) == 11
+    strata = next(check for check in checks if check.name == "strata")
+    assert strata.detail == "7 edges, none within a stratum; 1 within a level"
 
 
 def test_damaged_cell_graph(build: DataLayout) -> None:
@@ -82,6 +85,40 @@ def test_wrong_strata(build: DataLayout) -> None:
     assert failures(build)["cell graph"].endswith(
         "strata are the longest paths neither from the root nor from the leaves."
     )
+
+
+def test_an_edge_within_a_stratum(build: DataLayout) -> None:
+    graph = CellGraph.read(build.cell_graph)
+    strata = graph.strata.copy()
+    child, parent = graph.edges[-1]
+    strata[child] = strata[parent]
+    said = f"{graph.term_ids[child]} and its parent {graph.term_ids[parent]} are in strata"
+    with pytest.raises(Exception, match=said):
+        _check_strata(replace(graph, strata=strata), build)
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [("stratum", "strata.parquet: other strata"),
+     ("level", r"GO:\d+ has level \d and depth \d; the ontology says"),
+     ("depth", r"GO:\d+ has level \d and depth \d; the ontology says")],
+)  # fmt: skip
+def test_a_table_of_other_strata_or_levels(build: DataLayout, column: str, said: str) -> None:
+    path = build.strata / "strata.parquet"
+    table = pl.read_parquet(path)
+    path.unlink()
+    table.with_columns(pl.col(column) + (pl.col("term") == table["term"][-1])).write_parquet(path)
+    assert re.search(said, failures(build)["strata"])
+
+
+def test_a_build_from_before_there_were_levels(build: DataLayout) -> None:
+    path = build.strata / "strata.parquet"
+    table = pl.read_parquet(path).drop("level", "depth")
+    path.unlink()
+    table.write_parquet(path)
+    assert not failures(build)
+    path.unlink()
+    assert not failures(build)
 
 
 def test_shrinking_containment(build: DataLayout) -> None:

@@ -1,5 +1,6 @@
 """Parameters: layers, types, and the nearest known name for an unknown one."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 
 from data_specs.errors import InputError, ParameterError
 from data_specs.parameters.changes import changed
-from data_specs.parameters.given import load, override
+from data_specs.parameters.given import build_parameters, load, override
+from data_specs.parameters.presets import PRESETS
 from data_specs.parameters.sections import Parameters, resolve
 
 
@@ -230,3 +232,49 @@ def test_a_parameter_file_that_is_no_file(tmp_path: Path) -> None:
     for name, found in (("pipe", "is a pipe"), ("", "is a folder")):
         with pytest.raises(InputError, match=found):
             load(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "files"),
+    [
+        ("a.gaf", ("a.gaf",)),
+        ("/data/a, b: [c] #.gaf", ("/data/a, b: [c] #.gaf",)),  # one file, as in earlier versions
+        ("[a.gaf, 'b.gpad']", ("a.gaf", "b.gpad")),
+        ("none", None),
+        ("null", None),
+    ],
+)
+def test_a_text_is_one_annotation_file(assignment: str, files: tuple[str, ...] | None) -> None:
+    for name in ("annotations", "gene_info"):
+        values = resolve(override({}, [f"sources.{name}={assignment}"]))
+        assert getattr(values.sources, name) == files
+        assert resolve(changed(values)) == values
+    if files and len(files) == 1:
+        assert resolve({"sources": {"annotations": files[0]}}).sources.annotations == files
+        assert changed(values)["sources"] == {"gene_info": files[0]}
+
+
+def test_where_a_virtual_root_is_always() -> None:
+    assert resolve({"sources": {"profile": "local"}}).hierarchy.root == "auto"
+    for given in (
+        {},
+        {"sources": {"profile": "yeast"}},
+        *({"preset": preset, "sources": {"profile": "local"}} for preset in PRESETS),
+    ):
+        assert resolve(given).hierarchy.root == "always"
+    assert resolve({"ontology": {"root": "always"}}).hierarchy.root == "always"  # the other name
+    assert resolve(override({}, ["ontology.root=auto"])).hierarchy.root == "auto"
+
+
+def test_a_build_that_says_nothing_of_its_root_has_a_virtual_one(tmp_path: Path) -> None:
+    """Such are those from before there was a choice; of others, the parameters say it."""
+    local = {"sources": {"profile": "local"}}
+    assert changed(resolve(local))["hierarchy"] == {"root": "auto"}
+    path = tmp_path / "params.json"
+    path.write_text(json.dumps(local))
+    assert build_parameters(tmp_path)["hierarchy"] == {"root": "always"}
+    assert load(path).hierarchy.root == "auto"  # the user's own file, in no build
+    (tmp_path / "dcell-data.json").write_text("{}")
+    assert load(path).hierarchy.root == "always"
+    path.write_text(json.dumps(changed(resolve(local))))
+    assert load(path).hierarchy.root == build_parameters(tmp_path)["hierarchy"]["root"] == "auto"

@@ -22,7 +22,7 @@ ONTOLOGY = read_ontology(TINY / "tiny.obo")
 PATTERN: dict[str, Any] = {"gene_id_columns": (11,), "gene_id_pattern": "YAL[0-9]{3}[CW]"}
 
 
-def read(path: Path = TINY / "tiny.gaf", **settings: Any) -> AnnotationTable:
+def read(path: Path | list[Path] = TINY / "tiny.gaf", **settings: Any) -> AnnotationTable:
     config = Annotations(**(PATTERN | settings))
     return read_annotations(path, ONTOLOGY.terms, ONTOLOGY.aliases, config)
 
@@ -174,26 +174,6 @@ def test_a_preset_may_ask_for_evidence_that_no_line_has(tmp_path: Path) -> None:
     assert evidence_of_preset(resolve({"preset": "torchcell"})) == {"IGI"}
 
 
-GPAD = "UniProtKB\tP1\tinvolved_in\tGO:0000003\tPMID:1\tECO:0000315\t\t\t20150101\tSGD\t\t\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("!gpa-version: 1.1\n" + GPAD, r"is GPAD \('!gpa-version: 1.1'\)"),
-        (" ! GPAD-version: 2.0\n", "is GPAD"),
-        ("!generated: x\n" + GPAD, "is GPAD .no header, but 12 columns"),
-        ("!gpi-version: 2.1\n", "is GPI"),
-    ],
-)
-@pytest.mark.parametrize("on_bad_line", ["error", "skip"])
-def test_gpad_is_said_by_name(tmp_path: Path, text: str, said: str, on_bad_line: str) -> None:
-    path = tmp_path / "test.gpad"
-    path.write_text(text)
-    with pytest.raises(InputError, match=said + ".*expected GAF"):
-        read(path, on_bad_line=on_bad_line)
-
-
 def _with_blanks(line: str) -> str:
     return "\t".join(f" {cell}  " for cell in line.split("\t"))
 
@@ -290,3 +270,79 @@ def test_pattern_that_is_no_expression() -> None:
 def test_obo_without_annotations() -> None:
     with pytest.raises(InputError, match="give a GAF file"):
         from_topology(TINY / "tiny.obo")
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.write_text("!gaf-version: 2.2\n" + "".join(f"{line}\n" for line in lines))
+    return path
+
+
+def test_files_are_united_and_identical_rows_count_once(tmp_path: Path) -> None:
+    lines = (TINY / "tiny.gaf").read_text().splitlines()[2:]
+    first = write(tmp_path / "first.gaf", *lines[:12])
+    # Four rows of the first again, one of them with blanks, and one with another date.
+    other = lines[0].replace("20150101", "20150102")
+    second = write(
+        tmp_path / "second.gaf", *lines[8:11], _with_blanks(lines[11]), *lines[12:], other
+    )
+    settings: dict[str, Any] = {"taxon": "559292", "exclude_evidence": ("IGI",)}
+    both, whole = read([first, second], **settings), read(**settings)
+    assert both.pairs.equals(whole.pairs)
+    assert both.names.equals(whole.names)
+    assert both.lines == 12 + 13
+    assert both.dropped == {"repeated": 4, **whole.dropped}
+    assert both.kept == whole.kept + 1  # the other date is another row
+    own = read(first, **settings)
+    account, later = both.files
+    assert (account.lines, account.kept, account.dropped) == (12, own.kept, own.dropped)
+    assert (later.lines, later.dropped["repeated"]) == (13, 4)
+    assert account.kept + later.kept == both.kept
+    # Of the pairs of the second file, those of its repeated rows and that of `other` are in both.
+    alone = read(second, **settings)
+    shared = set(own.pairs.rows()) & set(alone.pairs.rows())
+    assert (account.pairs, later.pairs) == (own.pairs.height, alone.pairs.height)
+    assert account.pairs_here_only == own.pairs.height - len(shared)
+    assert later.pairs_here_only == alone.pairs.height - len(shared)
+
+
+def test_a_file_twice_changes_nothing(tmp_path: Path) -> None:
+    copy = tmp_path / "copy.gaf"
+    copy.write_bytes((TINY / "tiny.gaf").read_bytes())
+    twice, once = read([TINY / "tiny.gaf", copy]), read()
+    assert twice.pairs.equals(once.pairs)
+    assert twice.names.equals(once.names)
+    assert (twice.kept, twice.dropped["repeated"]) == (once.kept, 20)
+
+
+@given(cut=st.integers(1, 19), order=st.booleans())
+def test_a_file_in_two_parts_is_the_file(
+    tmp_path_factory: pytest.TempPathFactory, cut: int, order: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("parts")
+    lines = (TINY / "tiny.gaf").read_text().splitlines()[2:]
+    parts = [write(folder / "a.gaf", *lines[:cut]), write(folder / "b.gaf", *lines[cut:])]
+    both = read(parts if order else parts[::-1])
+    assert both.pairs.equals(read().pairs)
+    assert (both.kept, both.dropped) == (read().kept, read().dropped)
+
+
+def test_repeats_within_one_file_are_lines_of_their_own(tmp_path: Path) -> None:
+    path = gaf(tmp_path, {}, {})
+    assert (read(path).kept, read(path).dropped) == (2, {})
+
+
+def test_a_malformed_line_is_said_of_its_file(tmp_path: Path) -> None:
+    good = (TINY / "tiny.gaf").read_text().splitlines()[2:]
+    second = write(tmp_path / "second.gaf", good[0], good[1].replace("20150101", "2015"))
+    with pytest.raises(InputError, match=r"second.gaf:3: column 14 \(date\) is '2015'"):
+        read([TINY / "tiny.gaf", second])
+    table = read([TINY / "tiny.gaf", second], on_bad_line="skip")
+    assert table.dropped["malformed"] == 1
+    assert table.files[1].dropped == {"malformed": 1, "repeated": 1}
+
+
+def test_a_code_that_only_one_file_has_may_be_asked_for(tmp_path: Path) -> None:
+    other = gaf(tmp_path, {7: "HDA"})
+    assert read([TINY / "tiny.gaf", other], include_evidence=("HDA",)).kept == 1
+    with pytest.raises(ParameterError, match=r"'HDB' is in no line of .*tiny.gaf and .*test.gaf"):
+        read([TINY / "tiny.gaf", other], include_evidence=("HDB",))

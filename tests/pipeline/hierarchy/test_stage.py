@@ -114,11 +114,41 @@ def test_empty_result_names_the_step(steps: tuple[str, ...]) -> None:
 
 
 def test_ledger_follows_the_steps() -> None:
-    _, ledger = prune(hierarchy({"d": "xyzw", "e": "xyzv"}), HierarchyConfig())
+    full = hierarchy({"d": "xyzw", "e": "xyzv"})
+    _, ledger = prune(full, HierarchyConfig(root="always"))
     assert [row["step"] for row in ledger] == [
         "annotated", "containment", "redundant", "transitive_reduction",
     ]  # fmt: skip
     assert ledger[0] == {"step": "annotated", "terms": 6, "edges": 6, "annotations": 8, "genes": 5}
+
+
+def test_the_natural_root_takes_the_place_of_the_virtual_one() -> None:
+    full = hierarchy({"d": "xyzw", "e": "xyzv", "a": "p"})
+    always, before = prune(full, HierarchyConfig(root="always"))
+    auto, ledger = prune(full, HierarchyConfig(root="auto"))
+    assert (always.root, auto.root) == (ROOT, "a")
+    assert edges_of(auto) == edges_of(always) - {("a", ROOT)}
+    assert auto.direct == {term: genes for term, genes in always.direct.items() if term != ROOT}
+    assert ledger[:-1] == before
+    assert ledger[-1] == {
+        **before[-1], "step": "natural_root", "terms": before[-1]["terms"] - 1,
+        "edges": before[-1]["edges"] - 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "built",
+    [
+        hierarchy({"d": "xyzw", "e": "xyzv", "g": "xyzw"}),  # two roots
+        assemble("a", [], [("a", "x")]),  # one term, without children
+        # A root that the file itself calls so, as files exported from builds do.
+        assemble(["a", "b", ROOT], [("a", ROOT), ("b", "a")], [("a", "x"), ("b", "y")]),
+    ],
+)
+def test_where_the_virtual_root_stays(built: Hierarchy) -> None:
+    config = HierarchyConfig(root="auto", steps=())
+    assert prune(built, config) == prune(built, dataclasses.replace(config, root="always"))
+    assert prune(built, config)[0].root == ROOT
 
 
 @st.composite
@@ -141,6 +171,7 @@ def hierarchies(draw: st.DrawFn) -> tuple[list[str], list[tuple[str, str]], list
 
 CONFIGS = st.builds(
     HierarchyConfig,
+    root=st.sampled_from(["auto", "always"]),
     containment=st.integers(1, 4),
     orphans=st.sampled_from(["push", "drop"]),
     steps=st.permutations(["containment", "redundant", "transitive_reduction"]).map(tuple),
@@ -157,18 +188,23 @@ def test_laws_of_pruning(drawn: Any, config: HierarchyConfig) -> None:
         return
     graph = nx.DiGraph(sorted(edges_of(pruned)))
     assert nx.is_directed_acyclic_graph(graph)
-    assert {term for term, own in pruned.parents.items() if not own} == {ROOT}
+    assert {term for term, own in pruned.parents.items() if not own} == {pruned.root}
+    under = [term for term, own in pruned.parents.items() if own == {ROOT}]
+    if config.root == "always":
+        assert pruned.root == ROOT
+    elif pruned.root == ROOT:
+        assert len(under) > 1 or len(pruned.parents) == 2
     before = nx.DiGraph(sorted(edges_of(full)))
     for child, parent in edges_of(pruned):
         assert pruned.contained[child] | pruned.contained[parent] == pruned.contained[parent]
         assert nx.has_path(before, child, parent)  # no path is invented
     for term in pruned.parents:  # nor cut
-        ancestors = nx.descendants(before, term) & set(pruned.parents)
+        ancestors = nx.descendants(before, term) & set(pruned.parents)  # edges lead upwards
         assert ancestors == (nx.descendants(graph, term) if term in graph else set())
-        if term != ROOT:
+        if term != pruned.root:
             assert pruned.contained[term].bit_count() >= config.containment
     if config.orphans == "push":
-        assert full.contained[ROOT] == pruned.contained[ROOT]
+        assert full.contained[ROOT] == pruned.contained[pruned.root]
         kept = 0
         for genes in pruned.direct.values():
             kept |= genes

@@ -4,10 +4,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from matplotlib import image
 
-from pipeline.ledger.plots import ledger_waterfall, line_bars, strata_sizes, term_bars
+from pipeline.ledger.plots import (
+    ledger_waterfall,
+    level_steps,
+    line_bars,
+    strata_and_levels,
+    strata_sizes,
+    term_bars,
+)
 
 pytestmark = pytest.mark.plots
 
@@ -80,3 +88,40 @@ def test_plot(draw: Any, ledger: dict[str, Any], tmp_path: Path) -> None:
     edge = np.concatenate([ink[:2].ravel(), ink[-2:].ravel(), ink[:, :2].ravel()])
     assert not edge.any(), "cut off at the edge"
     assert not ink[:, -2:].any(), "cut off at the right"
+
+
+def levels(*rows: tuple[str, int, int | None]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=["term", "stratum", "level"], orient="row")
+
+
+EDGES = pl.DataFrame({"child": ["a", "b", "c", "c"], "parent": ["r", "a", "a", "b"]})
+TERMS = levels(("r", 0, None), ("a", 1, 1), ("b", 2, 2), ("c", 3, 2))
+
+
+def test_steps_from_level_to_level() -> None:
+    assert level_steps(TERMS, EDGES) == {0: 1, 1: 2}  # of the root nothing is known
+    assert level_steps(TERMS.with_columns(level=None), EDGES) == {}
+
+
+@pytest.mark.parametrize(
+    ("table", "edges"),
+    [
+        (TERMS, EDGES),
+        (TERMS.with_columns(level=pl.lit(None, pl.Int64)), EDGES),
+        (levels(("r", 0, 0)), EDGES.clear()),
+        (levels(*((f"t{i}", i % 17, i % 13) for i in range(4000))),
+         pl.DataFrame({"child": [f"t{i}" for i in range(1, 4000)],
+                       "parent": [f"t{i}" for i in range(3999)]})),
+    ],
+    ids=["few", "no level", "a root", "many"],
+)  # fmt: skip
+def test_plot_of_levels(table: pl.DataFrame, edges: pl.DataFrame, tmp_path: Path) -> None:
+    strata_and_levels(table, edges, tmp_path / "levels.png")
+    strata_and_levels(table, edges, tmp_path / "again.png")
+    assert (tmp_path / "levels.png").read_bytes() == (tmp_path / "again.png").read_bytes()
+    pixels = image.imread(tmp_path / "levels.png")
+    assert pixels.shape[:2] == (800, 1200)
+    ink = (pixels[..., :3] < 0.9).any(axis=2)
+    assert ink.mean() > 0.005
+    edge = np.concatenate([ink[:2].ravel(), ink[-2:].ravel(), ink[:, :2].ravel()])
+    assert not edge.any(), "cut off at the edge"
