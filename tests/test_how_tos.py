@@ -60,3 +60,12 @@ def test_lightning(simulated_build: Path, tmp_path: Path) -> None:
     with torch.no_grad():
         expected = network.predict_step(data.samples.batch(some))
     assert trained.predict(genotypes) == pytest.approx(expected.numpy(), rel=1e-4, abs=1e-6)
+
+
+def test_pytorch_geometric(simulated_build: Path, tmp_path: Path) -> None:
+    names = run_page("pytorch-geometric.md", simulated_build, tmp_path)
+    assert names["losses"][-1] < names["losses"][0]
+    batch, states = names["batch"]["gene"], names["states"]
+    expected = [states.samples[index].phenotypes["interaction"] for index in range(4)]
+    assert names["y"].tolist() == expected
+    assert batch.perturbation_indices_ptr[-1] == len(batch.perturbation_indices)
