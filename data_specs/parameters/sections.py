@@ -130,6 +130,7 @@ class Genotypes:
     control_gene: Text | None = "YDL227C"  # HO: a deletion of it in a query is no deletion
     names: Literal["resolve", "exact"] = "resolve"  # exact: systematic names as written, no other
     same_gene: Literal["refuse", "merge"] = "refuse"  # a gene twice in a genotype, by any names
+    alleles: Literal["merge", "keep"] = "merge"  # keep: strains that differ in allele are samples
     orders: Orders = ()  # numbers of deleted genes to keep; empty keeps all
     phenotypes: Texts = ()  # columns to take, the one to predict first; empty takes all
     on_bad_row: Literal["error", "skip"] = "error"
@@ -153,6 +154,7 @@ class Split:
     method: SplitMethod = "random"
     val: Share = 0.1
     test: Share = 0.1
+    alleles: Literal["together", "apart"] = "together"  # apart: those of one genotype may be parted
     seed: Seed = 0
 
 
@@ -325,11 +327,7 @@ def resolve(given: Mapping[str, Any], *, where: str = "parameters") -> Parameter
     if preset is not None and (not isinstance(preset, str) or preset not in PRESETS):
         raise ParameterError(unknown(str(preset), PRESETS, f"{where}: preset"))
     profile = (given.get("sources") or {}).get("profile", Sources().profile)
-    layers: tuple[Mapping[str, Any], ...] = (
-        PROFILES.get(str(profile), {}),
-        PRESETS.get(preset or "", {}),
-        given,
-    )
+    layers = (PROFILES.get(str(profile), {}), PRESETS.get(preset or "", {}), given)
     sections = {}
     for name, cls in SECTIONS.items():
         values: Values = {}
