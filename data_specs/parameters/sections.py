@@ -233,7 +233,8 @@ class Train:
     device: Annotated[Literal["auto", "cpu", "cuda"], "auto takes a GPU where there is one"] = (
         "auto"
     )
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compile: Literal["none", "default", "reduce-overhead"] = "none"  # torch.compile, of dango alone
     num_workers: Annotated[int, Ge(0), Le(1000)] = 0
 
 

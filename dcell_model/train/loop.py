@@ -45,6 +45,7 @@ from dcell_model.machine import (
     threads_for,
 )
 from dcell_model.models import record_of
+from dcell_model.train.compilation import compiled
 from dcell_model.train.resumed_state import take_up
 from dcell_model.train.resumption import refuse_changes
 from dcell_model.train.schedule import batch_size_of, rate_after, weight_decay_of
@@ -147,7 +148,8 @@ class _Training:
         self.targets = torch.from_numpy(targets)
         self.scale = scaling(self.targets[samples["train"]], config.standardize)
         model = self.record.create(layout, dataset, parameters, targets.shape[1])
-        optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, fused=True)
+        fused = config.precision != "fp16"  # a fused one unscales after gradients are clipped
+        optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, fused=fused)
         self.batch_size = batch_size_of(config, len(samples["train"]))
         self.seen_genes = dataset.deleted_genes(samples["train"])
         self.product = math.inf  # multiply-adds; other models' products are not looked at
@@ -173,7 +175,8 @@ class _Training:
             take_up(saved, model, optimizer, out / LAST)
             self._go_on(saved)
         self.plain_model = model
-        self.model, self.optimizer = fabric.setup(model, optimizer)
+        run_by = compiled(model, self.record, config, leader=fabric.is_global_zero)
+        self.model, self.optimizer = fabric.setup(run_by, optimizer)
         model.sync_batchnorm = config.sync_batchnorm and fabric.world_size > 1
 
     def run(self, lines: bool, after_epoch: Callable[[Row], None]) -> dict[str, Any]:
@@ -291,7 +294,7 @@ class _Training:
         )  # fmt: skip
         if improved:
             self.state.best["sha256"] = checkpoint.save(state, self.out / BEST)
-        state |= {"optimizer": self.optimizer.state_dict(), **self.state.to_checkpoint()}
+        state |= {"optimizer": self.optimizer.state_dict(), **self.state.to_checkpoint(self.fabric)}
         state["settings"] = json.dumps(changed(self.parameters))
         checkpoint.save(state, self.out / LAST)
 
@@ -305,7 +308,7 @@ class _Training:
 
     def _go_on(self, state: checkpoint.Checkpoint) -> None:
         """Take up how far a stopped run had come, once all of its state is known to be sound."""
-        self.state, self.calibration = TrainingState.of(state), Calibration.of(state)
+        self.state, self.calibration = TrainingState.of(state, self.fabric), Calibration.of(state)
         under_way = self.state.under_way
         if under_way["steps"] and under_way["processes"] != self.fabric.world_size:
             raise InputError(
