@@ -56,7 +56,13 @@ def of_ontology(ontology: Mapping[str, Any]) -> list[str]:
 def of_genotypes(genotypes: Mapping[str, Any]) -> list[str]:
     """The rows of the genotype tables, and the genotypes that they are."""
     rows = f"{genotypes['rows']:,} rows, {genotypes['genotypes']:,} genotypes ({orders(genotypes)})"
-    return [rows, f"{dropped(genotypes['dropped'])}; {genotypes['merged']:,} rows merged"]
+    lines = [rows, f"{dropped(genotypes['dropped'])}; {genotypes['merged']:,} rows merged"]
+    if kept := genotypes.get("alleles"):
+        lines.append(
+            f"alleles kept: {kept['gene_sets']:,} gene sets, {kept['with_several']:,} of them with "
+            f"several alleles, in {kept['samples_of_these']:,} genotypes"
+        )
+    return lines
 
 
 def orders(genotypes: Mapping[str, Any]) -> str:

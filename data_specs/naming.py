@@ -16,11 +16,13 @@ class Naming:
         names: the meaning of each; by default, itself.
         control_gene: any of its names; a deletion of it in a query strain is no deletion.
         merge: whether a gene that a genotype names twice counts once; else such a row is bad.
+        alleles: whether the alleles of genes are read, too.
     """
 
     names: GeneNames = GeneNames((), exact=True)  # noqa: RUF009 - nothing changes it
     control_gene: str | None = None
     merge: bool = False
+    alleles: bool = False
 
     def gene(self, name: str) -> str:
         """The gene that a name means; itself if no gene is known by it."""

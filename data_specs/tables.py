@@ -74,6 +74,9 @@ TRAIN, VAL, TEST, EXCLUDED = range(len(PARTS))  # the number of each
 # Columns of the genotype table that are not phenotypes. One row a distinct gene set, sorted by
 # `genes`; then come, for each phenotype p, its mean `p` and, after all means, its spread
 # `p_spread` (sample standard deviation over the merged rows, null when there was one).
+# With `genotypes.alleles: keep` there is a column `alleles` (list[str], one a gene in their order),
+# and rows are distinct gene sets with their alleles; a row of a file without any has an empty list.
+ALLELES = "alleles"
 GENOTYPE_KEYS: dict[str, pa.DataType] = {
     "genes": pa.large_list(pa.large_string()),  # systematic names, sorted, each once
     "queries": pa.large_list(pa.large_string()),  # query keys ("A|B"), sorted; empty if unknown

@@ -104,6 +104,8 @@ class TrainedModel(ModelRecord):
             which threads are chosen, and what is made of a batch ahead.
         take_statistics: puts a batch's statistics in place of those that evaluation uses.
         account: entries of a run's record for this model only.
+        compiles: whether `torch.compile` has something to compile: layers of torch, not operators
+            that are one call each.
         unread: keys of `train` that have no effect on it.
         search: the default search of `dcell tune`, values by parameter.
         has_subsystems: whether its terms have states, as a DCell's, to explain and to report.
@@ -119,6 +121,7 @@ class TrainedModel(ModelRecord):
     plan: Callable[[Any, MutantStateBatch], WorkPlan] | None = None
     take_statistics: Callable[[Any, MutantStateBatch], None] | None = None
     account: Callable[[Any], dict[str, Any]] = lambda _model: {}
+    compiles: bool = False
     unread: tuple[str, ...] = ()
     search: Mapping[str, str] = field(default_factory=dict)
     has_subsystems: bool = False
@@ -176,6 +179,7 @@ MODELS: dict[str, TrainedModel] = {
         require=lambda layout, parameters: require_networks(layout, parameters.dango.networks),
         prepare=pretrain,
         refuse_size=_refuse_deeper,
+        compiles=True,
         unread=("train.engine", "train.weight_decay"),  # it has `dango.weight_decay`
         search={
             "train.lr": "0.0003:0.03:log",

@@ -204,6 +204,7 @@ class Split(TakesParameters):
     def __call__(self) -> None:
         from data_specs.layout import DataLayout, read_json
         from data_specs.ledger_words import counted
+        from data_specs.tables import PARTS
         from pipeline import split
 
         refuse_without_effect(
@@ -220,7 +221,7 @@ class Split(TakesParameters):
                     resolve(this, where="dcell-data split"), layout, overwrite=self.overwrite
                 )
                 counts = read_json(layout.split / "ledger.json")
-                del counts["method"]
+                counts = {part: counts[part] for part in PARTS if part in counts}
                 print(f"{layout.split}  {counted(counts)}")
 
 

@@ -16,7 +16,8 @@ from data_specs.genotype_text import split_names
 from data_specs.layout import DataLayout, read_json
 from data_specs.measurement_error import best_scores, told_by
 from data_specs.mutant_state import StateEncoder
-from data_specs.store import StoreReader
+from data_specs.store import StoreReader, alleles_of
+from data_specs.tables import ALLELES, PARTS
 from data_specs.touching import ambiguous_names, few_touch
 from pipeline.cell_graph import control_of
 
@@ -62,8 +63,9 @@ def show(layout: DataLayout, genotype: str | None = None, run: Path | None = Non
     _show_phenotypes(reader.meta.phenotypes, rows["files"])
     for estimate in rows.get("noise", {}).get(reader.meta.phenotypes[0], []):
         _lines("noise", f"{told_by(estimate)},", best_scores(estimate))
-    parts = {part: count for part, count in split.items() if part != "method"}
-    _line("split", f"{split['method']}: {ledger_words.counted(parts)}")
+    parts = {part: split[part] for part in PARTS if part in split}
+    apart = "; alleles of one genotype apart" if ALLELES in split else ""
+    _line("split", f"{split['method']}: {ledger_words.counted(parts)}{apart}")
     path = layout.networks / "ledger.json"
     networks = read_json(path)["networks"] if path.is_file() else {}
     for name, network in networks.items():
@@ -125,6 +127,7 @@ def _show_genotype(graph: CellGraph, reader: StoreReader, genotype: str | None) 
     encoder = StateEncoder(graph, len(ids))
     _, rows = encoder.delta(np.array([0, len(genes)]), genes)
     deleted = ", ".join(names.both(ids[gene]) for gene in genes)
+    _show_alleles(reader, genes)
     print(f"\n  deleting {deleted} changes {len(rows)} rows:")
     print(f"  {'stratum':>7}  {'genes':>6}  {'hit':>3}  term")
     terms = graph.annotations[rows, 0]
@@ -134,6 +137,24 @@ def _show_genotype(graph: CellGraph, reader: StoreReader, genotype: str | None) 
         print(
             f"  {graph.strata[term]:>7}  {graph.genes_contained[term]:>6,}  {hit:>3}  {label[:55]}"
         )
+
+
+def _show_alleles(reader: StoreReader, genes: npt.NDArray[np.int64]) -> None:
+    """Print the samples of a genotype, where the build kept the alleles apart."""
+    alleles = alleles_of(reader.folder)
+    if alleles is None:
+        return
+    wanted, target = np.sort(genes), reader.meta.phenotypes[0]
+    print(f"\n  {'sample':>7}  {target:>11}  {'rows':>4}  alleles")
+    for number, entry in enumerate(reader.meta.blocks):
+        block = reader.block(number)
+        offsets = block.gene_offsets.astype(np.int64)
+        samples = np.flatnonzero(np.diff(offsets) == len(wanted))
+        of_each = block.genes[offsets[samples, None] + np.arange(len(wanted))]
+        for sample in samples[(np.sort(of_each, axis=1) == wanted).all(axis=1)].tolist():
+            value, count = (float(block.phenotypes[name][sample]) for name in (target, "count"))
+            named = alleles[entry.first + sample] or "not named"
+            print(f"  {entry.first + sample:>7}  {value:>11.4f}  {count:>4.0f}  {named}")
 
 
 def _indices(given: list[str], ids: list[str], names: GeneNames) -> npt.NDArray[np.int64]:

@@ -13,8 +13,8 @@ from data_specs.errors import ArtefactError
 from data_specs.gene_names import GeneNames, counts
 from data_specs.layout import DataLayout, read_json
 from data_specs.ledger_words import counted, words
-from data_specs.store import STATE_COLUMNS, BlockEntry, StoreReader
-from data_specs.tables import PARTS, ROOT, parts_of
+from data_specs.store import STATE_COLUMNS, BlockEntry, StoreReader, alleles_of
+from data_specs.tables import ALLELES, PARTS, ROOT, parts_of
 from data_specs.touching import few_touch
 from pipeline.cell_graph import WHAT, control_of, moved, of_hierarchy
 
@@ -62,6 +62,8 @@ def verify(layout: DataLayout) -> Iterator[Check]:
     if graph is not None and reader is not None:
         yield _run("mutant states", lambda: _check_states(graph, reader, layout))
         yield _run("split", lambda: _check_split(reader, layout))
+        if alleles_of(layout.store) is not None:
+            yield _run("alleles", lambda: _check_alleles(reader, layout))
     if graph is not None and (layout.genotypes / "gene_names.parquet").is_file():
         yield _run("names", lambda: _check_names(graph, layout))
     stored = layout.store / "ledger.json"
@@ -304,6 +306,27 @@ def _check_split(reader: StoreReader, layout: DataLayout) -> str:
     shared = (values["train"] & values["test"]) - {None}
     _require(any_given or not shared, f"train and test share {len(shared)} {column}")
     return f"{method}: {counted(counts)}"
+
+
+def _check_alleles(reader: StoreReader, layout: DataLayout) -> str:
+    """Gene sets with their alleles are each once, and in one part unless they may be apart."""
+    parts = pl.read_parquet(layout.split / "split.parquet", glob=False)["part"]
+    apart = ALLELES in read_json(layout.split / "ledger.json")
+    sets = several = 0
+    for first, samples in _samples(reader, layout, "genes", ALLELES):
+        table = samples.select(pl.all().list.join("|"), sizes=pl.col("genes").list.len())
+        table = table.with_columns(part=parts.slice(first, samples.height))
+        _require(table.select("genes", ALLELES).is_unique().all(), "a genotype is there twice")
+        named = samples[ALLELES].list.len()
+        fits = ((named == table["sizes"]) | (named == 0)).all()
+        _require(fits, "a genotype has more or fewer alleles than genes")
+        of_set = table.group_by("genes").agg(pl.col("part").n_unique(), pl.len())
+        torn = of_set.filter(pl.col("part") > 1).height
+        _require(apart or not torn, f"{torn:,} gene sets are in more than one part")
+        sets += of_set.height
+        several += of_set.filter(pl.col("len") > 1).height
+    where = "each sample for itself" if apart else "each in one part"
+    return f"{sets:,} gene sets, {several:,} with several alleles; {where}"
 
 
 def _check_chain(layout: DataLayout) -> str:

@@ -65,14 +65,14 @@ def read(
     )
 
 
-def read_with(text: str, names: GeneNames, *, merge: bool = False) -> Genotypes:
+def read_with(text: str, names: GeneNames, **naming: Any) -> Genotypes:
     """Read a table of one piece whose names mean what `names` says."""
     with tempfile.TemporaryDirectory() as scratch, workers(Dask(), 1) as each:
         path = Path(scratch) / "table.tsv"
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         file = open_file(path, Path(scratch), 2**26, each)
         [piece] = file.pieces
-        return read_piece(piece, file.form, Naming(names, merge=merge))
+        return read_piece(piece, file.form, Naming(names, **naming))
 
 
 def merge(

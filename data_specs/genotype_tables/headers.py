@@ -9,12 +9,13 @@ import polars as pl
 
 from data_specs.errors import InputError
 from data_specs.genotype_tables.cells import NO_SEPARATOR, cells_of, first_cells, separator_in
+from data_specs.genotype_tables.words import NOT_MEASURED
 
 _KUZMIN = {
     "Query strain ID": "query_strain",
-    "Query allele name": "",
+    "Query allele name": "query_allele",
     "Array strain ID": "array_strain",
-    "Array allele name": "",
+    "Array allele name": "array_allele",
     "Combined mutant type": "",
     "Raw genetic interaction score (epsilon)": "raw_interaction",
     "Adjusted genetic interaction score (epsilon or tau)": "interaction",
@@ -43,9 +44,9 @@ FORMS: dict[str, dict[str, str]] = {
     | _FITNESS_2020,
     "costanzo_2016": {  # doi:10.1126/science.aaf1420, pair-wise interaction format
         "Query Strain ID": "query_strain",
-        "Query allele name": "",
+        "Query allele name": "query_allele",
         "Array Strain ID": "array_strain",
-        "Array allele name": "",
+        "Array allele name": "array_allele",
         "Arraytype/Temp": "",
         "Genetic interaction score (ε)": "interaction",
         "P-value": "p_value",
@@ -60,6 +61,24 @@ PHENOTYPES = (
     "interaction", "raw_interaction", "p_value", "query_fitness", "array_fitness", "fitness",
     "fitness_sd",
 )  # fmt: skip
+# Costanzo 2010 has no header (doi:10.1126/science.1180823, Data file S4): the tables of a cutoff
+# have the first 7 columns, the raw ones all.
+COSTANZO_2010 = {
+    "Query ORF": "query_strain",
+    "Query gene name": "",
+    "Array ORF": "array_strain",
+    "Array gene name": "",
+    "Genetic interaction score": "interaction",
+    "Standard deviation": "interaction_sd",
+    "P-value": "p_value",
+    "Query single mutant fitness (SMF)": "query_fitness",
+    "Query SMF standard deviation": "",
+    "Array SMF": "array_fitness",
+    "Array SMF standard deviation": "",
+    "Double mutant fitness": "fitness",
+    "Double mutant fitness standard deviation": "fitness_sd",
+}
+_ORF = r"Y[A-P][LR][0-9]{3}[CW](?:-[A-Z])?(?:_[A-Za-z0-9]+)?"  # with an allele, `YAL001C_tsq508`
 _TITLE_ROWS = 20  # a header may stand below a title and notes, within so many first rows
 
 
@@ -76,6 +95,7 @@ class Form:
     header_row: int = -1  # as `read_head` counts; -1 where there is none
     separator: str | None = None
     strains: tuple[int, int] | None = None  # query, array
+    alleles: tuple[int, int] | None = None  # of the strains; none: their ids have them
     genes: tuple[int, ...] = ()  # `genes`, or `gene_1`, `gene_2`, …
     query: int | None = None
     phenotypes: Mapping[str, int] = field(default_factory=lambda: {"interaction": -1})
@@ -91,8 +111,10 @@ def known_forms() -> str:
     headers = "; ".join(f"{name} ({', '.join(columns)})" for name, columns in FORMS.items())
     return (
         f"Known forms, by header: {headers}; plain ('genes' separated by '|', or 'gene_1', "
-        "'gene_2', …, with columns of numbers, the first being the phenotype to predict); and "
-        "DCell's text without a header, '2 YAL001C YBR123W -0.031' (number of genes, genes, score)."
+        "'gene_2', …, with columns of numbers, the first being the phenotype to predict); "
+        "DCell's text without a header, '2 YAL001C YBR123W -0.031' (number of genes, genes, "
+        "score); and Costanzo 2010's 7 or 13 columns without a header (query ORF and gene, array "
+        "ORF and gene, score, its standard deviation, p-value, …)."
     )
 
 
@@ -121,6 +143,8 @@ def recognise(path: Path, rows: pl.DataFrame) -> Form:
         return replace(form, header_row=rows["row"][index], separator=separator)
     if _is_dcell(first[0]):
         return Form("dcell")
+    if text and all(map(_is_costanzo_2010, first)):
+        return _costanzo_2010(len(first[0]))
     row = rows["row"][0] + text  # lines count from 0 there, rows of a sheet from 1
     kind = UnknownForm if text else InputError
     raise kind(f"{path}:{row}: unknown header {first[0]}. {known_forms()}")
@@ -136,6 +160,34 @@ def _is_dcell(cells: Sequence[str]) -> bool:
     if len(cells) < 3 or not re.fullmatch(r"[0-9]{1,9}", cells[0]):
         return False
     return int(cells[0]) == len(cells) - 2 or not cells[-1].isdecimal()
+
+
+def _is_costanzo_2010(cells: Sequence[str]) -> bool:
+    """Whether a row is one of Costanzo 2010's: two ORFs, their genes, then numbers."""
+    if len(cells) not in (7, len(COSTANZO_2010)):
+        return False
+    strains = all(re.fullmatch(_ORF, cells[column]) for column in (0, 2))
+    return strains and all(text.lower() in NOT_MEASURED or _is_number(text) for text in cells[4:])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _costanzo_2010(width: int) -> Form:
+    header = tuple(COSTANZO_2010)[:width]
+    index = {COSTANZO_2010[name]: position for position, name in enumerate(header)}
+    return Form(
+        "costanzo_2010",
+        header,
+        separator="\t",
+        strains=(index["query_strain"], index["array_strain"]),
+        phenotypes={n: index[n] for n in (*PHENOTYPES, "interaction_sd") if n in index},
+    )
 
 
 def _refuse_rows_above(path: Path, rows: pl.DataFrame, width: int, separator: str | None) -> None:
@@ -160,6 +212,11 @@ def _form_of(path: Path, header: tuple[str, ...]) -> Form | None:
                 name,
                 header,
                 strains=(index["query_strain"], index["array_strain"]),
+                alleles=(
+                    (index["query_allele"], index["array_allele"])
+                    if "query_allele" in index
+                    else None
+                ),
                 phenotypes={name: index[name] for name in PHENOTYPES if name in index},
             )
     query = cells.index("query") if "query" in cells else None

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from data_specs.genotype_tables.alleles import alleles_of_rows
 from data_specs.genotype_tables.cells import Piece, cell, cells_of, read_rows, row_in_file
 from data_specs.genotype_tables.headers import Form
 from data_specs.genotype_tables.names import AS_WRITTEN, in_order, is_no_name, names_of_rows
@@ -34,7 +35,8 @@ class Genotypes:
     """The genotypes of a piece: `frame` has `genes`, `query`, then float64 phenotypes.
 
     `genes` list[str], sorted, each once; `query` the sorted genes deleted in the query strain
-    joined by `|`, null where there are none. Both are what the names in the piece mean.
+    joined by `|`, null where there are none. Both are what the names in the piece mean. Where
+    alleles are read there is `alleles`, too (`alleles.alleles_of_rows`).
     """
 
     frame: pl.DataFrame
@@ -68,8 +70,9 @@ def read_piece(
         dropped[PROBLEMS[problem]] += count
     malformed = parsed.filter(pl.col("problem") != "missing_phenotype")
     good = parsed.filter(pl.col("problem").is_null())
+    columns = ["genes", *(["alleles"] if naming.alleles else []), "query"]
     return Genotypes(
-        frame=good.select("genes", "query", *form.phenotypes),
+        frame=good.select(*columns, *form.phenotypes),
         rows=rows.height,
         dropped={reason: count for reason, count in dropped.items() if count},
         complaint=(
@@ -132,6 +135,9 @@ def _parse(
         phenotypes, genes=genes, repeated=lists.repeated, query=query["key"],
         control=query["control"], problem=problem,
     )  # fmt: skip
+    if naming.alleles:
+        alleles = alleles_of_rows(rows, form, naming, lists.genes, lists.repeated)
+        parsed = parsed.with_columns(alleles=alleles)
     read = pl.col("problem").is_null() | (pl.col("problem") == "missing_phenotype")
     is_read = parsed.select(read).to_series()
     words = {name: _counts(texts[name].filter(missing[name] & is_read)) for name in missing}

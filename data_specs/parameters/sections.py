@@ -133,6 +133,7 @@ class Genotypes:
     control_gene: Text | None = "YDL227C"  # HO: a deletion of it in a query is no deletion
     names: Literal["resolve", "exact"] = "resolve"  # exact: systematic names as written, no other
     same_gene: Literal["refuse", "merge"] = "refuse"  # a gene twice in a genotype, by any names
+    alleles: Literal["merge", "keep"] = "merge"  # keep: strains that differ in allele are samples
     orders: Orders = ()  # numbers of deleted genes to keep; empty keeps all
     phenotypes: Texts = ()  # columns to take, the one to predict first; empty takes all
     on_bad_row: Literal["error", "skip"] = "error"
@@ -156,6 +157,7 @@ class Split:
     method: SplitMethod = "random"
     val: Share = 0.1
     test: Share = 0.1
+    alleles: Literal["together", "apart"] = "together"  # apart: those of one genotype may be parted
     seed: Seed = 0
 
 
@@ -232,7 +234,8 @@ class Train:
         "networks of an ensemble, trained with seed, seed + 1, …; their mean predicts",
     ] = 1  # fmt: skip
     device: Annotated[Device, "auto takes a GPU where there is one"] = "auto"
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compile: Literal["none", "default", "reduce-overhead"] = "none"  # torch.compile, of dango alone
     num_workers: Annotated[int, Ge(0), Le(1000)] = 0
 
 
@@ -326,11 +329,7 @@ def resolve(given: Mapping[str, Any], *, where: str = "parameters") -> Parameter
     if preset is not None and (not isinstance(preset, str) or preset not in PRESETS):
         raise ParameterError(unknown(str(preset), PRESETS, f"{where}: preset"))
     profile = (given.get("sources") or {}).get("profile", Sources().profile)
-    layers: tuple[Mapping[str, Any], ...] = (
-        PROFILES.get(str(profile), {}),
-        PRESETS.get(preset or "", {}),
-        given,
-    )
+    layers = (PROFILES.get(str(profile), {}), PRESETS.get(preset or "", {}), given)
     sections = {}
     for name, cls in SECTIONS.items():
         values: Values = {}

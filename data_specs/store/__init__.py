@@ -1,5 +1,6 @@
 """The store of mutant states: its files, their manifest, and the mapped blocks of it."""
 
+from data_specs.store.alleles import alleles_of
 from data_specs.store.manifest import (
     DATA,
     MANIFEST,
@@ -23,6 +24,7 @@ __all__ = [
     "ShardEntry",
     "StoreMeta",
     "StoreReader",
+    "alleles_of",
     "block_key",
     "block_schema",
     "frame_digest",

@@ -4,6 +4,7 @@ torchcell (github.com/Mjvolk3/torchcell) keeps a cell graph as `HeteroData` and 
 dense table of gene states; its DCell reads both. What is called otherwise here is added to it.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,17 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from data_specs.cell_graph import CellGraph, IntArray
+from data_specs.cell_graph import DELETED, CellGraph, IntArray
 from data_specs.errors import InputError
-from dcell_model.data.dataset import MutantStateDataset
+from data_specs.measurement_error import P_VALUE, is_measured, sd_column
+from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset
+from dcell_model.data.sample_weights import COUNT
 
 ANNOTATED = ("gene", "has_annotation", "gene_ontology")
 CHILD_OF = ("gene_ontology", "is_child_of", "gene_ontology")
+# What torchcell's trainers have PyG's loader follow.
+FOLLOW_BATCH = ("perturbation_indices", "phenotype_values", "go_gene_strata_state")
+LABELS = {"interaction": "gene_interaction"}  # torchcell's names of phenotypes
 
 
 def to_hetero_data(graph: CellGraph) -> Any:
@@ -146,8 +152,9 @@ def _from_below(strata: IntArray, links: IntArray, pairs: IntArray) -> tuple[Int
 class PyGMutantStates(Dataset[Any]):
     """The samples of a store as `torch_geometric.data.Data`, for PyG's own loaders.
 
-    Each has `genes` `[k]`, `delta` `[n, 4]` and `y` `[1, P]`; a `torch_geometric.loader.DataLoader`
-    concatenates them (`follow_batch=["genes", "delta"]` tells the sample of each row).
+    Each has `genes` `[k]`, `delta` `[n, 4]`, `y` `[1, P]` and `number` `[1]`, that of the sample; a
+    `torch_geometric.loader.DataLoader` concatenates them (`follow_batch=["genes", "delta"]` tells
+    the sample of each row). `batch_of` makes what DCell takes of a batch of them.
     """
 
     def __init__(self, store: Path | str, **options: Any) -> None:
@@ -162,21 +169,88 @@ class PyGMutantStates(Dataset[Any]):
         sample = self.samples[index]
         y = torch.tensor([[sample.phenotypes[name] for name in self.samples.phenotypes]])
         genes = torch.from_numpy(sample.genes.astype("int64"))
-        return Data(genes=genes, delta=torch.from_numpy(sample.delta), y=y, num_nodes=len(genes))
+        delta, number = torch.from_numpy(sample.delta), torch.tensor([sample.index])
+        return Data(genes=genes, delta=delta, y=y, number=number, num_nodes=len(genes))
+
+
+def batch_of(data: Any, names: Sequence[str] = ()) -> MutantStateBatch:
+    """The batch that DCell and `dcell_loss` take, of one that PyG's loader made.
+
+    Args:
+        data: a batch of `PyGMutantStates`, with `follow_batch=["genes", "delta"]`.
+        names: of the P phenotypes; without, they are numbered.
+
+    Raises:
+        InputError: the loader did not follow `genes` and `delta`.
+    """
+    for field in ("genes_batch", "delta_batch"):
+        if field not in data:
+            raise InputError(
+                f"a batch without '{field}'; expected one of a torch_geometric.loader.DataLoader "
+                'with follow_batch=["genes", "delta"]'
+            )
+    return MutantStateBatch(
+        index=data.number,
+        sample=data.delta_batch,
+        term=data.delta[:, 0],
+        gene=data.delta[:, 1],
+        deleted_sample=data.genes_batch,
+        deleted_gene=data.genes,
+        phenotypes=data.y,
+        names=tuple(names) or tuple(f"phenotype_{n}" for n in range(data.y.shape[1])),
+    )
 
 
 class HeteroMutantStates(Dataset[Any]):
-    """The samples of a store as torchcell's samples: one `HeteroData` each.
+    """The samples of a store as torchcell's DCell processor makes them: one `HeteroData` each.
 
-    `gene`: num_nodes, x `[G, 0]`, perturbation_indices `[k]` and pert_mask `[G]` of the deleted
-    genes that the hierarchy has, phenotype_values `[P]` float32 and phenotype_types, their names.
-    `gene_ontology`: num_nodes and go_gene_strata_state `[M, 4]` float32. Load them with a
-    `torch_geometric.loader.DataLoader(…, follow_batch=["go_gene_strata_state"])`. The table is
-    dense: M rows a sample, which `MutantStateDataset` avoids.
+    `gene`: num_nodes, node_ids, x `[G, 0]`, perturbed_genes (names of all k deleted genes),
+    perturbation_indices `[h]` and pert_mask `[G]` of those that the hierarchy has.
+    phenotype_values `[v]` float32 holds what was measured and no more: of each value
+    phenotype_type_indices says which of phenotype_types it is of, and phenotype_sample_indices, 0,
+    of which experiment. phenotype_stat_values, …_type_indices, …_sample_indices and …_types are the
+    same of the uncertainty: a phenotype's standard deviation, of an interaction the p-value where
+    the tables give one, of the store's first phenotype the spread of merged rows if it has neither.
+    A sample without any measurement has one value, NaN, of type 0.
+    `gene_ontology`: num_nodes, node_ids and go_gene_strata_state `[M, 4]` float32.
+    Added: mask, which is `~pert_mask`, as torchcell's other processors have it.
+
+    Load them with a `torch_geometric.loader.DataLoader(…, follow_batch=FOLLOW_BATCH)`. It makes
+    perturbation_indices_batch, which torchcell stores in each sample, too, unless it has no index:
+    then PyG cannot put it beside others. The table is dense: M rows a sample, which
+    `MutantStateDataset` avoids.
+
+    Args:
+        store: folder of the store.
+        phenotypes: in the order of phenotype_types; by default all that were measured.
+        names: what they are called in phenotype_types; others keep their name.
+        options: of `MutantStateDataset`.
     """
 
-    def __init__(self, store: Path | str, **options: Any) -> None:
-        self.samples = MutantStateDataset(store, **options)
+    def __init__(
+        self,
+        store: Path | str,
+        phenotypes: Sequence[str] | None = None,
+        names: Mapping[str, str] = LABELS,
+        **options: Any,
+    ) -> None:
+        self.samples = MutantStateDataset(store, **options, phenotypes=phenotypes)
+        stored = self.samples.meta.phenotypes
+        if phenotypes is None:
+            self.samples.phenotypes = tuple(_measured(stored))
+        self.types = [names.get(name, name) for name in self.samples.phenotypes]
+        found = [_statistic(name, stored) for name in self.samples.phenotypes]
+        named = [
+            (column, f"{label}_{what}")
+            for label, (column, what) in zip(self.types, found, strict=True)
+            if column
+        ]
+        self.statistics = [column for column, _ in named]
+        self.statistic_types = [name for _, name in named]
+        graph = self.samples.graph
+        self.gene_ids, self.term_ids = list(graph.gene_ids), list(graph.term_ids)
+        self.all_genes = self.samples.gene_ids
+        self.wild_type = graph.wild_type.astype(np.float32)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -186,18 +260,45 @@ class HeteroMutantStates(Dataset[Any]):
 
         sample, graph = self.samples[index], self.samples.graph
         deleted = torch.from_numpy(sample.genes.astype("int64"))
-        deleted = deleted[deleted < graph.num_genes]
-        names = list(self.samples.phenotypes)
         data = HeteroData()
-        gene = data["gene"]
-        gene.num_nodes = graph.num_genes
+        gene, terms = data["gene"], data["gene_ontology"]
+        gene.num_nodes, gene.node_ids = graph.num_genes, self.gene_ids
         gene.x = torch.zeros(graph.num_genes, 0)
-        gene.perturbation_indices = deleted
+        gene.perturbed_genes = [self.all_genes[number] for number in deleted.tolist()]
+        gene.perturbation_indices = deleted[deleted < graph.num_genes]
         gene.pert_mask = torch.zeros(graph.num_genes, dtype=torch.bool)
-        gene.pert_mask[deleted] = True
-        gene.phenotype_values = torch.tensor([sample.phenotypes[name] for name in names])
-        gene.phenotype_types = names
-        data["gene_ontology"].num_nodes = graph.num_terms
-        states = torch.from_numpy(np.asarray(sample.mutant_state, dtype=np.float32))
-        data["gene_ontology"].go_gene_strata_state = states
+        gene.pert_mask[gene.perturbation_indices] = True
+        gene.mask = ~gene.pert_mask
+        for prefix, columns, types in (
+            ("phenotype", self.samples.phenotypes, self.types),
+            ("phenotype_stat", self.statistics, self.statistic_types),
+        ):
+            values = torch.tensor([sample.phenotypes[name] for name in columns])
+            known = torch.nonzero(~values.isnan()).flatten()
+            if prefix == "phenotype" and not len(known):
+                known = torch.tensor([0])
+            gene[f"{prefix}_values"] = values[known]
+            gene[f"{prefix}_type_indices"] = known
+            gene[f"{prefix}_sample_indices"] = torch.zeros_like(known)
+            gene[f"{prefix}_types"] = types
+        terms.num_nodes, terms.node_ids = graph.num_terms, self.term_ids
+        states = torch.from_numpy(self.wild_type.copy())
+        states[graph.rows_of(*sample.delta[:, :2].T), 3] = DELETED
+        terms.go_gene_strata_state = states
         return data
+
+
+def _measured(stored: Sequence[str]) -> list[str]:
+    """The columns of a store that are phenotypes, and not how certain others are."""
+    spreads = {f"{name}_spread" for name in stored}
+    return [name for name in stored if is_measured(name, stored) and name not in spreads | {COUNT}]
+
+
+def _statistic(phenotype: str, stored: Sequence[str]) -> tuple[str | None, str]:
+    """The column of the uncertainty of a phenotype, if there is one, and what it is."""
+    if phenotype == "interaction" and P_VALUE in stored:
+        return P_VALUE, "p_value"
+    column = sd_column(phenotype, stored)
+    if column is None and f"{phenotype}_spread" in stored:
+        return f"{phenotype}_spread", "spread"
+    return column, "std"

@@ -15,7 +15,8 @@ from data_specs.files import replacing_file, replacing_folder
 from data_specs.layout import read_json, write_json
 from data_specs.measurement_error import ceiling_in_build
 from data_specs.parameters import Evaluate as EvaluateConfig
-from data_specs.tables import PARTS, TEST
+from data_specs.store import alleles_of
+from data_specs.tables import ALLELES, PARTS, TEST
 from dcell_model.baselines import column_of, read_predictions
 from dcell_model.checkpoint import LEVEL, PLOTS, Calibration
 from dcell_model.data import (
@@ -108,6 +109,8 @@ def run(
     }  # fmt: skip
     named = pa.DictionaryArray.from_arrays(parts, pa.array(PARTS)).cast(pa.string())
     columns: dict[str, Any] = {"sample": samples, "part": named}
+    if (alleles := alleles_of(layout.store)) is not None:
+        columns[ALLELES] = [alleles[sample] for sample in samples]
     for column, name in enumerate(names):
         columns[f"{name}_measured"] = targets[:, column]
         columns[f"{name}_predicted"] = predictions[:, column]

@@ -1,6 +1,11 @@
 """The machine: devices, processes, memory, threads, progress on the terminal, provenance."""
 
-from dcell_model.machine.fabric import fabric_of, sum_over_processes
+from dcell_model.machine.fabric import (
+    fabric_of,
+    restore_scaler,
+    scaler_state,
+    sum_over_processes,
+)
 from dcell_model.machine.memory import keep_freed_memory, return_freed_memory
 from dcell_model.machine.progress import LIVE, Progress, duration, live_metrics, progress
 from dcell_model.machine.provenance import commit, hardware, versions
@@ -17,7 +22,9 @@ __all__ = [
     "live_metrics",
     "one_thread",
     "progress",
+    "restore_scaler",
     "return_freed_memory",
+    "scaler_state",
     "sum_over_processes",
     "threads",
     "threads_for",

@@ -1,4 +1,9 @@
-"""Where a run computes: the device, the precision, and one process or the many of `torchrun`."""
+"""Where a run computes: the device, the precision, and one process or the many of `torchrun`.
+
+Half precision (fp16) has no numbers below 6e-8: small gradients would vanish. A scaler multiplies
+the loss before the backward pass and divides the gradients after it; where they overflow, the step
+is skipped and the scale halved.
+"""
 
 import logging
 import os
@@ -16,13 +21,19 @@ def fabric_of(config: TrainConfig) -> Any:
     """Lightning Fabric on the device asked for; under `torchrun` on all of its processes.
 
     Raises:
-        InputError: a CUDA device is asked for and there is none.
+        InputError: a CUDA device is asked for, or needed for the precision, and there is none.
     """
     from lightning_fabric import Fabric
 
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
     if config.device == "cuda" and not torch.cuda.is_available():
         raise InputError("train.device=cuda: no CUDA device is visible; use auto or cpu")
+    if config.precision == "fp16" and (config.device == "cpu" or not torch.cuda.is_available()):
+        raise InputError(
+            "train.precision=fp16: found no CUDA device to train on; CPUs have no fast products of "
+            "half precision, and may overflow without telling. Use bf16 or fp32, or "
+            "train.device=cuda where there is one."
+        )
     torchrun = torch.distributed.is_torchelastic_launched()
     with warnings.catch_warnings():
         # Advice on hardware that is not used, from libraries below.
@@ -32,11 +43,26 @@ def fabric_of(config: TrainConfig) -> Any:
             devices=int(os.environ["LOCAL_WORLD_SIZE"]) if torchrun else 1,
             num_nodes=int(os.environ["GROUP_WORLD_SIZE"]) if torchrun else 1,
             strategy="ddp" if torchrun else "auto",
-            precision="bf16-mixed" if config.precision == "bf16" else "32-true",
+            precision=_PRECISION[config.precision],
         )
         fabric.launch()
         fabric.seed_everything(config.seed, verbose=False)
     return fabric
+
+
+_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+def scaler_state(fabric: Any) -> dict[str, Any]:
+    """The state of the scaler of gradients, plain values by name; empty where there is none."""
+    state: dict[str, Any] = fabric.strategy.precision.state_dict()
+    return state
+
+
+def restore_scaler(fabric: Any, state: dict[str, Any]) -> None:
+    """Go on with the scale that a stopped run had; an empty state leaves the one at the start."""
+    if state:
+        fabric.strategy.precision.load_state_dict(state)
 
 
 def sum_over_processes(fabric: Any, value: Tensor) -> float:

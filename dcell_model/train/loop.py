@@ -42,6 +42,7 @@ from dcell_model.machine import (
     threads_for,
 )
 from dcell_model.models import record_of
+from dcell_model.train.compilation import compiled
 from dcell_model.train.inputs import inputs_of
 from dcell_model.train.resumed_state import take_up
 from dcell_model.train.resumption import refuse_changes
@@ -121,7 +122,8 @@ class _Training:
         model = self.record.create(layout, dataset, parameters, targets.shape[1])
         model.sync_batchnorm = config.sync_batchnorm and fabric.world_size > 1
         model.to(fabric.device)
-        optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, fused=True)
+        fused = config.precision != "fp16"  # a fused one unscales after gradients are clipped
+        optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, fused=fused)
         self.batch_size = batch_size_of(config, len(samples["train"]))
         self.seen_genes = dataset.deleted_genes(samples["train"])
         self.plan = WorkPlan("train.engine", math.inf)  # other models' products are not looked at
@@ -151,7 +153,8 @@ class _Training:
             self._go_on(saved)
         self.saving = Saving(out, self.state, self._last)
         self.plain_model = model
-        self.model, self.optimizer = fabric.setup(model, optimizer)
+        run_by = compiled(model, self.record, config, leader=fabric.is_global_zero)
+        self.model, self.optimizer = fabric.setup(run_by, optimizer)
 
     def run(self, lines: bool, after_epoch: Callable[[Row], None]) -> dict[str, Any]:
         config, state = self.config, self.state
@@ -272,7 +275,7 @@ class _Training:
 
     def _last(self) -> checkpoint.Checkpoint:
         """The content of `last.pt` now."""
-        state = self._describe() | self.state.to_checkpoint()
+        state = self._describe() | self.state.to_checkpoint(self.fabric)
         settings = json.dumps(changed(self.parameters))
         return state | {"optimizer": self.optimizer.state_dict(), "settings": settings}
 
@@ -286,7 +289,7 @@ class _Training:
 
     def _go_on(self, state: checkpoint.Checkpoint) -> None:
         """Take up how far a stopped run had come, once all of its state is known to be sound."""
-        self.state, self.calibration = TrainingState.of(state), Calibration.of(state)
+        self.state, self.calibration = TrainingState.of(state, self.fabric), Calibration.of(state)
         under_way = self.state.under_way
         if under_way["steps"] and under_way["processes"] != self.fabric.world_size:
             raise InputError(

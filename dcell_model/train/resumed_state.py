@@ -15,6 +15,7 @@ from dcell_model.models import Network
 ROW = ("train_loss", "seconds", "lr")
 OPTIONAL = ("val_loss", "val_pearson")
 MOMENTS = ("exp_avg", "exp_avg_sq")
+SCALER = {"scale", "growth_factor", "backoff_factor", "growth_interval", "_growth_tracker"}
 
 
 def take_up(
@@ -64,6 +65,11 @@ def _check_history(state: Checkpoint, where: Path) -> None:
         raise wrong(where, "under_way", f"has loss={under_way.get('loss')!r:.60}")
     if not isinstance(state.get("preparation", {}), dict):
         raise wrong(where, "preparation", "is not made of names and values")
+    scaler = state.get("scaler", {})
+    if not isinstance(scaler, dict) or scaler.keys() not in (set(), SCALER):
+        raise wrong(where, "scaler", f"has not the entries {', '.join(sorted(SCALER))}")
+    if not all(map(_is_number, scaler.values())) or scaler.get("scale", 1) <= 0:
+        raise wrong(where, "scaler", "is not made of numbers, with a scale above 0")
 
 
 def _check_optimizer(state: Checkpoint, optimizer: torch.optim.Optimizer, where: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from data_specs.errors import InputError
-from dcell_model.machine import duration
+from dcell_model.machine import duration, restore_scaler, scaler_state
 
 Row = dict[str, Any]
 
@@ -43,15 +43,19 @@ class TrainingState:
             self.begin_epoch()
 
     @classmethod
-    def of(cls, checkpoint: Mapping[str, Any]) -> "TrainingState":
-        """As `last.pt` holds it."""
+    def of(cls, checkpoint: Mapping[str, Any], fabric: Any = None) -> "TrainingState":
+        """As `last.pt` holds it; a fabric that is given gets its scaler of gradients."""
+        if fabric is not None:
+            restore_scaler(fabric, checkpoint.get("scaler", {}))
         names = ("history", "best", "under_way", "preparation")
         return cls(**{name: checkpoint.get(name, {}) for name in names})
 
-    def to_checkpoint(self) -> dict[str, Any]:
-        """The entries of `last.pt`."""
+    def to_checkpoint(self, fabric: Any = None) -> dict[str, Any]:
+        """The entries of `last.pt`: with `train.precision=fp16` the scaler of gradients, too."""
+        state = {} if fabric is None else scaler_state(fabric)
+        scaler = {"scaler": state} if state else {}
         return {"best": self.best, "history": self.history, "under_way": self.under_way,
-                "preparation": self.preparation}  # fmt: skip
+                "preparation": self.preparation, **scaler}  # fmt: skip
 
     def begin_epoch(self) -> None:
         """No step of an epoch is done."""

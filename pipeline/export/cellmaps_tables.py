@@ -20,7 +20,7 @@ from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import no_such
-from data_specs.store import StoreReader
+from data_specs.store import StoreReader, alleles_of
 from data_specs.tables import PARTS
 
 MUTATIONS = "cell2mutation.txt"
@@ -66,7 +66,7 @@ def write_genotypes(
     names = [*graph.gene_ids, *reader.meta.other_genes]
     column_of = {gene: column for column, gene in enumerate(genes)}
     columns = np.array([column_of.get(name, -1) for name in names])
-    parts = _parts(layout, reader.meta.samples)
+    parts, alleles = _parts(layout, reader.meta.samples), alleles_of(layout.store)
     written, dropped = {TRAINING: 0, PREDICTED: 0}, {"excluded": 0, "not_measured": 0}
     with ExitStack() as stack:
         files = {
@@ -87,6 +87,8 @@ def write_genotypes(
                 )
                 table = PREDICTED if part == "test" else TRAINING
                 cell = f"{block.first + sample}:{'|'.join(names[gene] for gene in deleted)}"
+                if alleles is not None:
+                    cell += f":{alleles[block.first + sample]}"
                 files[CELLS].write(f"{sum(written.values())}\t{cell}\n".encode())
                 files[table].write(f"{cell}\t-\t{value!s}\t{_DATASET}\n".encode())
                 files[MUTATIONS].write(_row(columns[deleted], len(genes)))

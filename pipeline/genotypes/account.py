@@ -11,6 +11,7 @@ from data_specs.errors import InputError
 from data_specs.genotype_tables import GenotypeFile, Genotypes
 from data_specs.ledger_words import dropped
 from data_specs.parameters import Genotypes as GenotypesConfig
+from data_specs.tables import ALLELES
 from pipeline.genotypes.measurement_noise import Sums
 from pipeline.genotypes.merging import Given, added
 
@@ -55,6 +56,7 @@ class Part:
     given_test: int
     genes: list[str]
     noise: Mapping[str, Sums]  # by phenotype
+    alleles: Mapping[str, int] | None = None  # as `alleles_of`, where they are kept
 
 
 def part_of(
@@ -70,7 +72,24 @@ def part_of(
         given_test=genotypes.filter(given="test").height,
         genes=genotypes["genes"].explode().unique().sort().to_list(),
         noise=noise,
+        alleles=alleles_of(genotypes) if ALLELES in genotypes.columns else None,
     )
+
+
+def alleles_of(genotypes: pl.DataFrame) -> dict[str, int]:
+    """Count gene sets, those that have several samples, by allele, and the samples of these.
+
+    Args:
+        genotypes: `genes` and `alleles`, sorted.
+    """
+    lengths = genotypes["genes"].list.join("\t").rle().struct.field("len")
+    several = lengths.filter(lengths > 1)
+    return {
+        "gene_sets": lengths.len(),
+        "with_several": several.len(),
+        "samples_of_these": int(several.sum()),
+        "without_alleles": genotypes.filter(pl.col(ALLELES).list.len() == 0).height,
+    }
 
 
 def words_of(parts: Sequence[SortedPiece] | Sequence[Genotypes]) -> dict[str, dict[str, int]]:
@@ -109,6 +128,7 @@ def ledger_of(
     orders: dict[str, int] = {}
     for part in parts:
         orders = added([orders, {str(order): count for order, count in part.orders.items()}])
+    kept = [part.alleles for part in parts if part.alleles is not None]
     return {
         "files": [
             {
@@ -129,4 +149,5 @@ def ledger_of(
         "genes": genes,
         "orders": {order: orders[order] for order in sorted(orders, key=int)},
         "given_test": sum(part.given_test for part in parts),
+        **({"alleles": {key: sum(own[key] for own in kept) for key in kept[0]}} if kept else {}),
     }

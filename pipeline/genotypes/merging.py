@@ -1,4 +1,7 @@
-"""Rows of one gene set become one genotype: the mean of each phenotype, and its spread."""
+"""Rows of one gene set become one genotype: the mean of each phenotype, and its spread.
+
+Where alleles are kept, rows of one gene set and other alleles become genotypes of their own.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
@@ -8,11 +11,14 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from data_specs.tables import ALLELES
 from pipeline.genotypes.measurement_noise import Sums, sums_of
 
 Given = Literal["train", "test"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+# Before the alleles in a key. It sorts before a tab, so that keys still sort as gene lists do.
+BEHIND = "\x01"
 
 
 def usable(
@@ -21,13 +27,14 @@ def usable(
     """Drop rows that are no genotype to learn from, and count them by reason.
 
     Args:
-        frame: `genes`, `query` and phenotypes.
+        frame: `genes`, `query` and phenotypes, and `alleles` where they are kept.
         given: the parameter that names the file.
         controls: the control gene, by all names that genes of the frame have for it.
         orders: the numbers of deleted genes to keep; empty keeps all.
 
     Returns:
-        `key` (gene names joined by tabs), `query`, `given` and phenotypes; and the counts.
+        `key` (gene names joined by tabs, and where alleles are kept these behind `BEHIND`),
+        `query`, `given` and phenotypes; and the counts.
     """
     # A tab sorts before all that a name may hold: keys sort as their gene lists do.
     rows = frame.with_columns(key=pl.col("genes").list.join("\t"), given=pl.lit(given))
@@ -39,7 +46,14 @@ def usable(
         kept = rows.filter(~unfit)
         dropped[reason] = rows.height - kept.height
         rows = kept
-    return rows.drop("genes"), added([dropped])
+    if "alleles" in rows.columns:
+        rows = rows.with_columns(key=pl.col("key") + BEHIND + pl.col("alleles").list.join("\t"))
+    return rows.drop("genes", "alleles", strict=False), added([dropped])
+
+
+def genes_of(key: pl.Expr) -> pl.Expr:
+    """The part of a key with alleles that is of the genes."""
+    return key.str.replace(rf"{BEHIND}[^{BEHIND}]*$", "")
 
 
 def _no_deletion(controls: Collection[str]) -> pl.Expr:
@@ -60,28 +74,32 @@ def added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def merge(
-    rows: pl.DataFrame, phenotypes: Sequence[str]
+    rows: pl.DataFrame, phenotypes: Sequence[str], *, alleles: bool = False
 ) -> tuple[pl.DataFrame, int, dict[str, Sums]]:
     """Merge rows of one gene set into genotypes, in the schema of `data_specs.tables`.
 
     The order of the rows does not change a bit of the result. Rows of training files whose gene
-    set is in a test file are omitted.
+    set is in a test file are omitted, whatever its alleles: a model knows genes alone.
 
     Args:
-        rows: `key` (gene names joined by tabs), `query`, `given` and the phenotypes.
+        rows: as of `usable`: `key`, `query`, `given` and the phenotypes.
         phenotypes: in the order of the result.
+        alleles: whether the keys have alleles.
 
     Returns:
         The genotypes, sorted by genes, the number of dropped rows, and the sums that tell the
         noise of the others.
     """
-    tested = rows.filter(given="test")["key"].unique()
-    kept = rows.filter((pl.col("given") == "test") | ~pl.col("key").is_in(tested.implode()))
-    genotypes, noise = _merged(kept, phenotypes)
+    genes = genes_of(pl.col("key")) if alleles else pl.col("key")
+    tested = rows.filter(given="test").select(genes.unique()).to_series()
+    kept = rows.filter((pl.col("given") == "test") | ~genes.is_in(tested.implode()))
+    genotypes, noise = _merged(kept, phenotypes, alleles)
     return genotypes, rows.height - kept.height, noise
 
 
-def _merged(rows: pl.DataFrame, phenotypes: Sequence[str]) -> tuple[pl.DataFrame, dict[str, Sums]]:
+def _merged(
+    rows: pl.DataFrame, phenotypes: Sequence[str], alleles: bool
+) -> tuple[pl.DataFrame, dict[str, Sums]]:
     """Merge rows `[N]` by `key` into genotypes `[G]`, sorted by genes."""
     known = rows.select(pl.col("key").unique().sort()).with_row_index("group")
     rows = rows.join(known, on="key", how="left").drop("key")
@@ -92,8 +110,10 @@ def _merged(rows: pl.DataFrame, phenotypes: Sequence[str]) -> tuple[pl.DataFrame
     groups = rows["group"].to_numpy()
     starts = np.flatnonzero(np.diff(groups, prepend=-1))
     means, spreads = {}, {}
+    key = known.select(genes_of(pl.col("key")) if alleles else "key").to_series()
     keys = {
-        "genes": known["key"].str.split("\t"),
+        "genes": key.str.split("\t"),
+        **({ALLELES: _alleles(known["key"])} if alleles else {}),
         "queries": _queries(rows, known.height),
         "given": rows["given"].gather(starts),
         "count": pl.Series(np.diff(starts, append=len(groups)), dtype=pl.UInt32),
@@ -120,6 +140,13 @@ def mean_and_spread(values: Floats, starts: Ints) -> tuple[Floats, Floats]:
         spread = np.sqrt(squares / (count - 1))
     spread[count < 2] = np.nan
     return mean, spread
+
+
+def _alleles(keys: pl.Series) -> pl.Series:
+    """The alleles in keys, list[str]; empty where there are none."""
+    texts = keys.str.extract(rf"{BEHIND}([^{BEHIND}]*)$")
+    none = pl.lit([], pl.List(pl.String))
+    return pl.select(pl.when(texts != "").then(texts.str.split("\t")).otherwise(none)).to_series()
 
 
 def _queries(rows: pl.DataFrame, groups: int) -> pl.Series:

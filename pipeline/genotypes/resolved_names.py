@@ -23,7 +23,12 @@ def read_naming(names: Path, settings: GenotypesConfig) -> Naming:
     """
     rows = pl.read_parquet(names, glob=False).select("name", "gene", "kind").rows()
     known = GeneNames(rows, exact=settings.names == "exact")
-    return Naming(known, settings.control_gene, settings.same_gene == "merge")
+    return Naming(
+        known,
+        settings.control_gene,
+        merge=settings.same_gene == "merge",
+        alleles=settings.alleles == "keep",
+    )
 
 
 def table_of(names: Iterable[Mapping[str, int]], known: GeneNames) -> pl.DataFrame:

@@ -1,7 +1,8 @@
 """Stage `genotypes`: all given files as one table, one row a distinct set of deleted genes.
 
 Rows of one gene set (repeats, other alleles, query and array exchanged) become one genotype with
-the mean of each phenotype and its spread. What a file calls a gene is looked up among the names
+the mean of each phenotype and its spread; with `genotypes.alleles: keep`, those of one gene set and
+the same alleles. What a file calls a gene is looked up among the names
 that the annotations give it (`data_specs.gene_names`), so that two names of one gene are one gene;
 whether it is annotated is asked where the hierarchy is known.
 
@@ -22,11 +23,11 @@ from data_specs.genotype_tables import Form, GenotypeFile, Piece, open_file, rea
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import Genotypes as GenotypesConfig
 from data_specs.parameters import Parameters
-from data_specs.tables import part_name, write_table
+from data_specs.tables import ALLELES, part_name, write_table
 from data_specs.workers import Each, workers
 from pipeline.genotypes import measurement_noise
 from pipeline.genotypes.account import Part, SortedPiece, ledger_of, part_of, require_some, words_of
-from pipeline.genotypes.merging import Given, added, merge, usable
+from pipeline.genotypes.merging import Given, added, genes_of, merge, usable
 from pipeline.genotypes.resolved_names import account_of, read_naming, require_control, table_of
 from pipeline.sources import input_files
 
@@ -45,7 +46,9 @@ def sort_piece(
     with replacing_file(path) as partial:
         rows.write_ipc(partial)
     step = max(1, settings.part_rows // SAMPLED)
-    sampled = rows["key"].gather_every(step).to_list()
+    # Parts begin at gene sets: all alleles of one are in one part.
+    keys = rows["key"] if not naming.alleles else rows.select(genes_of(pl.col("key"))).to_series()
+    sampled = keys.gather_every(step).to_list()
     dropped = added([read.dropped, dropped])
     return SortedPiece(
         path, read.rows, rows.height, dropped, read.complaint, sampled, read.not_measured,
@@ -68,7 +71,7 @@ def cuts(piece: Path, keys: Sequence[str]) -> list[int]:
 
 
 def merge_part(
-    slices: Sequence[tuple[Path, int, int]], phenotypes: Sequence[str], path: Path
+    slices: Sequence[tuple[Path, int, int]], phenotypes: Sequence[str], path: Path, alleles: bool
 ) -> Part:
     """Merge one range of gene sets, given as rows `start` to `stop` of pieces, and write it."""
     rows = pl.concat(
@@ -78,7 +81,7 @@ def merge_part(
         ],
         how="diagonal",
     )
-    genotypes, also_in_test, noise = merge(rows, phenotypes)
+    genotypes, also_in_test, noise = merge(rows, phenotypes, alleles=alleles)
     with replacing_file(path) as partial:
         write_table(genotypes, partial)
     return part_of(genotypes, rows.height, also_in_test, noise)
@@ -119,6 +122,26 @@ def phenotypes_of(files: Sequence[GenotypeFile], asked: Sequence[str] = ()) -> l
     return names
 
 
+def require_alleles(files: Sequence[GenotypeFile]) -> None:
+    """Refuse to keep alleles that no file has.
+
+    Raises:
+        InputError: no file is a table of strains, or a phenotype goes by the column's name.
+    """
+    if not any(file.form.strains for file in files):
+        forms = ", ".join(file.form.name for file in files)
+        raise InputError(
+            f"genotypes.alleles is 'keep', but no genotype file names strains (found {forms}); "
+            "expected Costanzo, Kuzmin or tau-SGA tables. Set it to merge."
+        )
+    for file in files:
+        if ALLELES in file.phenotypes:
+            raise InputError(
+                f"{file.path}: the phenotype '{ALLELES}' has the name of the column for allele "
+                "names; rename it, or set genotypes.alleles to merge"
+            )
+
+
 def run(parameters: Parameters, layout: DataLayout) -> None:
     """Write `genotypes.parquet`, `genes.parquet` and their ledger from the files of the sources.
 
@@ -154,6 +177,8 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             )
             for given, (_, path) in named
         ]
+        if settings.alleles == "keep":
+            require_alleles([file for _, file in files])
         phenotypes = phenotypes_of([file for _, file in files], settings.phenotypes)
         pieces = _sort(files, settings, annotated.absolute(), scratch, each)
         naming = read_naming(annotated, settings)
@@ -227,5 +252,5 @@ def _merge(
             for piece, cuts_of_piece in zip(flat, rows, strict=True)
             if cuts_of_piece[part] < cuts_of_piece[part + 1]
         ]
-        tasks.append((slices, phenotypes, table / part_name(part)))
+        tasks.append((slices, phenotypes, table / part_name(part), settings.alleles == "keep"))
     return each(merge_part, tasks)

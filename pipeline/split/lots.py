@@ -16,6 +16,7 @@ import polars as pl
 
 from data_specs.errors import InputError
 from data_specs.parameters import Split
+from data_specs.tables import ALLELES
 
 Hashes = npt.NDArray[np.uint64]
 Indices = npt.NDArray[Any]  # unsigned integers, as narrow as they go
@@ -56,7 +57,8 @@ class Lots:
     """The lots of the samples of a part of the store, in their order.
 
     Attributes:
-        hashes: `[n]` of the genotypes. Samples are drawn in the order of these.
+        hashes: `[n]` of the genotypes. Samples are drawn in the order of these; those of one
+            number, which differ in alleles only, come into one part.
         given_test: `[n]` bool, samples of given test files.
         groups: with method `query`.
         genes: with method `gene`.
@@ -71,12 +73,23 @@ class Lots:
 def draw(samples: pl.DataFrame, settings: Split) -> Lots:
     """Reduce samples, as `split` takes them, to their lots."""
     samples = samples.with_columns(key=pl.col("genes").list.join("|"))
+    if ALLELES in samples.columns and settings.alleles == "together":
+        samples = _with_queries_of_all_alleles(samples)
+    elif ALLELES in samples.columns:
+        samples = samples.with_columns(key=pl.col("key") + "\t" + pl.col(ALLELES).list.join("|"))
     return Lots(
         hashes=_hashes(samples["key"], settings.seed),
         given_test=(samples["given"] == "test").to_numpy(),
         groups=_groups(samples, settings.seed) if settings.method == "query" else None,
         genes=_genes(samples["genes"], settings.seed) if settings.method == "gene" else None,
     )
+
+
+def _with_queries_of_all_alleles(samples: pl.DataFrame) -> pl.DataFrame:
+    """Samples of one gene set, each with the queries of all, so that one group has them all."""
+    queries = pl.col("queries").explode().drop_nulls().unique().sort()
+    of_all = samples.group_by("key").agg(queries)
+    return samples.drop("queries").join(of_all, on="key", how="left", maintain_order="left")
 
 
 def _groups(samples: pl.DataFrame, seed: int) -> Groups:

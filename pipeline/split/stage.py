@@ -12,6 +12,11 @@ are the same on every machine, and do not depend on the order of the samples.
   it. The rest is excluded. So what the validation part says of genes never seen holds for the test
   part: when to stop, and how far to shrink predictions.
 
+Where alleles are kept, samples of one gene set are one input to a model that knows genes alone.
+Apart, a test sample would have its answer, nearly, in the training part. So they stay in one part
+with any method, unless `split.alleles` is `apart`: then each is drawn for itself, and a query's
+group or a set of genes holds them together where that is the method. Shares are of samples.
+
 Samples of given test files are the test part, whatever the method; only the validation part is
 then drawn, by the method, and its share is one of the samples that are left.
 
@@ -22,6 +27,7 @@ of its samples, a few bytes each, and the decision is made on these.
 from collections.abc import Sequence
 from filecmp import cmp
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,9 +40,9 @@ from data_specs.layout import ENTRIES, DataLayout, write_json
 from data_specs.output_folders import FolderKind, taken
 from data_specs.outputs import written
 from data_specs.parameters import Parameters, Split
-from data_specs.tables import EXCLUDED, PARTS, TEST, TRAIN, VAL, parts_of, write_table
+from data_specs.tables import ALLELES, EXCLUDED, PARTS, TEST, TRAIN, VAL, parts_of, write_table
 from data_specs.workers import workers
-from pipeline.split.lots import Indices, Lots, draw, whole_genes, whole_groups
+from pipeline.split.lots import Hashes, Indices, Lots, draw, whole_genes, whole_groups
 
 Parts = npt.NDArray[np.uint8]  # numbers of data_specs.tables.PARTS
 
@@ -45,7 +51,8 @@ def split(samples: pl.DataFrame, settings: Split) -> pl.DataFrame:
     """Give every sample its part.
 
     Args:
-        samples: `genes` and `queries` (list[str], sorted) and `given`, in the store's order.
+        samples: `genes` and `queries` (list[str], sorted) and `given`, in the store's order; and
+            `alleles` where they are kept.
         settings: method, shares and seed.
 
     Returns:
@@ -66,7 +73,8 @@ def decide(lots: Sequence[Lots], settings: Split) -> Parts:
     """
     if not sum(len(part_lots.hashes) for part_lots in lots):
         raise InputError("the store holds no samples; build it from genotypes whose genes it knows")
-    order = np.argsort(np.concatenate([part_lots.hashes for part_lots in lots]), kind="stable")
+    hashes = np.concatenate([part_lots.hashes for part_lots in lots])
+    order = np.argsort(hashes, kind="stable")
     given_test = np.concatenate([part_lots.given_test for part_lots in lots])
     free = order[~given_test[order]]
     test = 0.0 if given_test.any() else settings.test
@@ -80,17 +88,27 @@ def decide(lots: Sequence[Lots], settings: Split) -> Parts:
         lowest, highest = whole_genes([part_lots.genes for part_lots in lots if part_lots.genes])
         parts[free] = by_gene(lowest[free], highest[free], settings.val, test)
     else:
-        parts[free] = at_random(len(free), settings.val, test)
+        parts[free] = at_random(hashes[free], settings.val, test)
     _check(parts, settings, bool(given_test.any()))
     return parts
 
 
-def at_random(samples: int, val: float, test: float) -> Parts:
-    """The parts of shuffled samples: the first are the test part, the next the validation part."""
+def at_random(hashes: Hashes, val: float, test: float) -> Parts:
+    """The parts of shuffled samples: the first are the test part, the next the validation part.
+
+    Samples of one hash are in one part, to which the first of them belongs.
+    """
+    samples = len(hashes)
+    starts = np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]]))
+    ends = np.concatenate([starts[1:], [samples]])
+    # A part that is asked for has a sample, and ends where a genotype does.
+    cut = 0
     parts = np.full(samples, TRAIN, dtype=np.uint8)
-    tested = _size(samples, test)
-    parts[:tested] = TEST
-    parts[tested : tested + _size(samples, val)] = VAL
+    for part, share in ((TEST, test), (VAL, val)):
+        if size := _size(samples, share):
+            end = int(ends[np.searchsorted(ends, min(cut + size, samples))])
+            parts[cut:end] = part
+            cut = end
     return parts
 
 
@@ -182,7 +200,9 @@ def table_of(parts: Parts) -> pl.DataFrame:
 
 def draw_part(part: Path, settings: Split) -> Lots:
     """The lots of one part of the store's samples."""
-    return draw(pl.read_parquet(part, columns=["genes", "queries", "given"], glob=False), settings)
+    kept = ALLELES in pl.read_parquet_schema(part)
+    columns = ["genes", "queries", "given", *([ALLELES] if kept else [])]
+    return draw(pl.read_parquet(part, columns=columns, glob=False), settings)
 
 
 def again(parameters: Parameters, layout: DataLayout, *, overwrite: bool = False) -> None:
@@ -234,7 +254,9 @@ def run(parameters: Parameters, layout: DataLayout, *, overwrite: bool = True) -
     with replacing_folder(layout.split, layout.own("split")) as folder:
         folder.mkdir()
         write_table(table_of(parts), folder / "split.parquet")
-        ledger = {"method": "given" if given else parameters.split.method}
+        ledger: dict[str, Any] = {"method": "given" if given else parameters.split.method}
+        if parameters.split.alleles == "apart" and ALLELES in pl.read_parquet_schema(files[0]):
+            ledger[ALLELES] = "apart"
         write_json(folder / "ledger.json", ledger | dict(zip(PARTS, counts, strict=True)))
         write_link(layout, "split", folder)
         if not overwrite:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import polars as pl
 
 from data_specs.cell_graph import CellGraph, IntArray
-from data_specs.tables import GENOTYPE_KEYS
+from data_specs.tables import ALLELES, GENOTYPE_KEYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def select_samples(genotypes: pl.DataFrame, graph: CellGraph, others: Sequence[s
     means = [
         column
         for column in genotypes.columns
-        if column not in GENOTYPE_KEYS and not column.endswith("_spread")
+        if column not in (*GENOTYPE_KEYS, ALLELES) and not column.endswith("_spread")
     ]
     columns = [*means, f"{means[0]}_spread", "count"]
     return Samples(

@@ -36,7 +36,7 @@ from data_specs.store import (
     frame_digest,
     shard_name,
 )
-from data_specs.tables import part_name, parts_of, write_table
+from data_specs.tables import ALLELES, GENOTYPE_KEYS, part_name, parts_of, write_table
 from data_specs.workers import workers
 from data_specs.workplaces import shown
 from pipeline.hierarchy import unmet
@@ -255,7 +255,8 @@ def encode_part(
     with replacing_folder(folder / part.stem, (DATA,)) as shard:
         entries = write_shard(samples, graph, parameters.store, shard)
     with replacing_file(folder / part.name) as keys:
-        write_table(genotypes.select("genes", "queries", "given", "count"), keys)
+        columns = [name for name in (*GENOTYPE_KEYS, ALLELES) if name in genotypes.columns]
+        write_table(genotypes.select(columns), keys)
     touching = touching_of(genotypes, graph)
     return Encoded(entries, rows - genotypes.height, touching, tuple(samples.phenotypes))
 

@@ -14,12 +14,17 @@ from torch_geometric.loader import DataLoader
 
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
+from data_specs.parameters import resolve
 from dcell_model.data.pyg import (
+    FOLLOW_BATCH,
     HeteroMutantStates,
     PyGMutantStates,
+    batch_of,
     from_hetero_data,
     to_hetero_data,
 )
+from pipeline.build import build
+from tests.conftest import tiny_parameters
 from tests.hierarchies import random_cell_graph
 
 
@@ -55,6 +60,20 @@ def test_pyg_loader(tiny_build: Path) -> None:
             assert batch.y[position, 0] == torch.tensor(expected.phenotypes["fitness"])
         seen += batch.num_graphs
     assert seen == len(samples)
+
+
+def test_dcell_in_a_pyg_loop(tiny_build: Path) -> None:
+    """A batch of PyG's loader is the batch that the store itself gathers."""
+    samples = PyGMutantStates(tiny_build / "store", phenotypes=["fitness"])
+    data = next(iter(DataLoader(samples, batch_size=7, follow_batch=["genes", "delta"])))
+    found, expected = batch_of(data, ["fitness"]), samples.samples.batch(list(range(7)))
+    for field in dataclasses.fields(expected):
+        of_field = getattr(found, field.name), getattr(expected, field.name)
+        assert of_field[0] == of_field[1] if field.name == "names" else torch.equal(*of_field)
+    assert batch_of(data).names == ("phenotype_0",)
+    unfollowed = next(iter(DataLoader(samples, batch_size=7)))
+    with pytest.raises(InputError, match="without 'genes_batch'; expected one of a torch_geom"):
+        batch_of(unfollowed)
 
 
 def same(found: CellGraph, expected: CellGraph) -> bool:
@@ -157,3 +176,85 @@ def test_what_torchcell_s_model_reads(tiny_build: Path) -> None:
         assert torch.equal(states[index], torch.as_tensor(np.array(expected)).float())
         mask = batch["gene"].pert_mask.view(len(samples), -1)[index]
         assert torch.equal(mask[states[index, :, 1].long()], states[index, :, 3] == 0)
+
+
+TABLE = """genes\tinteraction\tfitness\tfitness_sd\tp_value
+YAL001C|YAL002W\t-0.25\t0.5\t0.125\t0.5
+YAL001C|YAL003W\t0.75\t\t\t
+YAL003W|YAL099W\t1.5\t0.25\t\t0.0625
+YAL098C|YAL099W\t1.25\t0.75\t0.5\t
+"""
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of a build with two phenotypes, their uncertainty, and unannotated genes."""
+    folder = tmp_path_factory.mktemp("torchcell")
+    (folder / "table.tsv").write_text(TABLE)
+    given = tiny_parameters(sources={"genotypes": [str(folder / "table.tsv")]})
+    return build(resolve(given), folder / "build").root / "store"
+
+
+def sample_of(samples: HeteroMutantStates, *genes: str) -> Any:
+    (found,) = [data for data in samples if data["gene"].perturbed_genes == list(genes)]
+    return found
+
+
+def test_phenotypes_as_torchcell_has_them(measured: Path) -> None:
+    """Values in coordinate form, and uncertainty beside them: what is not measured is not there."""
+    samples = HeteroMutantStates(measured)
+    both = sample_of(samples, "YAL001C", "YAL002W")["gene"]
+    assert both.phenotype_types == ["gene_interaction", "fitness"]
+    assert both.phenotype_values.tolist() == [-0.25, 0.5]
+    assert both.phenotype_type_indices.tolist() == [0, 1]
+    assert both.phenotype_sample_indices.tolist() == [0, 0]
+    assert both.phenotype_stat_types == ["gene_interaction_p_value", "fitness_std"]
+    assert both.phenotype_stat_values.tolist() == [0.5, 0.125]
+    assert both.phenotype_stat_type_indices.tolist() == [0, 1]
+    assert both.phenotype_stat_sample_indices.tolist() == [0, 0]
+    one = sample_of(samples, "YAL001C", "YAL003W")["gene"]
+    assert (one.phenotype_values.tolist(), one.phenotype_type_indices.tolist()) == ([0.75], [0])
+    assert one.phenotype_stat_values.shape == one.phenotype_stat_type_indices.shape == (0,)
+    assert one.phenotype_stat_types == both.phenotype_stat_types
+    fitness = HeteroMutantStates(measured, ["fitness"], names={"fitness": "smf"})
+    none = sample_of(fitness, "YAL001C", "YAL003W")["gene"]
+    assert none.phenotype_values.isnan().tolist() == [True]
+    assert none.phenotype_type_indices.tolist() == none.phenotype_sample_indices.tolist() == [0]
+    assert none.phenotype_types == ["smf"]
+    assert none.phenotype_stat_types == ["smf_std"]
+
+
+def test_perturbations_as_torchcell_has_them(measured: Path) -> None:
+    samples = HeteroMutantStates(measured)
+    half = sample_of(samples, "YAL003W", "YAL099W")["gene"]
+    assert [half.node_ids[index] for index in half.perturbation_indices] == ["YAL003W"]
+    assert half.pert_mask.nonzero().flatten().tolist() == half.perturbation_indices.tolist()
+    assert torch.equal(half.mask, ~half.pert_mask)
+    data = sample_of(samples, "YAL098C", "YAL099W")
+    assert data["gene"].perturbation_indices.shape == (0,)
+    assert data["gene_ontology"].node_ids == list(samples.samples.graph.term_ids)
+    assert bool((data["gene_ontology"].go_gene_strata_state[:, 3] == 1).all())
+
+
+def test_batches_as_torchcell_has_them(measured: Path) -> None:
+    """Also of samples without a gene of the hierarchy, or without uncertainty."""
+    samples = HeteroMutantStates(measured)
+    batch = next(iter(DataLoader(samples, batch_size=4, follow_batch=list(FOLLOW_BATCH))))
+    gene = batch["gene"]
+    assert gene.perturbation_indices_batch.tolist() == [
+        position for position in range(4) for _ in samples[position]["gene"].perturbation_indices
+    ]
+    assert gene.perturbation_indices_ptr.tolist() == [0, 2, 4, 5, 5]
+    assert gene.phenotype_values_batch.tolist() == [0, 0, 1, 2, 2, 3, 3]
+    assert gene.phenotype_type_indices.tolist() == [0, 1, 0, 0, 1, 0, 1]
+    assert gene.phenotype_types == [["gene_interaction", "fitness"]] * 4
+    rows = len(samples.samples.graph.annotations)
+    ptr = batch["gene_ontology"].go_gene_strata_state_ptr
+    assert ptr.tolist() == [rows * position for position in range(5)]
+
+
+def test_the_spread_tells_of_a_first_phenotype_without_more(tiny_build: Path) -> None:
+    """Phenotypes are those of the tables; spread and count only say how certain they are."""
+    samples = HeteroMutantStates(tiny_build / "store")
+    assert samples.types == ["fitness"]
+    assert samples.statistic_types == ["fitness_spread"]

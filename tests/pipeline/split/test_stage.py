@@ -381,3 +381,76 @@ def test_real_file(real_data: Path, method: str) -> None:
         assert sizes(found) == [3_682, 460, 460, 0]
     if method == "query":  # four query pairs, about 1,150 samples each
         assert min(sizes(found)[:3]) > 1_100
+
+
+# Alleles of one genotype
+
+
+def with_alleles(samples: Samples, counts: list[int]) -> pl.DataFrame:
+    """So many alleles of each genotype; the first of them alone has its queries, if there are."""
+    rows = [
+        (list(genes), queries if number == 0 else queries[-1:], "train", [f"x-{number}"])
+        for (genes, queries), count in zip(
+            sorted(samples.items()), itertools.cycle(counts), strict=False
+        )
+        for number in range(count)
+    ]
+    texts = pl.List(pl.String)
+    schema = {"genes": texts, "queries": texts, "given": pl.String, "alleles": texts}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+@FEW
+@given(
+    samples=sample_sets,
+    chosen=any_settings,
+    counts=st.lists(st.integers(1, 4), min_size=1, max_size=5),
+)
+def test_alleles_of_one_genotype_stay_together(
+    samples: Samples, chosen: Split, counts: list[int]
+) -> None:
+    """A model knows genes alone: apart, training would hold the answers of the test part."""
+    table = with_alleles(samples, counts)
+    try:
+        found = table.with_columns(split(table, chosen)["part"])
+    except InputError:
+        return
+    by_genes = found.group_by(pl.col("genes").list.join("|")).agg(pl.col("part").n_unique())
+    assert by_genes["part"].to_list() == [1] * len(samples)
+    # However the store is cut between genotypes, the parts are these.
+    ends = [
+        i
+        for i in range(1, table.height)
+        if table["genes"][i].to_list() != table["genes"][i - 1].to_list()
+    ]
+    pieces = [table[a:b] for a, b in itertools.pairwise([0, *ends[::2], table.height])]
+    assert table_of(decide([draw(piece, chosen) for piece in pieces], chosen))["part"].equals(
+        found["part"]
+    )
+
+
+@FEW
+@given(samples=sample_sets, seed=st.integers(0, 5))
+def test_one_allele_each_is_split_as_without(samples: Samples, seed: int) -> None:
+    chosen = Split(val=0.2, test=0.2, seed=seed)
+    table = with_alleles(samples, [1])
+    try:
+        expected = split(table.drop("alleles"), chosen)
+    except InputError:
+        return
+    assert split(table, chosen).equals(expected)
+
+
+def test_shares_are_of_samples() -> None:
+    table = with_alleles(pairs(20), [1, 3, 2])
+    found = split(table, Split(val=0.2, test=0.2))["part"]
+    for part in ("val", "test"):
+        assert 0 <= (found == part).sum() - 0.2 * table.height < 3
+
+
+def test_apart_each_allele_is_drawn_for_itself() -> None:
+    table = with_alleles(pairs(20), [3])
+    found = table.with_columns(split(table, Split(alleles="apart"))["part"])
+    by_genes = found.group_by(pl.col("genes").list.join("|")).agg(pl.col("part").n_unique())
+    assert (by_genes["part"] > 1).sum() > 20
+    assert (found["part"] == "test").sum() == round(0.1 * table.height)
