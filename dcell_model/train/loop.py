@@ -34,7 +34,6 @@ from dcell_model.data import (
     target_names,
     usable_samples,
 )
-from dcell_model.dcell import dcell_loss
 from dcell_model.machine import (
     fabric_of,
     keep_freed_memory,
@@ -230,7 +229,7 @@ class _Training:
             closing = step % config.accumulate == 0 or step == len(self.batches)
             with self.fabric.no_backward_sync(model, enabled=not closing):
                 heads = model(batch, dense=False)
-                loss = dcell_loss(
+                loss = self.record.loss(
                     heads.float(),
                     (batch.phenotypes - mean) / std,
                     self.plain_model,
