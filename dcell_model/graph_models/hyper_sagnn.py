@@ -8,10 +8,12 @@ as the others of the set see it; the score is made of the squared difference of 
     ŷ    = mean over i of FF((d(i) − s(i))²)
 
 with attention α over the other genes of the set (several heads). `ReZeroHyperSAGNN` has several
-layers, and ReZero (Bachlechner et al. 2021) around each of them, as DANGO was published:
+layers, each around what was there, with a learnable weight β (ReZero, Bachlechner et al. 2021), as
+DANGO was published:
 
     d⁰(i) = x(i)
-    dˡ(i) = dˡ⁻¹(i) + βˡ tanh(Oˡ Σ over j ≠ i of αˡ(i, j) Vˡ dˡ⁻¹(j)),  with βˡ = 0 at first
+    dˡ(i) = dˡ⁻¹(i) + βˡ tanh(Oˡ Σ over j ≠ i of αˡ(i, j) Vˡ n(j)),  n = LayerNorm(dˡ⁻¹)
+    ŷ     = mean over i of v · (LayerNorm(d(i)) − LayerNorm(s(i)))² + c
 
 A gene that is alone has no others: nothing is added to it, and its score depends on its own
 embedding alone. The empty set, the wild type, scores 0, which in trained units is the mean of the
@@ -66,12 +68,16 @@ class ReZeroHyperSAGNN(nn.Module):
         heads: of attention.
         layers: of attention.
         phenotypes: P.
+        beta: of every layer at first.
     """
 
-    def __init__(self, width: int, heads: int, layers: int, phenotypes: int) -> None:
+    def __init__(
+        self, width: int, heads: int, layers: int, phenotypes: int, *, beta: float = 0.0
+    ) -> None:
         super().__init__()
         self.static = nn.Linear(width, width)
-        self.layers = nn.ModuleList(_ReZeroAttention(width, heads) for _ in range(layers))
+        self.layers = nn.ModuleList(_ReZeroAttention(width, heads, beta) for _ in range(layers))
+        self.norm_static, self.norm_dynamic = nn.LayerNorm(width), nn.LayerNorm(width)
         self.score = nn.Linear(width, phenotypes)
 
     def forward(self, x_BKD: Tensor, present_BK: Tensor) -> Tensor:
@@ -81,9 +87,9 @@ class ReZeroHyperSAGNN(nn.Module):
             x_BKD: embeddings; values at positions without a gene do not count.
             present_BK: bool, whether there is a gene.
         """
-        dynamic = self.dynamic(x_BKD, present_BK)
-        difference = (dynamic - torch.tanh(self.static(x_BKD))).square()
-        return mean_over_set(self.score(difference), present_BK)
+        static = self.norm_static(torch.tanh(self.static(x_BKD)))
+        dynamic = self.norm_dynamic(self.dynamic(x_BKD, present_BK))
+        return mean_over_set(self.score((dynamic - static).square()), present_BK)
 
     def dynamic(self, x_BKD: Tensor, present_BK: Tensor) -> Tensor:
         """`[B, K, D]` embeddings by attention over the others; x itself where there are none."""
@@ -93,19 +99,21 @@ class ReZeroHyperSAGNN(nn.Module):
 
 
 class _ReZeroAttention(nn.Module):
-    """`x + β tanh(O attention(x))`; without biases, so that a gene alone stays as it is."""
+    """`x + β tanh(O attention(x))`; no biases after the norm: a gene alone stays as it is."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, beta: float) -> None:
         super().__init__()
         self.heads = heads
+        self.norm = nn.LayerNorm(width)
         self.query = nn.Linear(width, width, bias=False)
         self.key = nn.Linear(width, width, bias=False)
         self.value = nn.Linear(width, width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
-        self.beta = nn.Parameter(torch.zeros(1))
+        self.beta = nn.Parameter(torch.full((1,), beta))
 
     def forward(self, x_BKD: Tensor, present_BK: Tensor) -> Tensor:
-        parts = self.query(x_BKD), self.key(x_BKD), self.value(x_BKD)
+        normed = self.norm(x_BKD)
+        parts = self.query(normed), self.key(normed), self.value(normed)
         mixed = attention_over_others(*parts, present_BK, self.heads)
         result: Tensor = x_BKD + self.beta * torch.tanh(self.out(mixed))
         return result

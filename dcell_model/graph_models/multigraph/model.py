@@ -51,7 +51,9 @@ class Multigraph(OnNetworks):
         self.config = config = config or MultigraphConfig()
         self.features = nn.Embedding(networks.num_genes, config.width)
         self.encoder = GeneEncoder(config, len(networks.names))
-        self.head = ReZeroHyperSAGNN(config.width, config.heads, config.head_layers, phenotypes)
+        self.head = ReZeroHyperSAGNN(
+            config.width, config.heads, config.head_layers, phenotypes, beta=config.head_beta
+        )
         if config.global_branch:
             self.cell = CellDifference(config.width, phenotypes)
             self.gate = Gate(config.width)

@@ -116,17 +116,18 @@ def one_set(own: ReZeroHyperSAGNN, embedded: torch.Tensor) -> torch.Tensor:
         return torch.zeros(2).double()
     dynamic = embedded
     for layer in own.layers:
-        rows = []
+        rows, normed = [], layer.norm(dynamic)
         for i in range(len(dynamic)):
             others = [j for j in range(len(dynamic)) if j != i]
             heard = []
             for part in dynamic.new_tensor(range(WIDTH)).long().chunk(2):
-                key, value = (f(dynamic[others])[:, part] for f in (layer.key, layer.value))
-                affinity = key @ layer.query(dynamic[i])[part] / len(part) ** 0.5
+                key, value = (f(normed[others])[:, part] for f in (layer.key, layer.value))
+                affinity = key @ layer.query(normed[i])[part] / len(part) ** 0.5
                 heard.append(affinity.softmax(0) @ value)
             rows.append(dynamic[i] + layer.beta * torch.tanh(layer.out(torch.cat(heard))))
         dynamic = torch.stack(rows)
-    return own.score((dynamic - torch.tanh(own.static(embedded))).square()).mean(0)
+    static = own.norm_static(torch.tanh(own.static(embedded)))
+    return own.score((own.norm_dynamic(dynamic) - static).square()).mean(0)
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=5), st.integers(1, 3), st.integers(0, 9))
