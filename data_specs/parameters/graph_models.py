@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from data_specs.parameters.ranges import Beta, Depth, Rate, Texts, Weight, Whole, Width
+from data_specs.parameters.ranges import Depth, Rate, Texts, Weight, Whole, Width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,6 @@ class Multigraph:
     depth: Depth = 2  # layers of convolutions, so how far a gene sees
     heads: Width = 4  # of every attention
     head_layers: Depth = 2  # of attention over the set of deleted genes
-    head_beta: Beta = 0.0  # weight of each of them at first; 0 is ReZero, whose layers grow in
     global_branch: bool = True  # also compare the cell with and without the deleted genes
     cache_embeddings: bool = True  # reuse the genes' encodings from batch to batch of an evaluation
     weight_decay: Weight = 1.0  # in place of train.weight_decay: it has a number for every gene

@@ -8,8 +8,8 @@ as the others of the set see it; the score is made of the squared difference of 
     ŷ    = mean over i of FF((d(i) − s(i))²)
 
 with attention α over the other genes of the set (several heads). `ReZeroHyperSAGNN` has several
-layers, each around what was there, with a learnable weight β (ReZero, Bachlechner et al. 2021), as
-DANGO was published:
+layers, each added to what was there with a learnable weight β that is 0 at first (ReZero,
+Bachlechner et al. 2021), as DANGO was published:
 
     d⁰(i) = x(i)
     dˡ(i) = dˡ⁻¹(i) + βˡ tanh(Oˡ Σ over j ≠ i of αˡ(i, j) Vˡ n(j)),  n = LayerNorm(dˡ⁻¹)
@@ -68,15 +68,12 @@ class ReZeroHyperSAGNN(nn.Module):
         heads: of attention.
         layers: of attention.
         phenotypes: P.
-        beta: of every layer at first.
     """
 
-    def __init__(
-        self, width: int, heads: int, layers: int, phenotypes: int, *, beta: float = 0.0
-    ) -> None:
+    def __init__(self, width: int, heads: int, layers: int, phenotypes: int) -> None:
         super().__init__()
         self.static = nn.Linear(width, width)
-        self.layers = nn.ModuleList(_ReZeroAttention(width, heads, beta) for _ in range(layers))
+        self.layers = nn.ModuleList(_ReZeroAttention(width, heads) for _ in range(layers))
         self.norm_static, self.norm_dynamic = nn.LayerNorm(width), nn.LayerNorm(width)
         self.score = nn.Linear(width, phenotypes)
 
@@ -101,7 +98,7 @@ class ReZeroHyperSAGNN(nn.Module):
 class _ReZeroAttention(nn.Module):
     """`x + β tanh(O attention(x))`; no biases after the norm: a gene alone stays as it is."""
 
-    def __init__(self, width: int, heads: int, beta: float) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.norm = nn.LayerNorm(width)
@@ -109,7 +106,7 @@ class _ReZeroAttention(nn.Module):
         self.key = nn.Linear(width, width, bias=False)
         self.value = nn.Linear(width, width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
-        self.beta = nn.Parameter(torch.full((1,), beta))
+        self.beta = nn.Parameter(torch.zeros(1))
 
     def forward(self, x_BKD: Tensor, present_BK: Tensor) -> Tensor:
         normed = self.norm(x_BKD)

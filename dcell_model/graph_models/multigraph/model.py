@@ -9,7 +9,8 @@ After the interaction models of torchcell (github.com/Mjvolk3/torchcell, which c
 head). There each sample has a copy of the whole graph, from which its deleted genes are removed
 before the genes are encoded. Here the networks of the wild type are encoded, once a step, whatever
 the number of samples; `dcell_model.bench.graph_copies` measures what copies cost. Besides, a layer
-is added to what it is given, and nothing is dropped out, so that a resumed run goes on exactly.
+is added to what it is given (`encoder`), and nothing is dropped out, so that a resumed run goes on
+exactly.
 """
 
 import torch
@@ -51,9 +52,7 @@ class Multigraph(OnNetworks):
         self.config = config = config or MultigraphConfig()
         self.features = nn.Embedding(networks.num_genes, config.width)
         self.encoder = GeneEncoder(config, len(networks.names))
-        self.head = ReZeroHyperSAGNN(
-            config.width, config.heads, config.head_layers, phenotypes, beta=config.head_beta
-        )
+        self.head = ReZeroHyperSAGNN(config.width, config.heads, config.head_layers, phenotypes)
         if config.global_branch:
             self.cell = CellDifference(config.width, phenotypes)
             self.gate = Gate(config.width)

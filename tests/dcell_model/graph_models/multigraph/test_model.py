@@ -199,7 +199,7 @@ def by_state(own: Multigraph) -> None:
 
 
 def in_place(own: Multigraph) -> None:
-    own.encoder.layers[1].norms[0].bias.add_(1)
+    own.encoder.layers[1].norm.bias.add_(1)
 
 
 def by_double(own: Multigraph) -> None:
