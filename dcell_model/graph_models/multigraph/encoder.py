@@ -4,11 +4,12 @@ Each part reads what is normalised over a gene's width, and is added to what it 
 learnable weight γ (Touvron et al. 2021):
 
     x ← features + γ MLP(LayerNorm(features))
-    x ← x + γ aggregate over networks of ReLU(convolution of the network(LayerNorm(x)))
+    x ← x + γ aggregate over networks of ReLU(LayerNorm(convolution of the network(LayerNorm(x))))
 
 γ is small at first, so that a gene is above all itself, and its networks add to that as far as it
-helps. Without γ, and with the norms behind the convolutions, a gene's own part was lost under its
-neighbours' at the learning rate that other models train with.
+helps. Without γ a gene's own part is lost under its neighbours' at the learning rate that the other
+models train with. The norm behind a convolution makes up for the number of neighbours, which GIN
+adds up.
 
 Shapes: N genes (G, or several times G in copies of the graph), W networks, D width.
 """
@@ -67,6 +68,7 @@ class Layer(nn.Module):
         self.convolutions = nn.ModuleList(
             convolution(config.convolution, config.width, config.heads) for _ in range(networks)
         )
+        self.norms = nn.ModuleList(nn.LayerNorm(config.width) for _ in range(networks))
         self.aggregate = aggregation(config, networks)
         self.gamma = nn.Parameter(torch.full((1,), GAMMA))
 
@@ -74,8 +76,8 @@ class Layer(nn.Module):
         """`[N, D]`."""
         normed_ND = self.norm(x_ND)
         of_networks = [
-            torch.relu(convolve(normed_ND, own))
-            for convolve, own in zip(self.convolutions, edges, strict=True)
+            torch.relu(norm(convolve(normed_ND, own)))
+            for convolve, norm, own in zip(self.convolutions, self.norms, edges, strict=True)
         ]
         result: Tensor = x_ND + self.gamma * self.aggregate(torch.stack(of_networks, dim=1))
         return result
