@@ -5,6 +5,7 @@ the columns of `data_specs.tables.NETWORK`. Genes are those of the store: the ce
 those without annotation, so that a gene has one index in all networks and in the store.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ def read_networks(
     Args:
         layout: of the build.
         gene_ids: names of all gene indices of its store.
-        names: which; empty reads all.
+        names: which, as `matching` takes them; empty reads all.
 
     Raises:
         ArtefactError: a table is missing, damaged, or names a gene that is not in the store.
@@ -69,7 +70,7 @@ def read_networks(
     folder, tables = layout.networks, require_networks(layout, names)
     index = pa.array(gene_ids, pa.large_string())
     edges, weights = {}, {}
-    for name in sorted(names or tables):
+    for name in matching(names, list(tables), str(folder)) or sorted(tables):
         path = folder / f"{name}.parquet"
         table = _read(path, tables[name])
         ends = [pc.index_in(table[column], index) for column in ("gene_a", "gene_b")]
@@ -81,7 +82,7 @@ def read_networks(
 
 
 def require_networks(layout: DataLayout, names: Sequence[str] = ()) -> dict[str, str]:
-    """The networks of a build, each with the SHA-256 of its table.
+    """The networks of a build, each with the SHA-256 of its table; `names` are asked for.
 
     Raises:
         ArtefactError: the manifest is damaged or of another version.
@@ -96,10 +97,34 @@ def require_networks(layout: DataLayout, names: Sequence[str] = ()) -> dict[str,
     tables: dict[str, str] = manifest["networks"]
     if not tables:
         raise InputError(f"{folder}: the build has no networks; {_ADVICE}")
-    for name in names:
-        if name not in tables:
-            raise InputError(f"{folder}: {no_such('network', name, list(tables))}")
+    matching(names, list(tables), str(folder))
     return tables
+
+
+def matching(names: Sequence[str], networks: Sequence[str], where: str) -> list[str]:
+    """The networks that names mean, sorted: a network's own name, or how it ends.
+
+    So `coexpression` means `4932.v12.0.coexpression`, whatever the release of STRING.
+
+    Args:
+        names: of networks, or their ends behind a `.`, `-` or `_`.
+        networks: names of those that there are.
+        where: the source of the names or the networks, for messages.
+
+    Raises:
+        InputError: a name that is no network's, or the end of several.
+    """
+    found = set()
+    for name in names:
+        ends = [own for own in networks if re.search(rf"[._-]{re.escape(name)}$", own)]
+        if name not in networks and len(ends) > 1:
+            raise InputError(
+                f"{where}: '{name}' is the end of {', '.join(sorted(ends))}; name one of them"
+            )
+        if name not in networks and not ends:
+            raise InputError(f"{where}: {no_such('network', name, list(networks))}")
+        found.add(name if name in networks else ends[0])
+    return sorted(found)
 
 
 _ADVICE = "build the data with sources.networks=[F, …], or with sources.profile=demo"

@@ -5,7 +5,8 @@ section of `data_specs.parameters` that says whose it is. What is fitted in one 
 in `dcell_model.baselines`, so that an edit of a baseline does not train networks again.
 
 The loop calls a model with a batch and gets heads `[T, B, P]`, of which the first is the
-prediction; DCell's loss is the loss of all, since one with a single head has no auxiliary ones.
+prediction. DCell's loss is every model's unless its record has another: one with a single head has
+no auxiliary ones.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,13 +22,13 @@ from data_specs.chain import TRAINED_ON
 from data_specs.errors import ArtefactError, ParameterError
 from data_specs.gene_networks import read_networks, require_networks
 from data_specs.layout import DataLayout
-from data_specs.parameters import Parameters, unknown
+from data_specs.parameters import MODEL_SECTIONS, Parameters, unknown
 from dcell_model import checkpoint
 from dcell_model.checkpoint import parameters_of, trained_sections
-from dcell_model.dango import Dango, pretrain
 from dcell_model.data import MutantStateBatch, MutantStateDataset
-from dcell_model.dcell import DCell, take_statistics
+from dcell_model.dcell import DCell, dcell_loss, take_statistics
 from dcell_model.dcell.engines import WorkPlan, work_plan
+from dcell_model.graph_models import Dango, Multigraph, dango_loss, pretrain, require_dango
 
 
 class Network(Protocol):
@@ -94,6 +95,7 @@ class TrainedModel(ModelRecord):
         title: its name in tables and plots.
         create: the model for P phenotypes, its weights drawn from torch's global generator.
         require: refuses a build that lacks inputs of the model, before any work.
+        loss: of heads, targets and the model, called as `dcell_loss` is.
         prepare: work before the first epoch, with an account of it for the record.
         restore: a checkpoint's members from it alone, on a cell graph that is at hand or its own;
             None has them created on the build again.
@@ -114,6 +116,7 @@ class TrainedModel(ModelRecord):
     title: str
     create: Callable[[DataLayout, MutantStateDataset, Parameters, int], Network]
     require: Callable[[DataLayout, Parameters], object] = lambda _layout, _parameters: None
+    loss: Callable[..., Tensor] = dcell_loss
     prepare: Callable[[Any], dict[str, Any]] = lambda _model: {}
     restore: Restore | None = None
     ready_for_genotypes: Callable[[Any], None] = lambda _model: None
@@ -145,12 +148,22 @@ def _create_dango(
     return Dango(dataset.graph, networks, parameters.dango, phenotypes=phenotypes)
 
 
+def _create_multigraph(
+    layout: DataLayout, dataset: MutantStateDataset, parameters: Parameters, phenotypes: int
+) -> Multigraph:
+    networks = read_networks(layout, dataset.gene_ids, parameters.multigraph.networks)
+    return Multigraph(dataset.graph, networks, parameters.multigraph, phenotypes=phenotypes)
+
+
 def _refuse_deeper(parameters: Parameters, tensors: Mapping[str, Tensor], where: Path) -> None:
-    depth = parameters.dango.depth
-    if depth > len(tensors):  # so many layers have no tensors there
-        raise ArtefactError(
-            f"{where}: dango.depth is {depth}, but there are {len(tensors)} tensors"
-        )
+    section = MODEL_SECTIONS[parameters.train.model]
+    own = getattr(parameters, section)
+    for key in ("depth", "head_layers", "preprocess_layers"):
+        layers = getattr(own, key, 0)
+        if layers > len(tensors):  # so many layers have no tensors there
+            raise ArtefactError(
+                f"{where}: {section}.{key} is {layers}, but there are {len(tensors)} tensors"
+            )
 
 
 MODELS: dict[str, TrainedModel] = {
@@ -176,7 +189,8 @@ MODELS: dict[str, TrainedModel] = {
         title="DANGO",
         made_from=(*TRAINED_ON, "networks"),
         create=_create_dango,
-        require=lambda layout, parameters: require_networks(layout, parameters.dango.networks),
+        require=lambda layout, parameters: require_dango(layout, parameters.dango),
+        loss=dango_loss,
         prepare=pretrain,
         refuse_size=_refuse_deeper,
         compiles=True,
@@ -184,6 +198,21 @@ MODELS: dict[str, TrainedModel] = {
         search={
             "train.lr": "0.0003:0.03:log",
             "dango.weight_decay": "0.01:3:log",
+            "train.epochs": "15,30,60",
+        },
+    ),
+    "multigraph": TrainedModel(
+        title="multigraph",
+        made_from=(*TRAINED_ON, "networks"),
+        create=_create_multigraph,
+        require=lambda layout, parameters: require_networks(layout, parameters.multigraph.networks),
+        refuse_size=_refuse_deeper,
+        compiles=True,
+        unread=("train.engine", "train.weight_decay"),  # it has `multigraph.weight_decay`
+        search={
+            "train.lr": "0.0003:0.03:log",
+            "multigraph.weight_decay": "0.01:3:log",
+            "multigraph.aggregation": "mean,attention,pairwise",
             "train.epochs": "15,30,60",
         },
     ),

@@ -26,7 +26,7 @@ def train_on_two(
         torchrun: whether it is `torchrun` itself that starts the two, which takes long.
     """
     sections = {name: dataclasses.asdict(getattr(parameters, name))
-                for name in ("model", "dango", "train")}  # fmt: skip
+                for name in ("model", "dango", "multigraph", "train")}  # fmt: skip
     given = out.with_suffix(".json")
     given.write_text(json.dumps(sections))
     program = ["-m", "dcell_model.train", "--data", str(data), "--out", str(out),

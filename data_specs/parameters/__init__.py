@@ -10,6 +10,7 @@ from data_specs.parameters.given import (
     read,
     refuse_without_effect,
 )
+from data_specs.parameters.graph_models import Dango, Multigraph
 from data_specs.parameters.presets import PRESETS, PROFILES
 from data_specs.parameters.ranges import (
     CONTROLS,
@@ -27,7 +28,6 @@ from data_specs.parameters.sections import (
     SECTIONS,
     Annotations,
     Baselines,
-    Dango,
     Dask,
     Evaluate,
     Genotypes,
@@ -62,6 +62,7 @@ __all__ = [
     "Genotypes",
     "Hierarchy",
     "Model",
+    "Multigraph",
     "Networks",
     "Parameters",
     "Seed",

@@ -71,6 +71,7 @@ Seeds = Annotated[tuple[Seed, ...], DIFFERENT]
 Count = Annotated[int, Ge(1), Le(MOST)]
 Whole = Annotated[int, Ge(0), Le(MOST)]
 Width = Annotated[int, Ge(1), Le(100_000)]
+Depth = Annotated[int, Ge(1), Le(1000)]
 Embedding = Annotated[int, Ge(0), Le(10_000)]
 Crossed = Annotated[int, Ge(4), Le(10_000)]
 Workers = Annotated[int, Ge(1), Le(10_000)]
@@ -170,7 +171,7 @@ def check_together(parameters: Any, where: str) -> None:
         ParameterError: names the keys, their values, and the expected ones.
     """
     ontology, split, annotations = parameters.ontology, parameters.split, parameters.annotations
-    train, dango = parameters.train, parameters.dango
+    train = parameters.train
     where = f"{where}: "
     if "is_a" not in ontology.relations:
         raise ParameterError(
@@ -190,11 +191,13 @@ def check_together(parameters: Any, where: str) -> None:
         raise ParameterError(
             f"{where}train.norm_samples is 1; expected at least 2, or 0 for running averages"
         )
-    if dango.width % dango.heads:
-        raise ParameterError(
-            f"{where}dango.width is {dango.width}; expected a multiple of dango.heads, "
-            f"{dango.heads}"
-        )
+    for name in ("dango", "multigraph"):
+        own = getattr(parameters, name)
+        if own.width % own.heads:
+            raise ParameterError(
+                f"{where}{name}.width is {own.width}; expected a multiple of {name}.heads, "
+                f"{own.heads}"
+            )
     section = weight_decay_section(parameters)
     decay = getattr(parameters, section).weight_decay
     if decay and train.lr * decay >= 1:  # a step would turn the sign of every weight

@@ -15,6 +15,7 @@ from annotated_types import Ge, Gt, Le, MinLen
 
 from data_specs.errors import ParameterError
 from data_specs.parameters.former_names import under_present_names
+from data_specs.parameters.graph_models import Dango, Multigraph
 from data_specs.parameters.presets import PRESETS, PROFILES
 from data_specs.parameters.ranges import (
     OF_MODEL,
@@ -163,7 +164,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Networks:
-    """Which edges of the gene networks count; DANGO's input, not DCell's."""
+    """Which edges of the gene networks count; input of dango and multigraph, not of DCell."""
 
     least_weight: Annotated[float, Ge(0), Le(10**9)] = 0.0
 
@@ -186,26 +187,10 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dango:
-    """The DANGO-style model (Zhang et al. 2020) on gene networks: `train.model: dango`."""
-
-    networks: Texts = ()  # by name; empty: all of the build's
-    encoder: Literal["sage", "gin"] = "sage"
-    aggregation: Literal["cross_attention", "pairwise"] = "cross_attention"
-    width: Width = 64
-    depth: Annotated[int, Ge(1), Le(1000)] = 2  # convolutions, so how far a gene sees
-    heads: Width = 4
-    pretrain_steps: Whole = 200
-    pretrain_lr: Rate = 1e-2
-    zero_weight: Weight = 1.0  # of an absent edge in the reconstruction; a present one has weight 1
-    weight_decay: Weight = 1.0  # in place of train.weight_decay: it has a number for every gene
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Train:
     """The training loop and the loss."""
 
-    model: Annotated[Text, "the network: dcell or dango"] = "dcell"
+    model: Annotated[Text, "the network: dcell, dango or multigraph"] = "dcell"
     engine: Literal["incremental", "reference"] = "incremental"
     phenotypes: Texts = ()  # empty: the store's first
     epochs: Count = 30
@@ -235,7 +220,7 @@ class Train:
     ] = 1  # fmt: skip
     device: Annotated[Device, "auto takes a GPU where there is one"] = "auto"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    compile: Literal["none", "default", "reduce-overhead"] = "none"  # torch.compile, of dango alone
+    compile: Literal["none", "default", "reduce-overhead"] = "none"  # torch.compile; not of dcell
     num_workers: Annotated[int, Ge(0), Le(1000)] = 0
 
 
@@ -284,6 +269,7 @@ class Parameters:
     networks: Networks = field(default_factory=Networks)
     model: Model = field(default_factory=Model, metadata={OF_MODEL: "dcell"})
     dango: Dango = field(default_factory=Dango, metadata={OF_MODEL: "dango"})
+    multigraph: Multigraph = field(default_factory=Multigraph, metadata={OF_MODEL: "multigraph"})
     train: Train = field(default_factory=Train)
     baselines: Baselines = field(default_factory=Baselines)
     evaluate: Evaluate = field(default_factory=Evaluate)

@@ -169,7 +169,7 @@ def needs_build(state: Mapping[str, Any], where: Path) -> ArtefactError:
     needed = f"the {besides} of its build" if besides else "its build"
     return ArtefactError(
         f"{where}: the checkpoint of a {parameters_of(state, where).train.model} model, which "
-        f"needs {needed}; expected a DCell. `dcell train` and `dcell compare` read it."
+        f"needs {needed}; expected a DCell. `dcell predict --data BUILD` and `dcell train` read it."
     )
 
 

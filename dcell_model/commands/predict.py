@@ -5,20 +5,22 @@ from typing import Annotated
 
 from annotated_types import Gt, Lt
 
-from data_specs.command_line import Checkpoint, Metavar, OutputFile
+from data_specs.command_line import Checkpoint, Folder, Metavar, OutputFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predict:
     r"""Predict genotypes without labels, and the states of all subsystems.
 
-    Reads nothing but a checkpoint. Genes go by their systematic names, standard names or synonyms.
+    Reads nothing but a checkpoint; a model on gene networks also needs those of its build (--data).
+    Genes go by their systematic names, standard names or synonyms.
     The columns of the tables are described in dcell_model/predict/tables.py.
 
     Examples:
       dcell predict --checkpoint runs/first/checkpoint.pt --genotypes 'TFC3,YBR002C; RAD51'
       dcell predict --checkpoint runs/first/checkpoint.pt --genotypes mutants.csv \
         --subsystems --out predicted.parquet
+      dcell predict --checkpoint runs/networks --data data/kuzmin2018 --genotypes mutants.csv
     """
 
     checkpoint: Checkpoint
@@ -27,6 +29,9 @@ class Predict:
         "genes separated by | or , with ; between genotypes; or a file with one genotype a line; "
         "or a genotype table of any form that the build reads, with or without a phenotype",
     ]  # fmt: skip
+    data: Annotated[
+        Folder | None, "folder of the build on which it was trained, for a model on gene networks"
+    ] = None
     subsystems: Annotated[
         bool,
         "also write the state of every subsystem that deletions reach, into NAME.subsystems.SUFFIX",
@@ -43,6 +48,6 @@ class Predict:
             for path in command.paths_of(self.out, self.subsystems):
                 refuse_file(path, *read)
         command.run(
-            self.checkpoint, self.genotypes, self.out, subsystems=self.subsystems,
-            level=self.interval,
+            self.checkpoint, self.genotypes, self.out, data=self.data,
+            subsystems=self.subsystems, level=self.interval,
         )  # fmt: skip

@@ -1,5 +1,6 @@
 """DCell's loss: the root's error, that of every other head, and the size of the weights."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -26,6 +27,7 @@ def dcell_loss(
     aux_reduction: str = "sum",
     l2: float = 0.0,
     weights: Tensor | None = None,
+    error: Callable[[Tensor], Tensor] = torch.square,
 ) -> Tensor:
     """`MSE(root) + α · reduce over t ≠ root of MSE(t) + λ · Σ‖W(t)‖²` (Ma et al. 2018, eq. 3).
 
@@ -38,6 +40,7 @@ def dcell_loss(
         l2: λ.
         weights: `[B, P]`, above 0: the squared errors of all heads are multiplied by them before
             the mean over samples and phenotypes is taken.
+        error: of each difference `[T, B, P]`, in place of its square; not of `ColumnHeads`.
 
     Raises:
         InputError: targets or weights of another shape, which broadcasting would turn into B × B
@@ -59,10 +62,11 @@ def dcell_loss(
             "a weight for each target [B, P]"
         )
     if isinstance(heads, ColumnHeads):
+        assert error is torch.square, "the sums of `ColumnHeads` are of squares"
         errors = heads.squared_errors(targets, weights)
     else:
-        squares = (heads - targets).square()
-        errors = (squares if weights is None else squares * weights).mean(dim=(1, 2))  # [T]
+        each = error(heads - targets)
+        errors = (each if weights is None else each * weights).mean(dim=(1, 2))  # [T]
     loss = errors[0]
     if aux_weight and len(errors) > 1:
         auxiliary = errors[1:].sum() if aux_reduction == "sum" else errors[1:].mean()

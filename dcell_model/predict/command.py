@@ -16,6 +16,7 @@ from data_specs.gene_names import GeneNames
 from data_specs.spreadsheets import guarded
 from dcell_model.checkpoint import LEVEL, reach_in_words
 from dcell_model.machine import one_thread
+from dcell_model.models import record_of
 from dcell_model.predict.genotype_input import read_genotypes
 from dcell_model.predict.opened_run import open_run
 from dcell_model.predict.tables import predictions, resolve
@@ -34,6 +35,7 @@ def run(
     given: str,
     out: Path | None = None,
     *,
+    data: Path | None = None,
     subsystems: bool = False,
     level: float = LEVEL,
 ) -> list[str]:
@@ -43,6 +45,7 @@ def run(
         checkpoint: of a training run.
         given: genotypes, or a file of them, as `genotype_input.read_genotypes` takes them.
         out: `.parquet`, `.csv` or `.tsv`; with `subsystems` their table lies beside it.
+        data: folder of the build that the model was trained on, for one that needs its networks.
         subsystems: also the state of every term.
         level: of the intervals.
 
@@ -51,13 +54,16 @@ def run(
 
     Raises:
         InputError: genotypes that cannot be read, another suffix, or a level that is no share.
-        ArtefactError: the checkpoint is damaged or of another version.
+        ArtefactError: the checkpoint is damaged, of another version, or of other data, or of a
+            model that needs its build and there is none; subsystems of a model without them.
     """
     if out is not None and out.suffix not in (".parquet", *DELIMITERS):
         raise InputError(f"{out}: suffix '{out.suffix}'; expected .parquet, .csv or .tsv")
     if not 0 < level < 1:
         raise InputError(f"--interval {level}: expected more than 0 and less than 1, such as 0.9")
-    trained = open_run(checkpoint)
+    trained = open_run(checkpoint) if data is None else open_run(checkpoint, data)
+    for model in trained.members:
+        record_of(trained.kind).ready_for_genotypes(model)
     genotypes = resolve(trained, read_genotypes(given, trained.names))
     tables = predictions(trained, genotypes, subsystems=subsystems, level=level)
     if out is None:

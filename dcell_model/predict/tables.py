@@ -91,7 +91,7 @@ def predictions(
     Args:
         trained: the model.
         genotypes: of the cell graph's genes.
-        subsystems: whether the second table is wanted.
+        subsystems: whether the second table is wanted; of a model that has them.
         level: of the intervals, between 0 and 1.
         batch_size: genotypes at a time.
     """
@@ -106,8 +106,9 @@ def predictions(
         begin, end = genotypes.offsets[[first, last]]
         offsets = genotypes.offsets[first : last + 1] - begin
         batch = trained.encode(offsets, genotypes.genes[begin:end])
-        members = _members(trained, batch)
-        predicted = trained.predictions(torch.stack([own.root for own in members]))
+        members = _members(trained, batch) if trained.has_subsystems else []
+        roots = torch.stack([own.root for own in members]) if members else trained.roots_of(batch)
+        predicted = trained.predictions(roots)
         table = _rows(trained, genotypes, first, last, predicted, level)
         states = None
         if subsystems:

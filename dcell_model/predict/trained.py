@@ -172,12 +172,15 @@ class Trained:
         Returns:
             `[K, B, P]` in units of training.
         """
-        parts = [torch.empty(len(self.members), 0, len(self.phenotypes))]
-        for first in range(0, len(deleted), batch_size):
-            batch = self.encode_table(deleted[first : first + batch_size])
-            heads = [root_of(own(batch, dense=False)) for own in self.members]
-            parts.append(torch.stack(heads).cpu())
-        return torch.cat(parts, dim=1)
+        empty = torch.empty(len(self.members), 0, len(self.phenotypes))
+        pieces = (deleted[n : n + batch_size] for n in range(0, len(deleted), batch_size))
+        parts = (self.roots_of(self.encode_table(piece)) for piece in pieces)
+        return torch.cat([empty, *parts], dim=1)
+
+    @torch.no_grad()
+    def roots_of(self, batch: MutantStateBatch) -> Tensor:
+        """`[K, B, P]` each member's own predictions, in units of training, on the CPU."""
+        return torch.stack([root_of(own(batch, dense=False)) for own in self.members]).cpu()
 
     def predict(self, deleted: IntArray, *, batch_size: int = 4096) -> FloatArray:
         """Predictions of genotypes of one order, in the phenotypes' own units, `[B, P]` float64.

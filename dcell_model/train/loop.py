@@ -30,7 +30,6 @@ from dcell_model.data import (
     TrainingBatches,
     scaling,
 )
-from dcell_model.dcell import dcell_loss
 from dcell_model.dcell.engines import WorkPlan
 from dcell_model.machine import (
     fabric_of,
@@ -212,7 +211,7 @@ class _Training:
             closing = step % config.accumulate == 0 or step == len(self.batches)
             with self.fabric.no_backward_sync(model, enabled=not closing):
                 heads = model(batch, dense=False)
-                loss = dcell_loss(
+                loss = self.record.loss(
                     heads.float(),
                     (batch.phenotypes - mean) / std,
                     self.plain_model,

@@ -226,4 +226,4 @@ def test_a_model_is_named_in_its_package_and_in_the_registry_alone() -> None:
         path.relative_to(package).parts[0]
         for path in package.rglob("*.py") if "dango" in path.read_text(encoding="utf-8").lower()
     }  # fmt: skip
-    assert naming == {"dango", Path(models.__file__).name}
+    assert naming == {"graph_models", Path(models.__file__).name}

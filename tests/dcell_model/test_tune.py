@@ -389,7 +389,10 @@ def test_a_trial_that_diverges_or_cannot_be_is_no_end_of_the_search(
 def test_a_real_training_that_diverges(
     tiny_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "dcell_loss", lambda *a, **k: a[2].weight_penalty() * float("nan"))
+    diverges = dataclasses.replace(
+        MODELS["dcell"], loss=lambda *a, **_: a[2].weight_penalty() * float("nan")
+    )
+    monkeypatch.setitem(MODELS, "dcell", diverges)
     with pytest.raises(InputError, match="none of 2 trials was finished"):
         tuned(tiny_build, tmp_path, trials=2)
     assert not (tmp_path / RECORD).exists()

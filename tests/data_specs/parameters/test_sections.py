@@ -39,6 +39,10 @@ def test_layers_win_in_order(tmp_path: Path) -> None:
         ("dcell_2017-07-19", "hierarchy.containment", 4),
         ("dcell_2017-07-19", "annotations.date_cutoff", "2017-07-19"),
         ("dcell_2017-07-19", "model.width_genes", "contained"),
+        ("dango-2020", "train.model", "dango"),
+        ("dango-2020", "dango.aggregation", "meta_embedding"),
+        ("dango-2020", "dango.incomplete", ("coexpression", "experimental")),
+        ("dango-2020", "dango.loss", "log_cosh"),
     ],
 )
 def test_presets(preset: str, key: str, value: Any) -> None:

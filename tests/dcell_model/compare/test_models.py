@@ -36,10 +36,12 @@ def test_a_control_has_the_seed_of_the_split() -> None:
     assert layout_of(Path("data"), "ridge", "gene", 3).split == Path("data/splits/gene-3")
 
 
-def test_dango_is_compared_where_there_are_networks(
+def test_models_on_networks_are_compared_where_there_are_some(
     tiny_build: Path, simulated_build: Path
 ) -> None:
-    assert "dango" in usual(simulated_build)
-    assert usual(tiny_build) == [name for name in usual(simulated_build) if name != "dango"]
+    on_networks = ["dango", "multigraph"]
+    found = usual(simulated_build)
+    assert [name for name in found if name in on_networks] == on_networks
+    assert usual(tiny_build) == [name for name in found if name not in on_networks]
     assert usual(tiny_build)[0] == "dcell"
     assert {"mlp", "ridge"} < set(usual(tiny_build)) <= set(known()) - {"mean"}

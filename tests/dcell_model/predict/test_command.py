@@ -13,6 +13,7 @@ import torch
 
 from data_specs.cell_graph import CellGraph
 from data_specs.parameters.sections import resolve
+from dcell_model import train
 from dcell_model.checkpoint import format as checkpoint
 from dcell_model.cli import main
 from dcell_model.data.dataset import encode_genotypes
@@ -177,3 +178,15 @@ def test_a_checkpoint_is_all_that_is_needed(tiny_checkpoint: Path, tmp_path: Pat
     with pytest.raises(SystemExit):
         main(["predict", "--checkpoint", str(tmp_path / "moved.pt"), "--genotypes", "YAL001C",
               "--out", str(tmp_path / "p.xlsx")])  # fmt: skip
+
+
+def test_the_build_beside_the_checkpoint_changes_nothing(
+    simulated_build: Path, tmp_path: Path
+) -> None:
+    few = {"train": {"epochs": 1, "engine": "reference"}, "model": {"width_min": 3}}
+    train.run(simulated_build, tmp_path / "run", resolve(few))
+    genes = CellGraph.read(simulated_build / "cell_graph").gene_ids
+    given = ["--genotypes", f"{genes[0]}|{genes[1]};{genes[2]}"]
+    for number, data in enumerate(([], ["--data", str(simulated_build)])):
+        predict(tmp_path / "run", *given, *data, "--out", str(tmp_path / f"{number}.csv"))
+    assert (tmp_path / "0.csv").read_bytes() == (tmp_path / "1.csv").read_bytes()

@@ -7,9 +7,14 @@ units in which 1 is an empty guess:
 
     ( Σ over edges of (â − a)²  +  λ · Σ over pairs without an edge of â² )  /  Σ over edges of a²
 
-λ (`dango.zero_weight`) is small where an absent edge may just be an unknown one. The second sum has
-G² terms, but is `λ (Σ over all pairs of â² − Σ over edges of â²)`, and the sum over all pairs of â²
-is the sum over the product of two D × D matrices, `ZᵀZ` and `UᵀU`: no row is ever written out.
+λ is `dango.zero_weight`; for the networks of `dango.incomplete`, in which an absent edge may just
+be an unknown one, it is `dango.incomplete_zero_weight`. `dango.reconstruction: mean` divides the
+sums by the number of pairs, G², in place of Σ a², as the paper does: a network with few edges then
+weighs less beside the others.
+
+The second sum has G² terms, but is `λ (Σ over all pairs of â² − Σ over edges of â²)`, and the sum
+over all pairs of â² is the sum over the product of two D × D matrices, `ZᵀZ` and `UᵀU`: no row is
+ever written out.
 """
 
 import time
@@ -18,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dcell_model.dango.model import Dango
+from dcell_model.graph_models.dango.model import Dango
 
 
 class Decoder(nn.Module):
@@ -67,7 +72,8 @@ def pretrain(model: Dango) -> dict[str, Any]:
     """Train the features and the encoders to give back the networks.
 
     Returns:
-        `steps`, `seconds`, and for every network the loss before and after.
+        `steps`, `seconds`, and for every network the loss before and after, in which an empty guess
+        is 1, and its λ.
     """
     config, networks = model.config, model.networks
     began = time.perf_counter()
@@ -79,28 +85,34 @@ def pretrain(model: Dango) -> dict[str, Any]:
         for weight in weights
     ]
     trained = nn.ModuleList([model.features, model.encoders, *decoders])
+    unit = torch.ones(len(weights), device=device)  # of the loss of each network
+    if config.reconstruction == "mean":
+        unit = torch.stack([weight.square().sum() for weight in weights]) / genes**2
     optimizer = torch.optim.Adam(trained.parameters(), lr=config.pretrain_lr)
 
     def losses() -> Tensor:
-        parts = zip(model.encode(), decoders, model.edges, weights, strict=True)
+        parts = zip(model.encode(), decoders, model.edges, weights, model.zero_weights, strict=True)
         return torch.stack([
-            reconstruction_loss(z, decoder, edges, weight, config.zero_weight)
-            for z, decoder, edges, weight in parts
+            reconstruction_loss(z, decoder, edges, weight, zero_weight)
+            for z, decoder, edges, weight, zero_weight in parts
         ])  # fmt: skip
 
     with torch.no_grad():
         before = losses().tolist()
     for _ in range(config.pretrain_steps):
         optimizer.zero_grad()
-        losses().sum().backward()
+        (losses() * unit).sum().backward()
         optimizer.step()
     with torch.no_grad():
         after = losses().tolist()
     for parameter in model.parameters():
         parameter.grad = None
-    pairs = zip(networks.names, before, after, strict=True)
+    pairs = zip(networks.names, before, after, model.zero_weights, strict=True)
     return {
         "steps": config.pretrain_steps,
         "seconds": round(time.perf_counter() - began, 2),
-        "networks": {name: {"before": b, "after": a} for name, b, a in pairs},
+        "networks": {
+            name: {"before": b, "after": a, "zero_weight": zero_weight}
+            for name, b, a, zero_weight in pairs
+        },
     }

@@ -4,7 +4,11 @@ import pytest
 import torch
 
 from data_specs.parameters.sections import Dango as DangoConfig
-from dcell_model.dango.aggregation import CrossAttention, PairwiseInteraction
+from dcell_model.graph_models.dango.aggregation import (
+    CrossAttention,
+    MetaEmbedding,
+    PairwiseInteraction,
+)
 
 CONFIG = DangoConfig(width=8, heads=2)
 
@@ -38,6 +42,20 @@ def test_cross_attention_is_pytorchs(networks: int) -> None:
     torch.testing.assert_close(layer(own, embedded), expected[:, 0] + own)
 
 
-@pytest.mark.parametrize("layer", [CrossAttention(CONFIG), PairwiseInteraction(CONFIG, 3)])
+@pytest.mark.parametrize("networks", [1, 2, 5])
+def test_a_meta_embedding_is_a_mean_of_the_networks(networks: int) -> None:
+    torch.manual_seed(0)
+    layer = MetaEmbedding(CONFIG).double()
+    embedded = torch.randn(3, networks, 8).double()
+    grade = layer.weight(embedded).squeeze(-1).exp()  # [3, W]
+    expected = torch.einsum("nw,nwd->nd", grade, embedded) / grade.sum(1, keepdim=True)
+    torch.testing.assert_close(layer(torch.randn(3, 8).double(), embedded), expected)
+    order = torch.randperm(networks)
+    torch.testing.assert_close(layer(embedded[:, 0], embedded[:, order]), expected)
+
+
+@pytest.mark.parametrize(
+    "layer", [CrossAttention(CONFIG), PairwiseInteraction(CONFIG, 3), MetaEmbedding(CONFIG)]
+)
 def test_no_genes(layer: torch.nn.Module) -> None:
     assert layer(torch.randn(0, 8), torch.randn(0, 3, 8)).shape == (0, 8)

@@ -6,8 +6,8 @@ from typing import Literal
 import pytest
 import torch
 
-from dcell_model.dango.encoder import NetworkEncoder
-from tests.dcell_model.dango.networks import SMALL
+from dcell_model.graph_models.dango.encoder import NetworkEncoder
+from tests.dcell_model.graph_models.networks import SMALL
 
 PATH = torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]])  # 0 – 1 – 2 – 3, and 4 by itself
 Kind = Literal["sage", "gin"]
@@ -37,3 +37,18 @@ def test_the_order_of_edges_does_not_matter(kind: Kind) -> None:
 def test_no_edges(kind: Kind) -> None:
     encoder = NetworkEncoder(replace(SMALL, encoder=kind))
     assert encoder(torch.randn(5, 8), torch.empty(2, 0, dtype=torch.int64)).isfinite().all()
+
+
+def test_as_published_every_convolution_is_followed_by_swish() -> None:
+    torch.manual_seed(0)
+    encoder = NetworkEncoder(replace(SMALL, norm="none", depth=2)).double()
+    features = torch.randn(5, 8).double()
+    neighbours = torch.zeros(5, 5).double()
+    neighbours[PATH[0], PATH[1]] = 1
+    mean = neighbours / neighbours.sum(1, keepdim=True).clamp(min=1)
+    expected = features
+    for layer in encoder.convolutions:
+        z = layer.lin_l(mean @ expected) + layer.lin_r(expected)
+        expected = z * z.sigmoid()
+    torch.testing.assert_close(encoder(features, PATH), expected)
+    assert not list(encoder.norms)

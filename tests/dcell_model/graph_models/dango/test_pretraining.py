@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dcell_model.dango.pretraining import Decoder, pretrain, reconstruction_loss
-from tests.dcell_model.dango.networks import SMALL, random_networks, small_model
+from data_specs.errors import InputError
+from dcell_model.graph_models.dango.pretraining import Decoder, pretrain, reconstruction_loss
+from tests.dcell_model.graph_models.networks import SMALL, random_networks, small_model
 
 
 @pytest.mark.parametrize("zero_weight", [0.0, 0.1, 1.0])
@@ -48,7 +49,9 @@ def test_it_reduces_the_error_of_every_network(encoder: str) -> None:
     assert account["steps"] == 100
     for name in ("n0", "n1"):
         assert account["networks"][name]["after"] < 0.8 * account["networks"][name]["before"]
-    assert account["networks"]["n2"] == {"before": 0.0, "after": 0.0}  # it has no edges
+    assert account["networks"]["n2"] == {
+        "before": 0.0, "after": 0.0, "zero_weight": 1.0,  # it has no edges
+    }  # fmt: skip
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
@@ -57,3 +60,25 @@ def test_no_steps_change_nothing() -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     pretrain(model)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_each_network_has_its_own_weight_of_absent_edges() -> None:
+    config = replace(SMALL, incomplete=("n1",), incomplete_zero_weight=0.1, pretrain_steps=0)
+    networks = pretrain(small_model(config))["networks"]
+    assert [networks[name]["zero_weight"] for name in ("n0", "n1", "n2")] == [1.0, 0.1, 1.0]
+    with pytest.raises(InputError, match=r"dango\.incomplete: no network 'x'; it has n0, n1, n2"):
+        small_model(replace(SMALL, incomplete=("x",)))
+
+
+def test_the_mean_over_all_pairs_is_what_is_learnt() -> None:
+    """The published loss is the relative one of each network, times a number of its own."""
+    torch.manual_seed(0)
+    config = replace(SMALL, reconstruction="mean", pretrain_steps=60)
+    account = pretrain(small_model(config))
+    torch.manual_seed(0)
+    relative = pretrain(small_model(replace(SMALL, pretrain_steps=60)))
+    for name in ("n0", "n1"):
+        own, other = account["networks"][name], relative["networks"][name]
+        assert own["before"] == other["before"]
+        assert own["after"] < 0.9 * own["before"]
+        assert own["after"] != other["after"]

@@ -4,23 +4,27 @@ After Zhang, Ma and Ma, "DANGO: Predicting higher-order genetic interactions" (2
 doi:10.1101/2020.11.26.400739). Every network has an encoder of its own over features that the genes
 share; a gene's embeddings are brought together, and the perturbed genes of a sample are looked up.
 
-Where this differs: the networks' embeddings are joined by cross-attention or by pairwise
-interaction, the head has one layer of attention, the loss is DCell's (squared error).
+The defaults are this project's own: the networks' embeddings are joined by cross-attention, the
+head has one layer of attention, the loss is of squared errors. The preset `dango-2020` has the
+published choices; docs/how-to/compare-models.md names what still differs.
 """
 
 import torch
 from torch import Tensor, nn
 
 from data_specs.cell_graph import CellGraph
-from data_specs.gene_networks import GeneNetworks
+from data_specs.gene_networks import GeneNetworks, matching, require_networks
+from data_specs.layout import DataLayout
 from data_specs.parameters import Dango as DangoConfig
-from dcell_model.dango.aggregation import CrossAttention, PairwiseInteraction
-from dcell_model.dango.encoder import NetworkEncoder
-from dcell_model.dango.hyper_sagnn import HyperSAGNN
 from dcell_model.data import MutantStateBatch
+from dcell_model.graph_models.dango.aggregation import aggregation
+from dcell_model.graph_models.dango.encoder import NetworkEncoder
+from dcell_model.graph_models.gene_sets import pad
+from dcell_model.graph_models.hyper_sagnn import HyperSAGNN, ReZeroHyperSAGNN
+from dcell_model.graph_models.on_networks import OnNetworks
 
 
-class Dango(nn.Module):
+class Dango(OnNetworks):
     """The model on the networks of one build.
 
     Shapes: G genes of the store (those without annotation too), W networks, D width, B samples,
@@ -29,13 +33,11 @@ class Dango(nn.Module):
     Args:
         graph: the cell graph of the store; only its fingerprint is used, to know the store by.
         networks: on the genes of the store.
-        config: encoder, aggregation and sizes.
+        config: encoder, aggregation, head and sizes.
         phenotypes: P.
 
-    Attributes:
-        edges: by network, `[2, 2E]` int64 buffers: every edge in both directions. They are no part
-            of a checkpoint, which names the networks by their digest.
-        sync_batchnorm: of no account, there are no batch statistics.
+    Raises:
+        InputError: `dango.incomplete` names a network that is not there.
     """
 
     def __init__(
@@ -46,32 +48,26 @@ class Dango(nn.Module):
         *,
         phenotypes: int = 1,
     ) -> None:
-        super().__init__()
-        self.graph, self.networks = graph, networks
+        super().__init__(graph, networks)
         self.config = config = config or DangoConfig()
-        self.sync_batchnorm = False
         self.features = nn.Embedding(networks.num_genes, config.width)
         self.encoders = nn.ModuleList(NetworkEncoder(config) for _ in networks.names)
-        self.aggregate = (
-            CrossAttention(config)
-            if config.aggregation == "cross_attention"
-            else PairwiseInteraction(config, len(networks.names))
+        self.aggregate = aggregation(config, len(networks.names))
+        self.head = (
+            HyperSAGNN(config.width, config.heads, phenotypes)
+            if config.head == "plain"
+            else ReZeroHyperSAGNN(config.width, config.heads, config.head_layers, phenotypes)
         )
-        self.head = HyperSAGNN(config, phenotypes)
-        for network, name in enumerate(networks.names):
-            edges = torch.from_numpy(networks.edges[name]).T
-            both = torch.cat([edges, edges.flip(0)], dim=1).contiguous()
-            self.register_buffer(f"edges_{network}", both, persistent=False)
+        unsure = matching(config.incomplete, networks.names, "dango.incomplete")
+        self.zero_weights = [
+            config.incomplete_zero_weight if name in unsure else config.zero_weight
+            for name in networks.names
+        ]
 
     @property
     def engine(self) -> str:
         """How it is run: there is one way for each encoder."""
         return self.config.encoder
-
-    @property
-    def edges(self) -> list[Tensor]:
-        """`[2, 2E]` of every network, in the order of their names."""
-        return [self.get_buffer(f"edges_{network}") for network in range(len(self.encoders))]
 
     def encode(self) -> list[Tensor]:
         """`[G, D]` embeddings of all genes in every network: one pass over the whole graphs."""
@@ -102,35 +98,14 @@ class Dango(nn.Module):
         scores: Tensor = self.head(embedded[index], present)
         return scores.unsqueeze(0)
 
-    def num_parameters(self) -> int:
-        """Trainable numbers."""
-        return sum(parameter.numel() for parameter in self.parameters())
 
-    def weight_penalty(self) -> Tensor:
-        """`Σ‖W‖²` over all matrices, the genes' features included."""
-        matrices = [p for p in self.parameters() if p.dim() > 1]
-        return torch.stack([matrix.square().sum() for matrix in matrices]).sum()
+def require_dango(layout: DataLayout, config: DangoConfig) -> None:
+    """Refuse a build that lacks networks which the parameters name.
 
-
-def pad(sample: Tensor, value: Tensor, samples: int) -> tuple[Tensor, Tensor]:
-    """Ragged rows side by side.
-
-    Args:
-        sample: `[D]` which row a value belongs to, in any order.
-        value: `[D]` int64.
-        samples: B.
-
-    Returns:
-        `[B, K]` values, 0 where there is none, and `[B, K]` whether there is one; K is the length
-        of the longest row, at least 1.
+    Raises:
+        ArtefactError: the manifest of the networks is damaged or of another version.
+        InputError: the build has no networks, or none of a name.
     """
-    counts = torch.bincount(sample, minlength=samples)
-    order = torch.argsort(sample, stable=True)
-    starts = counts.cumsum(0) - counts
-    row = sample[order]
-    column = torch.arange(len(row), device=row.device) - starts[row]
-    longest = max(1, int(counts.max())) if samples else 1
-    values = value.new_zeros(samples, longest)
-    values[row, column] = value[order]
-    present = torch.arange(longest, device=row.device) < counts.unsqueeze(1)
-    return values, present
+    found = require_networks(layout, config.networks)
+    used = matching(config.networks, list(found), "dango.networks") or list(found)
+    matching(config.incomplete, used, "dango.incomplete")

@@ -54,6 +54,24 @@ def test_it_learns_better_than_the_mean(
         assert error["after"] < error["before"]
 
 
+def test_as_published_it_learns(data: Path, tmp_path: Path) -> None:
+    """By the preset, small: its parts, its reconstruction, and its loss."""
+    small = {"networks": ["complexes", "coexpression"], "incomplete": ["coexpression"],
+             "width": 16, "heads": 4, "pretrain_steps": 20}  # fmt: skip
+    given = {"preset": "dango-2020", "dango": small, "train": {"epochs": 12, "batch_size": 32}}
+    record = train.run(data, tmp_path / "published", resolve(given))
+    zero_weights = {
+        name: own["zero_weight"] for name, own in record["pretraining"]["networks"].items()
+    }
+    assert zero_weights == {"coexpression": 0.1, "complexes": 1.0}
+    losses = [row["train_loss"] for row in record["history"]]
+    assert losses[-1] < 0.5 * losses[0]
+    assert max(row["val_pearson"] for row in record["history"]) > 0.2
+    squared = given | {"dango": small | {"loss": "squared"}}
+    other = train.run(data, tmp_path / "squared", resolve(squared))
+    assert other["history"][0]["train_loss"] > losses[0]
+
+
 class _StopError(Exception):
     pass
 
@@ -112,6 +130,9 @@ def test_the_command_and_the_chain(
     links = {link.name: link for link in chain(DataLayout(data), tmp_path)}
     assert not [link for link in links.values() if link.fault]
     assert links["checkpoint"].made_from["networks"] == links["networks"].digest
+    genotypes = ["--genotypes", "YAL001C", "--out", str(tmp_path / "p.csv")]
+    cli.main(["predict", "--checkpoint", str(tmp_path), "--data", str(data), *genotypes])
+    assert (tmp_path / "p.csv").read_text().startswith('"genotype"')
 
 
 def test_other_networks(data: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """One embedding a gene from those that it has in the networks.
 
-Shapes: N genes, W networks, D width.
+All are called with the gene's own features, which no network made, and its embeddings in the
+networks. Shapes: N genes, W networks, D width.
 """
 
 import torch
@@ -58,3 +59,36 @@ class PairwiseInteraction(nn.Module):
         both = torch.cat([networks_NWD.mean(1), products], dim=-1)
         result: Tensor = self.out(both) + own_ND
         return result
+
+
+class MetaEmbedding(nn.Module):
+    """The mean of the networks' embeddings, weighed for each gene by what they are; as published.
+
+        α(w) = softmax over networks of MLP(z(w)),  x = Σ α(w) z(w)
+
+    with one MLP of two layers for all networks (Zhang et al. 2020). The gene's own features are in
+    it only as far as the encoders kept them.
+    """
+
+    def __init__(self, config: DangoConfig) -> None:
+        super().__init__()
+        # No bias at the end: it would move the weights of all networks alike.
+        self.weight = nn.Sequential(
+            nn.Linear(config.width, config.width), nn.ReLU(),
+            nn.Linear(config.width, 1, bias=False),
+        )  # fmt: skip
+
+    def forward(self, own_ND: Tensor, networks_NWD: Tensor) -> Tensor:  # noqa: ARG002
+        """`[N, D]`."""
+        share_NW1 = self.weight(networks_NWD).softmax(dim=1)
+        result: Tensor = (share_NW1 * networks_NWD).sum(dim=1)
+        return result
+
+
+def aggregation(config: DangoConfig, networks: int) -> nn.Module:
+    """The layer of `dango.aggregation`."""
+    if config.aggregation == "cross_attention":
+        return CrossAttention(config)
+    if config.aggregation == "pairwise":
+        return PairwiseInteraction(config, networks)
+    return MetaEmbedding(config)
