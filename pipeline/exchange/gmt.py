@@ -17,7 +17,8 @@ _ID = re.compile(r"R-[A-Z]{3}-\d+(?:\.\d+)?|[A-Za-z][A-Za-z0-9_.]*:\d+")
 _DESCRIPTION = re.compile(r"|na|none|null|-|>.*|\S+://.*|.*\s.*", re.IGNORECASE)
 # What stands where GMT has genes in tables of other kinds: numbers, dates, and ids of other things.
 _NO_GENE = re.compile(
-    r".*[\s/].*|[-+]?\d*\.\d+(?:e[-+]?\d+)?|\d{8}|\d{4}-\d\d-\d\d|(?:GO|PMID|GO_REF|ECO|taxon):.*",
+    r".*[\s/].*|[-+]?\d*\.\d+(?:e[-+]?\d+)?|(?:19|20)\d\d(?:0\d|1[012])[0-3]\d"
+    r"|\d{4}-\d\d-\d\d|(?:GO|PMID|GO_REF|ECO|taxon):.*",
     re.IGNORECASE,
 )
 _LOOKED_AT = 100  # lines
