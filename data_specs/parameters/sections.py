@@ -234,7 +234,7 @@ class Train:
         "auto"
     )
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    compile: Literal["none", "default", "reduce-overhead"] = "none"  # torch.compile, of dango alone
+    compile: Literal["default", "reduce-overhead"] | None = None  # torch.compile, of dango alone
     num_workers: Annotated[int, Ge(0), Le(1000)] = 0
 
 
