@@ -220,7 +220,7 @@ class Train:
     ] = 1  # fmt: skip
     device: Annotated[Device, "auto takes a GPU where there is one"] = "auto"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    compile: Literal["none", "default", "reduce-overhead"] = "none"  # torch.compile; not of dcell
+    compile: Literal["default", "reduce-overhead"] | None = None  # torch.compile; not of dcell
     num_workers: Annotated[int, Ge(0), Le(1000)] = 0
 
 

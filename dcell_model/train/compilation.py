@@ -24,13 +24,13 @@ def compiled(
     Args:
         model: of the run, on any device.
         record: of the model.
-        config: with `compile`: `none`, or a mode of `torch.compile`.
+        config: with `compile`: none, or a mode of `torch.compile`.
         leader: whether this process prints.
 
     Returns:
         A module with the parameters of `model`; the model itself where nothing is compiled.
     """
-    if config.compile == "none":
+    if config.compile is None:
         return model
     if not record.compiles:
         if leader:

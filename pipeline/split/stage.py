@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow.parquet as pq
 
 from data_specs.chain import write_link
 from data_specs.errors import ArtefactError, InputError
@@ -200,7 +201,7 @@ def table_of(parts: Parts) -> pl.DataFrame:
 
 def draw_part(part: Path, settings: Split) -> Lots:
     """The lots of one part of the store's samples."""
-    kept = ALLELES in pl.read_parquet_schema(part)
+    kept = ALLELES in pq.read_schema(part).names
     columns = ["genes", "queries", "given", *([ALLELES] if kept else [])]
     return draw(pl.read_parquet(part, columns=columns, glob=False), settings)
 
@@ -255,7 +256,7 @@ def run(parameters: Parameters, layout: DataLayout, *, overwrite: bool = True) -
         folder.mkdir()
         write_table(table_of(parts), folder / "split.parquet")
         ledger: dict[str, Any] = {"method": "given" if given else parameters.split.method}
-        if parameters.split.alleles == "apart" and ALLELES in pl.read_parquet_schema(files[0]):
+        if parameters.split.alleles == "apart" and ALLELES in pq.read_schema(files[0]).names:
             ledger[ALLELES] = "apart"
         write_json(folder / "ledger.json", ledger | dict(zip(PARTS, counts, strict=True)))
         write_link(layout, "split", folder)

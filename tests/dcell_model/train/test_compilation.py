@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from data_specs.parameters import Parameters, resolve
+from data_specs.parameters import Parameters, override, resolve
 from dcell_model import train
 from dcell_model.checkpoint import load
 from dcell_model.train import compilation
@@ -16,13 +16,17 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::U
 
 
 def settings(model: str, mode: str) -> Parameters:
-    given = {"model": model, "compile": mode, "epochs": 2, "batch_size": 64, "device": "cpu"}
-    return resolve({"train": given, "dango": {"width": 8, "heads": 2, "pretrain_steps": 2}})
+    """As `--set train.compile=MODE` gives them."""
+    train = {"model": model, "epochs": 2, "batch_size": 64, "device": "cpu"}
+    given = {"train": train, "dango": {"width": 8, "heads": 2, "pretrain_steps": 2}}
+    return resolve(override(given, [f"train.compile={mode}"]))
 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The modes that were asked for; torch traces the model, and its own operators then run it."""
+    import lightning_fabric  # noqa: F401 - it puts a function of its own in torch.compile's place
+
     modes = []
     whole = torch.compile
 
@@ -30,8 +34,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         if "mode" in options:  # Fabric compiles anew what it wraps, as it was compiled
             modes.append(options["mode"])
         return whole(model, backend="eager")
-
-    import lightning_fabric  # noqa: F401 - it puts a function of its own in torch.compile's place
 
     monkeypatch.setattr(compilation.torch, "compile", trace)
     return modes
