@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from dcell_model.graph_models.dango.model import Dango
+from dcell_model.machine import progress
 
 
 class Decoder(nn.Module):
@@ -99,10 +100,15 @@ def pretrain(model: Dango) -> dict[str, Any]:
 
     with torch.no_grad():
         before = losses().tolist()
-    for _ in range(config.pretrain_steps):
-        optimizer.zero_grad()
-        (losses() * unit).sum().backward()
-        optimizer.step()
+    one_of_several = torch.distributed.is_initialized() and torch.distributed.get_rank() > 0
+    with progress(
+        "pre-training", config.pretrain_steps, visible=not one_of_several, lines=False
+    ) as shown:
+        for _ in range(config.pretrain_steps):
+            optimizer.zero_grad()
+            (losses() * unit).sum().backward()
+            optimizer.step()
+            shown.advance()
     with torch.no_grad():
         after = losses().tolist()
     for parameter in model.parameters():

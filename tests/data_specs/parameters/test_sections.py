@@ -128,6 +128,7 @@ def test_assignments(assignment: str, section: str, name: str, value: Any) -> No
         ("train.lr=0x" + "f" * 5000, "train.lr is a number of 20000 bits; expected a number"),
         ("model.width_min=10000000", "model.width_min is 10000000; expected at least 1 and at"),
         ("dango.heads=3", "dango.width is 64; expected a multiple of dango.heads, 3"),
+        ("multigraph.heads=3", "multigraph.width is 64; expected a multiple of multigraph.heads"),
         ("dask.scheduler=locl", "expected local, or an address such as tcp://host:8786"),
         ("store.block_bytes=99999999999", "store.block_bytes is 99999999999; expected at least 1"),
     ],
