@@ -90,7 +90,7 @@ def test_the_file_fits_on_three_screens() -> None:
         ("dcell_model/serve", []),
         ("dcell_model/screen", []),
         ("dcell_model/tune", []),
-        ("pipeline/verify.py", []),
+        ("pipeline/verify/build.py", []),
     ],
 )
 def test_what_an_edit_runs_again(edited: str, stages: list[str]) -> None:

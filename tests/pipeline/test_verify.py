@@ -20,7 +20,8 @@ from pipeline import build as pipeline_build
 from pipeline.genotypes import stage as genotypes
 from pipeline.split import stage as split
 from pipeline.store import stage as store
-from pipeline.verify import _check_strata, verify
+from pipeline.verify import verify
+from pipeline.verify.hierarchy import check_strata
 from tests.conftest import tiny_parameters
 
 
@@ -94,7 +95,7 @@ def test_an_edge_within_a_stratum(build: DataLayout) -> None:
     strata[child] = strata[parent]
     said = f"{graph.term_ids[child]} and its parent {graph.term_ids[parent]} are in strata"
     with pytest.raises(Exception, match=said):
-        _check_strata(replace(graph, strata=strata), build)
+        check_strata(replace(graph, strata=strata), build)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,5 @@
+"""Check everything that a build promises."""
+
+from pipeline.verify.build import Check, verify
+
+__all__ = ["Check", "verify"]
