@@ -12,7 +12,7 @@ only differ in the order in which they work through them.
 
 import warnings
 from collections.abc import Callable
-from typing import overload
+from typing import Self, overload
 
 from torch import Tensor
 
@@ -68,6 +68,11 @@ class DCell(DCellParameters):
         if name not in ENGINES:
             raise ParameterError(f"engine '{name}' is unknown; there are {', '.join(ENGINES)}")
         self._engine = name
+
+    def train(self, mode: bool = True) -> Self:
+        """As of every module; the wild type is computed anew after it."""
+        self.wild_type_cache.clear()
+        return super().train(mode)
 
     @overload
     def forward(self, batch: MutantStateBatch) -> Tensor: ...

@@ -10,19 +10,26 @@ from torch import Tensor, nn
 class WildTypeCache:
     """The wild type's pre-activations in evaluation, kept until a parameter changes.
 
-    Changes are seen by autograd's version counters: all in-place operations count, `.data` does
-    not.
+    Changes are seen by autograd's version counters: in-place operations count, `.data` does not,
+    and neither does a fused optimizer. So a pass for training ends what is kept, too.
     """
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Keep nothing."""
         self._state: tuple[Any, ...] = ()
         self._value: Tensor | None = None
 
     def get(self, model: nn.Module) -> Tensor:
         """The kept `[R]`, or an empty tensor."""
-        if self._value is None or not self._usable(model) or self._state != _versions(model):
-            return next(model.parameters()).new_empty(0)
-        return self._value
+        if not self._usable(model):
+            if not torch.compiler.is_compiling():
+                self.clear()
+        elif self._value is not None and self._state == _versions(model):
+            return self._value
+        return next(model.parameters()).new_empty(0)
 
     def put(self, model: nn.Module, value: Tensor) -> None:
         """Keep `[R]` where it can be used again."""

@@ -69,7 +69,11 @@ def test_dcell_in_a_pyg_loop(tiny_build: Path) -> None:
     found, expected = batch_of(data, ["fitness"]), samples.samples.batch(list(range(7)))
     for field in dataclasses.fields(expected):
         of_field = getattr(found, field.name), getattr(expected, field.name)
-        assert of_field[0] == of_field[1] if field.name == "names" else torch.equal(*of_field)
+        assert (
+            of_field[0] == of_field[1]
+            if field.name in ("names", "plan")
+            else torch.equal(*of_field)
+        )
     assert batch_of(data).names == ("phenotype_0",)
     unfollowed = next(iter(DataLoader(samples, batch_size=7)))
     with pytest.raises(InputError, match="without 'genes_batch'; expected one of a torch_geom"):
