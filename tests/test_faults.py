@@ -20,7 +20,7 @@ from pipeline import cli as pipeline_cli
 from pipeline.build import STAGES, build
 from pipeline.verify import verify
 from tests.conftest import TINY, tiny_parameters
-from tests.pipeline.test_dask import digests
+from tests.data_specs.test_workers import digests
 from tests.processes import Program
 
 BUILD = [
