@@ -26,7 +26,7 @@ from data_specs.parameters import MODEL_SECTIONS, Parameters, unknown
 from dcell_model import checkpoint
 from dcell_model.checkpoint import parameters_of, trained_sections
 from dcell_model.data import MutantStateBatch, MutantStateDataset
-from dcell_model.dcell import DCell, dcell_loss, take_statistics
+from dcell_model.dcell import DCell, LossParts, loss_parts, take_statistics
 from dcell_model.dcell.engines import WorkPlan, work_plan
 from dcell_model.graph_models import Dango, Multigraph, dango_loss, pretrain, require_dango
 
@@ -49,7 +49,7 @@ class Network(Protocol):
         ...
 
     def __call__(self, batch: MutantStateBatch, *, dense: bool = ...) -> Any:
-        """Heads `[T, B, P]`, or with `dense=False` a form of them that `dcell_loss` takes."""
+        """Heads `[T, B, P]`, or with `dense=False` a form of them that `loss_parts` takes."""
         ...
 
     def num_parameters(self) -> int:
@@ -95,7 +95,7 @@ class TrainedModel(ModelRecord):
         title: its name in tables and plots.
         create: the model for P phenotypes, its weights drawn from torch's global generator.
         require: refuses a build that lacks inputs of the model, before any work.
-        loss: of heads, targets and the model, called as `dcell_loss` is.
+        loss: of heads, targets and the model, called as `loss_parts` is.
         prepare: work before the first epoch, with an account of it for the record.
         restore: a checkpoint's members from it alone, on a cell graph that is at hand or its own;
             None has them created on the build again.
@@ -116,7 +116,7 @@ class TrainedModel(ModelRecord):
     title: str
     create: Callable[[DataLayout, MutantStateDataset, Parameters, int], Network]
     require: Callable[[DataLayout, Parameters], object] = lambda _layout, _parameters: None
-    loss: Callable[..., Tensor] = dcell_loss
+    loss: Callable[..., LossParts] = loss_parts
     prepare: Callable[[Any], dict[str, Any]] = lambda _model: {}
     restore: Restore | None = None
     ready_for_genotypes: Callable[[Any], None] = lambda _model: None

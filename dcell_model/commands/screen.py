@@ -18,8 +18,9 @@ from data_specs.parameters import Count, override, refuse_without_effect, resolv
 class Screen:
     r"""Predict all pairs, or all triples around some genes, and their interactions.
 
-    Reads nothing but a checkpoint. Called again, a screen that was stopped goes on. All cores of
-    this machine work on it, or with --set dask.scheduler=tcp://… the workers of a Dask cluster.
+    Reads nothing but a checkpoint. Called again, a screen that was stopped goes
+    on. All cores of this machine work on it, or the workers of a Dask cluster
+    (--set dask.scheduler=tcp://…).
 
     scores (the column 'interaction'):
       prediction      the prediction itself, for a model trained on interactions
@@ -27,11 +28,11 @@ class Screen:
                       t_ijk = f_ijk - f_i f_j f_k - e_ij f_k - e_ik f_j - e_jk f_i
                       with f = prediction / prediction for the wild type
       additive        the same with differences from the wild type that add up
-      auto            multiplicative for a phenotype called fitness, prediction for one
-                      called interaction, epsilon or tau
+      auto            multiplicative for a phenotype called fitness, prediction
+                      for one called interaction, epsilon or tau
 
     Examples:
-      dcell screen --checkpoint runs/first/checkpoint.pt --order 2 --out screens/pairs
+      dcell screen --checkpoint runs/first --order 2 --out screens/pairs
       dcell screen --checkpoint runs/first/checkpoint.pt --order 3 \
         --with 'RAD51|RAD52' TFC3 --threshold 0.08 --out screens/rad
     """

@@ -2,7 +2,7 @@
 
 from dcell_model.dcell.heads import root_of
 from dcell_model.dcell.layout import SubsystemLayout, tensor_shapes
-from dcell_model.dcell.loss import dcell_loss
+from dcell_model.dcell.loss import LossParts, dcell_loss, loss_parts
 from dcell_model.dcell.model import DCell
 from dcell_model.dcell.norm_statistics import take_statistics
 from dcell_model.dcell.parameters import with_norm_order
@@ -17,12 +17,14 @@ from dcell_model.dcell.per_term import (
 
 __all__ = [
     "DCell",
+    "LossParts",
     "Subsystem",
     "SubsystemLayout",
     "check_term_shapes",
     "dcell_loss",
     "export_subsystems",
     "import_subsystems",
+    "loss_parts",
     "root_of",
     "split_by_term",
     "take_statistics",

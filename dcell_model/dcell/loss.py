@@ -1,7 +1,7 @@
 """DCell's loss: the root's error, that of every other head, and the size of the weights."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -18,6 +18,19 @@ class Penalised(Protocol):
         ...
 
 
+class LossParts(NamedTuple):
+    """The parts of a loss, scalars that add up to it: of root, other heads, size of weights."""
+
+    root: Tensor
+    auxiliary: Tensor
+    penalty: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """The loss."""
+        return self.root + self.auxiliary + self.penalty
+
+
 def dcell_loss(
     heads: Heads,
     targets: Tensor,
@@ -27,8 +40,25 @@ def dcell_loss(
     aux_reduction: str = "sum",
     l2: float = 0.0,
     weights: Tensor | None = None,
-    error: Callable[[Tensor], Tensor] = torch.square,
 ) -> Tensor:
+    """DCell's loss, a scalar: the sum of its `loss_parts`, which has the arguments."""
+    return loss_parts(
+        heads, targets, model, aux_weight=aux_weight, aux_reduction=aux_reduction, l2=l2,
+        weights=weights,
+    ).total  # fmt: skip
+
+
+def loss_parts(
+    heads: Heads,
+    targets: Tensor,
+    model: Penalised,
+    *,
+    aux_weight: float = 0.3,
+    aux_reduction: str = "sum",
+    l2: float = 0.0,
+    weights: Tensor | None = None,
+    error: Callable[[Tensor], Tensor] = torch.square,
+) -> LossParts:
     """`MSE(root) + α · reduce over t ≠ root of MSE(t) + λ · Σ‖W(t)‖²` (Ma et al. 2018, eq. 3).
 
     Args:
@@ -67,10 +97,11 @@ def dcell_loss(
     else:
         each = error(heads - targets)
         errors = (each if weights is None else each * weights).mean(dim=(1, 2))  # [T]
-    loss = errors[0]
+    none = errors.new_zeros(())
+    auxiliary, penalty = none, none
     if aux_weight and len(errors) > 1:
-        auxiliary = errors[1:].sum() if aux_reduction == "sum" else errors[1:].mean()
-        loss = loss + aux_weight * auxiliary
+        reduced = errors[1:].sum() if aux_reduction == "sum" else errors[1:].mean()
+        auxiliary = aux_weight * reduced
     if l2:
-        loss = loss + l2 * model.weight_penalty()
-    return torch.as_tensor(loss)
+        penalty = l2 * model.weight_penalty()
+    return LossParts(errors[0], auxiliary, penalty)

@@ -25,11 +25,13 @@ def loss_curves(
 ) -> None:
     """Training loss, validation loss and validation Pearson by epoch, as PNG of 1200 × 800.
 
-    Each has an axis of its own: the training loss adds up the errors of all heads, the validation
-    loss is the root's alone. Values that were not measured (None) are omitted.
+    Each has an axis of its own: the training loss adds up the errors of all heads, with its parts
+    below it, the validation loss is the root's alone. Values that were not measured (None) are
+    omitted, and so are parts that are 0.
 
     Args:
-        history: one row an epoch: `epoch`, `train_loss`, `val_loss`, `val_pearson`.
+        history: one row an epoch: `epoch`, `train_loss`, `val_loss`, `val_pearson`, and the parts
+            of `train_loss`.
         path: the file to write.
         best_epoch: the one to mark; by default that of the highest Pearson, else the least loss.
     """
@@ -50,6 +52,8 @@ def loss_curves(
                 list(values), list(values.values()), color=color, linewidth=2.2,
                 marker="o", markersize=6 if len(values) < 60 else 0,
             )  # fmt: skip
+            if key == "train_loss":
+                _parts_of_loss(axes, history)
             axes.set_ylabel(label)
             axes.margins(y=0.12)
             if best is not None:
@@ -66,6 +70,33 @@ def loss_curves(
         panels[-1].set_xlim(0.5, max([2.5, *(row["epoch"] + 0.5 for row in history)]))
         panels[-1].xaxis.get_major_locator().set_params(integer=True)
         panels[0].set_title("How the model learnt" + (f"; best in epoch {best}" if best else ""))
+
+
+_PARTS = {
+    "train_root": ("root", ORANGE, "-"),
+    "train_auxiliary": ("other heads", BLUE, "--"),
+    "train_penalty": ("weights", INK, ":"),
+}
+
+
+def _parts_of_loss(axes: "Axes", history: Sequence[Mapping[str, Any]]) -> None:
+    """Add the parts of the training loss, where it has more than one."""
+    parts = {key: [row.get(key) for row in history] for key in _PARTS}
+    shown = {key: values for key, values in parts.items() if any(values)}
+    if len(shown) < 2:
+        return
+    epochs = [row["epoch"] for row in history]
+    for key, values in shown.items():
+        label, color, style = _PARTS[key]
+        height = [np.nan if value is None else value for value in values]
+        axes.plot(epochs, height, style, color=color, linewidth=1.4, label=label)
+    axes.legend(  # above the panel, where no curve can lie
+        loc="lower right",
+        bbox_to_anchor=(1, 0.98),
+        ncols=len(shown),
+        frameon=False,
+        fontsize="small",
+    )
 
 
 def _best_epoch(history: Sequence[Mapping[str, Any]]) -> int | None:

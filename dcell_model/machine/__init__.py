@@ -4,7 +4,7 @@ from dcell_model.machine.fabric import (
     fabric_of,
     restore_scaler,
     scaler_state,
-    sum_over_processes,
+    sums_over_processes,
 )
 from dcell_model.machine.memory import keep_freed_memory, return_freed_memory
 from dcell_model.machine.progress import LIVE, Progress, duration, live_metrics, progress
@@ -25,7 +25,7 @@ __all__ = [
     "restore_scaler",
     "return_freed_memory",
     "scaler_state",
-    "sum_over_processes",
+    "sums_over_processes",
     "threads",
     "threads_for",
     "versions",

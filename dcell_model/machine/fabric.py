@@ -65,6 +65,7 @@ def restore_scaler(fabric: Any, state: dict[str, Any]) -> None:
         fabric.strategy.precision.load_state_dict(state)
 
 
-def sum_over_processes(fabric: Any, value: Tensor) -> float:
-    """The sum of a number over all processes."""
-    return float(fabric.all_reduce(value.clone(), reduce_op="sum"))  # it works in place
+def sums_over_processes(fabric: Any, values: Tensor) -> list[float]:
+    """The sums of numbers `[n]` over all processes."""
+    summed: list[float] = fabric.all_reduce(values.clone(), reduce_op="sum").tolist()  # in place
+    return summed

@@ -37,7 +37,7 @@ from dcell_model.machine import (
     live_metrics,
     progress,
     provenance,
-    sum_over_processes,
+    sums_over_processes,
     threads_for,
 )
 from dcell_model.models import record_of
@@ -47,7 +47,7 @@ from dcell_model.train.resumed_state import take_up
 from dcell_model.train.resumption import refuse_changes
 from dcell_model.train.saving import Saving
 from dcell_model.train.schedule import batch_size_of, rate_after, weight_decay_of
-from dcell_model.train.state import DivergedError, Row, TrainingState, in_words
+from dcell_model.train.state import PARTS, DivergedError, Row, TrainingState, in_words
 from dcell_model.train.validation import validate
 
 
@@ -180,7 +180,7 @@ class _Training:
     def _epoch(self, advance: Any) -> dict[str, Any]:
         epoch = len(self.state.history) + 1
         start = time.perf_counter()
-        train_loss = self._train_one_epoch(epoch, advance)
+        train_loss, *parts = self._train_one_epoch(epoch, advance)
         self._take_statistics()
         seconds = time.perf_counter() - start
         row = {"epoch": epoch, "train_loss": train_loss, "val_loss": None, "val_pearson": None}
@@ -189,6 +189,7 @@ class _Training:
             calibrate=self.config.calibrate,
         )  # fmt: skip
         row |= judged | {"seconds": seconds, "lr": self.optimizer.param_groups[0]["lr"]}
+        row |= {k: v if math.isfinite(v) else None for k, v in zip(PARTS, parts, strict=True)}
         if not math.isfinite(train_loss):
             raise DivergedError(epoch, train_loss)
         improved = self.state.finish_epoch(row, self.config.select)
@@ -196,14 +197,15 @@ class _Training:
             self.saving.finish_epoch(self._describe() if improved else None)
         return row
 
-    def _train_one_epoch(self, epoch: int, advance: Any) -> float:
+    def _train_one_epoch(self, epoch: int, advance: Any) -> list[float]:
+        """The loss of an epoch, mean over its samples, and its `PARTS`."""
         config, model, optimizer = self.config, self.model, self.optimizer
         done = int(self.state.under_way["steps"])
         self.batches.order.begin(epoch, done)
         model.train()
         mean, std = (value.to(self.fabric.device) for value in self.scale)
         order, leader = self.batches.order, self.fabric.is_global_zero
-        total = torch.tensor(self.state.under_way["loss"] if leader else 0.0, dtype=torch.float64)
+        total = torch.tensor(self.state.losses(), dtype=torch.float64) * leader
         seen = int(self.state.under_way["samples"])
         optimizer.zero_grad()
         for step, batch in enumerate(self.batches, start=done + 1):
@@ -211,7 +213,7 @@ class _Training:
             closing = step % config.accumulate == 0 or step == len(self.batches)
             with self.fabric.no_backward_sync(model, enabled=not closing):
                 heads = model(batch, dense=False)
-                loss = self.record.loss(
+                parts = self.record.loss(
                     heads.float(),
                     (batch.phenotypes - mean) / std,
                     self.plain_model,
@@ -222,25 +224,27 @@ class _Training:
                 )
                 # Gradients are averaged over the processes, whose parts may differ by a sample.
                 share = len(batch) * order.processes / order.size(step - 1)
-                self.fabric.backward(loss * (share / config.accumulate))
+                self.fabric.backward(parts.total * (share / config.accumulate))
             if closing:
                 if config.clip:
                     self.fabric.clip_gradients(model, optimizer, max_norm=config.clip,
                                                error_if_nonfinite=False)  # fmt: skip
                 optimizer.step()
                 optimizer.zero_grad()
-            total = total.to(loss.device) + loss.detach().double() * len(batch)
+            losses = torch.stack([parts.total, *parts]).detach().double()
+            total = total.to(losses.device) + losses * len(batch)
             seen += order.size(step - 1)
             if closing and step < len(self.batches) and self._is_due(step):
+                loss, *of_parts = sums_over_processes(self.fabric, total)
                 self.state.under_way = {
-                    "steps": step, "loss": sum_over_processes(self.fabric, total), "samples": seen,
+                    "steps": step, "loss": loss, "parts": of_parts, "samples": seen,
                     "processes": order.processes,
                 }  # fmt: skip
                 if self.fabric.is_global_zero:
                     self.saving.write()
             advance()
         self.state.begin_epoch()
-        return sum_over_processes(self.fabric, total) / seen
+        return [value / seen for value in sums_over_processes(self.fabric, total)]
 
     def _is_due(self, step: int) -> bool:
         """Whether a checkpoint is to be written in the middle of an epoch."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dcell_model.checkpoint import Checkpoint, check_numbers, check_shapes, require, same, wrong
 from dcell_model.models import Network
+from dcell_model.train.state import PARTS
 
 # An epoch's row; optional values are None without a validation part.
 ROW = ("train_loss", "seconds", "lr")
@@ -63,6 +64,10 @@ def _check_history(state: Checkpoint, where: Path) -> None:
         raise wrong(where, "under_way", "does not count the steps and samples of its epoch")
     if not _is_number(under_way.get("loss")):
         raise wrong(where, "under_way", f"has loss={under_way.get('loss')!r:.60}")
+    parts = under_way.get("parts", [0.0] * len(PARTS))  # not of early versions
+    fits = isinstance(parts, list) and len(parts) == len(PARTS)
+    if not fits or not all(isinstance(part, float) for part in parts):  # NaN where not known
+        raise wrong(where, "under_way", f"has parts={parts!r:.60}")
     if not isinstance(state.get("preparation", {}), dict):
         raise wrong(where, "preparation", "is not made of names and values")
     scaler = state.get("scaler", {})

@@ -9,6 +9,7 @@ from data_specs.errors import InputError
 from dcell_model.machine import duration, restore_scaler, scaler_state
 
 Row = dict[str, Any]
+PARTS = ("train_root", "train_auxiliary", "train_penalty")  # of a row's `train_loss`
 
 
 class DivergedError(InputError):
@@ -27,7 +28,8 @@ class TrainingState:
     Attributes:
         history: a row for every finished epoch.
         best: number, value (higher is better) and checkpoint of the best epoch so far; 0 for none.
-        under_way: steps done of the epoch under way, their loss so far, and their samples.
+        under_way: steps done of the epoch under way, their loss and its parts so far, and their
+            samples.
         preparation: the account of the work before the first epoch.
     """
 
@@ -59,7 +61,15 @@ class TrainingState:
 
     def begin_epoch(self) -> None:
         """No step of an epoch is done."""
-        self.under_way = {"steps": 0, "loss": 0.0, "samples": 0}
+        self.under_way = {"steps": 0, "loss": 0.0, "parts": [0.0] * len(PARTS), "samples": 0}
+
+    def losses(self) -> list[float]:
+        """Sums over the samples of the epoch under way: of the loss, and of its `PARTS`.
+
+        NaN where an earlier version, which did not know of parts, began the epoch.
+        """
+        unknown = [math.nan] * len(PARTS)
+        return [self.under_way["loss"], *self.under_way.get("parts", unknown)]
 
     def finish_epoch(self, row: Row, select: str) -> bool:
         """Take the row of an epoch; whether it is the best so far.

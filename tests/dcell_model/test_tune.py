@@ -22,6 +22,7 @@ from dcell_model.baselines import read_samples
 from dcell_model.checkpoint import format as checkpoint
 from dcell_model.checkpoint.run_folder import BEST, LAST
 from dcell_model.data.targets import all_targets, read_parts
+from dcell_model.dcell.loss import LossParts
 from dcell_model.models import MODELS
 from dcell_model.predict.of_store import predict
 from dcell_model.scores import r_squared
@@ -390,7 +391,7 @@ def test_a_real_training_that_diverges(
     tiny_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     diverges = dataclasses.replace(
-        MODELS["dcell"], loss=lambda *a, **_: a[2].weight_penalty() * float("nan")
+        MODELS["dcell"], loss=lambda *a, **_: LossParts(*[a[2].weight_penalty() * float("nan")] * 3)
     )
     monkeypatch.setitem(MODELS, "dcell", diverges)
     with pytest.raises(InputError, match="none of 2 trials was finished"):

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional as F
 
-from dcell_model.dcell import dcell_loss
+from dcell_model.dcell import LossParts, loss_parts
 from dcell_model.graph_models.dango.model import Dango
 
 
@@ -15,18 +15,18 @@ def log_cosh(error: Tensor) -> Tensor:
     return error + F.softplus(-2 * error) - math.log(2)
 
 
-def dango_loss(heads: Tensor, targets: Tensor, model: Dango, **options: Any) -> Tensor:
+def dango_loss(heads: Tensor, targets: Tensor, model: Dango, **options: Any) -> LossParts:
     """The mean of the errors of the one head, by `dango.loss`, and the size of the weights.
 
     Args:
         heads: `[1, B, P]`.
         targets: `[B, P]`.
         model: whose configuration names the loss.
-        options: those of `dcell_loss`.
+        options: those of `loss_parts`.
 
     Raises:
         InputError: targets or weights of another shape.
     """
     if model.config.loss == "squared":
-        return dcell_loss(heads, targets, model, **options)
-    return dcell_loss(heads, targets, model, error=log_cosh, **options)
+        return loss_parts(heads, targets, model, **options)
+    return loss_parts(heads, targets, model, error=log_cosh, **options)

@@ -5,7 +5,7 @@ import torch
 
 from data_specs.errors import InputError
 from data_specs.parameters.sections import Model
-from dcell_model.dcell.loss import dcell_loss
+from dcell_model.dcell.loss import dcell_loss, loss_parts
 from dcell_model.dcell.model import DCell
 from tests.hierarchies import random_cell_graph
 
@@ -25,6 +25,18 @@ TARGETS = torch.tensor([[1.0], [4.0]])
 )
 def test_by_hand(options: dict[str, float], expected: float) -> None:
     assert float(dcell_loss(HEADS, TARGETS, MODEL, **options)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.5])
+@pytest.mark.parametrize("aux_weight", [0.0, 0.3])
+@torch.no_grad()
+def test_the_parts_add_up(aux_weight: float, l2: float) -> None:
+    options = {"aux_weight": aux_weight, "l2": l2}
+    parts = loss_parts(HEADS, TARGETS, MODEL, **options)
+    assert float(parts.root) == 2
+    assert float(parts.auxiliary) == pytest.approx(aux_weight * 3)
+    assert float(parts.penalty) == pytest.approx(l2 * float(MODEL.weight_penalty()))
+    assert torch.equal(parts.total, dcell_loss(HEADS, TARGETS, MODEL, **options))
 
 
 def test_weight_penalty() -> None:

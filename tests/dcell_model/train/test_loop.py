@@ -19,6 +19,7 @@ from dcell_model import cli, train
 from dcell_model.checkpoint import format as checkpoint
 from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset
 from dcell_model.train import loop
+from dcell_model.train.state import PARTS
 from tests.engines import running
 from tests.two_processes import train_on_two
 
@@ -43,6 +44,9 @@ def test_it_learns(tiny_build: Path, tmp_path: Path) -> None:
     losses = [row["train_loss"] for row in record["history"]]
     assert losses[-1] < losses[0]
     assert record["epochs"] == 20
+    for row in record["history"]:
+        assert row["train_root"] + row["train_auxiliary"] == pytest.approx(row["train_loss"])
+        assert row["train_penalty"] == 0
     assert 1 <= record["best_epoch"] <= 20
     assert (tmp_path / "run" / "live" / "plots" / "metrics" / "train_loss.tsv").is_file()
 
@@ -318,3 +322,30 @@ def test_an_epoch_begun_on_two_processes_is_not_resumed_on_one(
     checkpoint.save(state, tmp_path / "last.pt")
     with pytest.raises(InputError, match="on 2 processes, now there are 1"):
         train.run(tiny_build, tmp_path, settings(), resume=True)
+
+
+def test_an_epoch_that_an_earlier_version_began_has_no_parts(
+    tiny_build: Path, tmp_path: Path
+) -> None:
+    """They are not in its checkpoint; those of the next epoch are known."""
+    once = settings(epochs=2, checkpoint_steps=1)
+    stopped = tmp_path / "stopped"
+
+    class Stopped(loop.Saving):
+        def write(self) -> None:
+            super().write()
+            if self.state.under_way["steps"] == 1:
+                raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "Saving", Stopped)
+        with pytest.raises(KeyboardInterrupt):
+            train.run(tiny_build, stopped, once)
+    state = checkpoint.load(stopped / "last.pt")
+    del state["under_way"]["parts"]
+    checkpoint.save(state, stopped / "last.pt")
+    first, second = train.run(tiny_build, stopped, once, resume=True)["history"]
+    expected = train.run(tiny_build, tmp_path / "whole", once)["history"]
+    assert [first[key] for key in PARTS] == [None] * 3
+    assert first["train_loss"] == expected[0]["train_loss"]
+    assert [second[key] for key in PARTS] == [expected[1][key] for key in PARTS]

@@ -29,11 +29,11 @@ def test_the_loss_that_is_asked_for(weighted: bool) -> None:
     squared, published = small_model(), small_model(replace(SMALL, loss="log_cosh"))
     expected = dcell_loss(heads, targets, squared, l2=0.1, weights=weights)
     torch.testing.assert_close(
-        dango_loss(heads, targets, squared, l2=0.1, weights=weights), expected
+        dango_loss(heads, targets, squared, l2=0.1, weights=weights).total, expected
     )
     each = (heads[0] - targets).cosh().log() * (1 if weights is None else weights)
     torch.testing.assert_close(
-        dango_loss(heads, targets, published, l2=0.1, weights=weights),
+        dango_loss(heads, targets, published, l2=0.1, weights=weights).total,
         each.mean() + 0.1 * published.weight_penalty(),
     )
 
