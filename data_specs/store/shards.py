@@ -144,6 +144,8 @@ class Columns:
         self, name: str, entries: npt.NDArray[np.int64], blocks: npt.NDArray[np.int64]
     ) -> npt.NDArray[Any]:
         """`[n]` elements of a column, counted in the block of each, which was added before."""
+        if not len(entries):  # perhaps no block was added yet
+            return np.empty(0, dtype=np.int64)
         taken: npt.NDArray[Any] = self._flat[name][self._places[name][blocks] + entries]
         return taken
 

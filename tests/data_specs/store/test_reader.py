@@ -144,7 +144,7 @@ def test_columns_of_all_blocks_are_one(store: Path, data: st.DataObject) -> None
         columns = reader.columns(blocks)
         assert len(columns.unknown(blocks)) == 0
         for name in ("gene_offsets", "state_offsets", "phenotype:score"):
-            found = columns.take(name, places, blocks) if asked else np.empty(0)
+            found = columns.take(name, places, blocks)
             expected = [
                 reader.block(b).columns()[name][at] for b, at in zip(blocks, places, strict=True)
             ]
