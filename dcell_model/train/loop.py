@@ -224,20 +224,21 @@ class _Training:
                 )
                 # Gradients are averaged over the processes, whose parts may differ by a sample.
                 share = len(batch) * order.processes / order.size(step - 1)
-                self.fabric.backward(parts.total * (share / config.accumulate))
+                loss = parts.total
+                self.fabric.backward(loss * (share / config.accumulate))
             if closing:
                 if config.clip:
                     self.fabric.clip_gradients(model, optimizer, max_norm=config.clip,
                                                error_if_nonfinite=False)  # fmt: skip
                 optimizer.step()
                 optimizer.zero_grad()
-            losses = torch.stack([parts.total, *parts]).detach().double()
+            losses = torch.stack([loss, *parts]).detach().double()
             total = total.to(losses.device) + losses * len(batch)
             seen += order.size(step - 1)
             if closing and step < len(self.batches) and self._is_due(step):
-                loss, *of_parts = sums_over_processes(self.fabric, total)
+                so_far, *of_parts = sums_over_processes(self.fabric, total)
                 self.state.under_way = {
-                    "steps": step, "loss": loss, "parts": of_parts, "samples": seen,
+                    "steps": step, "loss": so_far, "parts": of_parts, "samples": seen,
                     "processes": order.processes,
                 }  # fmt: skip
                 if self.fabric.is_global_zero:

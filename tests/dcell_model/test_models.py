@@ -1,7 +1,6 @@
 """A new model is one entry of the registry: it is trained, evaluated, reported and compared."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,10 @@ from dcell_model.checkpoint import format as checkpoint
 from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset
 from dcell_model.explain import command as explain
 from dcell_model.models import MODELS, TrainedModel, record_of, restore, title_of
-from dcell_model.train import loop
 from dcell_model.tune import search_space
 from pipeline.cli import main as dcell_data
 from tests.conftest import CHECKOUT
+from tests.stopped_training import StopError, stopping_after
 
 QUICK = ["train.epochs=3", "train.batch_size=32", "train.lr=0.05"]
 FITTED = ["baselines.mlp_epochs=2", "baselines.trials=1"]
@@ -80,35 +79,15 @@ def weights(run: Path) -> dict[str, Tensor]:
     return state
 
 
-class _StopError(Exception):
-    pass
-
-
-@pytest.fixture
-def stopped_after_an_epoch(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    whole_epoch = loop._Training._train_one_epoch
-
-    def dies(self: loop._Training, epoch: int, advance: Any) -> float:
-        if epoch > 1:
-            raise _StopError
-        return whole_epoch(self, epoch, advance)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop._Training, "_train_one_epoch", dies)
-        yield patch
-
-
 def test_it_is_trained_resumed_evaluated_and_reported(
     data: Path,
     tmp_path: Path,
-    stopped_after_an_epoch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     given = resolve({"train": {"model": "toy", "epochs": 3, "batch_size": 32, "lr": 0.05}})
     command = ["train", "--data", str(data), "--out", str(tmp_path / "parts"), "--model", "toy"]
-    with pytest.raises(_StopError):
+    with stopping_after(1), pytest.raises(StopError):
         cli.main([*command, "--set", *QUICK, *FITTED])
-    stopped_after_an_epoch.undo()
     cli.main([*command, "--resume"])
     assert "Toy" in capsys.readouterr().out
     train.run(data, tmp_path / "whole", given)

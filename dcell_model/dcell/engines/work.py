@@ -36,37 +36,32 @@ class WorkPlan:
 
 def work_plan(model: DCellParameters, batch: MutantStateBatch) -> WorkPlan:
     """How the model's engine runs such batches, where it is called: under autocast or not."""
-    native = model.engine != "reference" and native_pass.suits(model)
-    return WorkPlan(
-        _pass_of(model),
-        _product_size(model, batch),
-        partial(native_pass.find_columns, model.layout) if native else None,
-    )
-
-
-def _pass_of(model: DCellParameters) -> str:
     if model.engine == "reference":
-        return "term by term"
+        return WorkPlan("term by term", _product_by_term(model, batch))
     if native_pass.suits(model) and (name := instruction_set()):
-        return f"native, {name}"
-    return "in torch"
+        ahead = partial(native_pass.find_columns, model.layout)
+        return WorkPlan(f"native, {name}", _product_of_columns(model, batch), ahead)
+    return WorkPlan("in torch", _product_of_entries(model, batch))
 
 
-def _product_size(model: DCellParameters, batch: MutantStateBatch) -> float:
-    """Multiply-adds between subsystems that threads share before they wait for each other.
-
-    Those of a matrix product, on average; in the native pass, whose threads wait at its end only,
-    half of all.
-    """
+def _product_by_term(model: DCellParameters, batch: MutantStateBatch) -> float:
+    """Of a term at a time, on average."""
     ranks = Ranks.of(model.layout)
-    if model.engine == "reference":  # a term at a time
-        return float(ranks.set_area.mean()) * len(batch) if len(ranks.sets) else 0.0
-    if native_pass.suits(model):
-        hierarchy = NativeHierarchy.of(model.layout)
-        columns = columns_of(
-            model.layout, batch.deleted_sample, batch.deleted_gene, len(batch)
-        ).starts.diff().numpy()  # fmt: skip
-        return float((columns[hierarchy.edge_child] * hierarchy.edge_area).sum()) / 2
+    return float(ranks.set_area.mean()) * len(batch) if len(ranks.sets) else 0.0
+
+
+def _product_of_columns(model: DCellParameters, batch: MutantStateBatch) -> float:
+    """Half of all: threads of the native pass wait for each other at its end only."""
+    hierarchy = NativeHierarchy.of(model.layout)
+    columns = columns_of(
+        model.layout, batch.deleted_sample, batch.deleted_gene, len(batch)
+    ).starts.diff().numpy()  # fmt: skip
+    return float((columns[hierarchy.edge_child] * hierarchy.edge_area).sum()) / 2
+
+
+def _product_of_entries(model: DCellParameters, batch: MutantStateBatch) -> float:
+    """Of the edges of one stratum and width, on average."""
+    ranks = Ranks.of(model.layout)
     at = touched_entries(
         model.layout, batch.term, batch.gene, batch.sample, batch.deleted_sample,
         batch.deleted_gene, len(batch),

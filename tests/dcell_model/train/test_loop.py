@@ -21,6 +21,7 @@ from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset
 from dcell_model.train import loop
 from dcell_model.train.state import PARTS
 from tests.engines import running
+from tests.stopped_training import StopError, stopping_after
 from tests.two_processes import train_on_two
 
 
@@ -72,32 +73,18 @@ def test_same_seed_same_weights_other_seed_others(tiny_build: Path, tmp_path: Pa
         assert_same(tmp_path / "a", tmp_path / "c")
 
 
-class _StopError(Exception):
-    pass
-
-
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
 @pytest.mark.parametrize("stopped", [1, 4])
 def test_resume_continues_as_if_never_stopped(
     tiny_build: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     schedule: str,
     stopped: int,
 ) -> None:
     given = settings(epochs=5, schedule=schedule)
     train.run(tiny_build, tmp_path / "whole", given)
-    whole_epoch = loop._Training._train_one_epoch
-
-    def dies(self: loop._Training, epoch: int, advance: Any) -> float:
-        if epoch > stopped:
-            raise _StopError
-        return whole_epoch(self, epoch, advance)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop._Training, "_train_one_epoch", dies)
-        with pytest.raises(_StopError):
-            train.run(tiny_build, tmp_path / "parts", given)
+    with stopping_after(stopped), pytest.raises(StopError):
+        train.run(tiny_build, tmp_path / "parts", given)
     record = train.run(tiny_build, tmp_path / "parts", given, resume=True)
     assert_same(tmp_path / "whole", tmp_path / "parts")
     whole = json.loads((tmp_path / "whole" / "train.json").read_text())
@@ -119,12 +106,12 @@ def test_resume_in_the_middle_of_an_epoch(
         if not isinstance(indices, np.ndarray):  # of an epoch, not of validation
             steps.append(list(indices))
             if len(steps) == 18:
-                raise _StopError
+                raise StopError
         return whole_batch(self, indices)
 
     with monkeypatch.context() as patch:
         patch.setattr(MutantStateDataset, "batch", counted)
-        with pytest.raises(_StopError):
+        with pytest.raises(StopError):
             train.run(tiny_build, tmp_path / "parts", given)
     state = checkpoint.load(tmp_path / "parts" / "last.pt")
     assert state["epoch"] == len(state["history"])

@@ -19,7 +19,7 @@ from dcell_model.checkpoint import format as checkpoint
 from dcell_model.data.dataset import MutantStateDataset
 from dcell_model.evaluate import stage as evaluate
 from dcell_model.models import restore
-from dcell_model.train import loop
+from tests.stopped_training import StopError, stopping_after
 from tests.two_processes import train_on_two
 
 
@@ -72,10 +72,6 @@ def test_as_published_it_learns(data: Path, tmp_path: Path) -> None:
     assert other["history"][0]["train_loss"] > losses[0]
 
 
-class _StopError(Exception):
-    pass
-
-
 @pytest.mark.slow
 def test_two_processes_train_as_one_with_batches_twice_as_large(data: Path, tmp_path: Path) -> None:
     """`torchrun` on two processes (gloo): the same loss curve. The head has no batch statistics."""
@@ -94,21 +90,10 @@ def test_two_processes_train_as_one_with_batches_twice_as_large(data: Path, tmp_
         torch.testing.assert_close(weights(tmp_path / "two")[name], value, rtol=1e-3, atol=1e-4)
 
 
-def test_resume_continues_as_if_never_stopped(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_resume_continues_as_if_never_stopped(data: Path, tmp_path: Path) -> None:
     train.run(data, tmp_path / "whole", settings())
-    whole_epoch = loop._Training._train_one_epoch
-
-    def dies(self: loop._Training, epoch: int, advance: Any) -> float:
-        if epoch > 1:
-            raise _StopError
-        return whole_epoch(self, epoch, advance)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop._Training, "_train_one_epoch", dies)
-        with pytest.raises(_StopError):
-            train.run(data, tmp_path / "parts", settings())
+    with stopping_after(1), pytest.raises(StopError):
+        train.run(data, tmp_path / "parts", settings())
     record = train.run(data, tmp_path / "parts", settings(), resume=True)
     for name, value in weights(tmp_path / "whole").items():
         assert torch.equal(weights(tmp_path / "parts")[name], value), name

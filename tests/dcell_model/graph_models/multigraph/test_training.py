@@ -21,8 +21,8 @@ from dcell_model.data.dataset import MutantStateDataset
 from dcell_model.evaluate import stage as evaluate
 from dcell_model.graph_models.multigraph.model import Multigraph
 from dcell_model.models import restore
-from dcell_model.train import loop
 from pipeline.cli import main as dcell_data
+from tests.stopped_training import StopError, stopping_after
 from tests.two_processes import train_on_two
 
 QUICK = ["train.epochs=2", "multigraph.width=16", "baselines.mlp_epochs=2", "baselines.trials=1"]
@@ -79,25 +79,10 @@ def test_two_processes_train_as_one_with_batches_twice_as_large(data: Path, tmp_
         )  # fmt: skip
 
 
-class _StopError(Exception):
-    pass
-
-
-def test_resume_continues_as_if_never_stopped(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_resume_continues_as_if_never_stopped(data: Path, tmp_path: Path) -> None:
     train.run(data, tmp_path / "whole", settings())
-    whole_epoch = loop._Training._train_one_epoch
-
-    def dies(self: loop._Training, epoch: int, advance: Any) -> float:
-        if epoch > 1:
-            raise _StopError
-        return whole_epoch(self, epoch, advance)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop._Training, "_train_one_epoch", dies)
-        with pytest.raises(_StopError):
-            train.run(data, tmp_path / "parts", settings())
+    with stopping_after(1), pytest.raises(StopError):
+        train.run(data, tmp_path / "parts", settings())
     train.run(data, tmp_path / "parts", settings(), resume=True)
     for name, value in weights(tmp_path / "whole").items():
         assert torch.equal(weights(tmp_path / "parts")[name], value), name
