@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_specs.errors import InputError
+from data_specs.interruption import uninterrupted
 from data_specs.own_entries import Patterns, bring_foreign, link_foreign, refuse_conflicts
 
 HERE = re.sub(r"\W", "_", platform.node()) or "host"
@@ -146,15 +147,20 @@ def workplace(real: Path, where: Path, own: Patterns) -> Iterator[Workplace]:
                           real, own)  # fmt: skip
         yield work
     finally:
-        try:
-            if work.is_pending:
-                with contextlib.suppress(InputError):  # it stays for `recover`
-                    work.settle()
-        finally:
-            if lock is not None:
-                os.close(lock)
-        if not work.is_pending:
-            shutil.rmtree(work.folder, ignore_errors=True)
+        with uninterrupted():
+            _leave(work, lock)
+
+
+def _leave(work: Workplace, lock: int | None) -> None:
+    try:
+        if work.is_pending:
+            with contextlib.suppress(InputError):  # it stays for `recover`
+                work.settle()
+    finally:
+        if lock is not None:
+            os.close(lock)
+    if not work.is_pending:
+        shutil.rmtree(work.folder, ignore_errors=True)
 
 
 def is_workplace(name: str) -> bool:
@@ -182,10 +188,11 @@ def recover(target: Path) -> None:
                 found = _NAME.fullmatch(left.name.removesuffix(_BEGUN))
                 if not found or not left.name.startswith(f".{real.name}.{found['host']}-"):
                     continue
-                if found["host"] == HERE and _is_hardly_there(left, real):
-                    shutil.rmtree(left, ignore_errors=True)
-                else:
-                    _recover(left, real, found["host"] == HERE, int(found["process"]))
+                with uninterrupted():
+                    if found["host"] == HERE and _is_hardly_there(left, real):
+                        shutil.rmtree(left, ignore_errors=True)
+                    else:
+                        _recover(left, real, found["host"] == HERE, int(found["process"]))
 
 
 def _is_hardly_there(left: Path, real: Path) -> bool:

@@ -53,6 +53,7 @@ class Tune(TakesParameters):
     ] = False
 
     def __call__(self) -> None:
+        from data_specs.interruption import interrupted_with
         from data_specs.output_folders import taken
         from dcell_model import train
         from dcell_model.tune import KIND, PARAMETERS, PLOTS, RECORD, search_space
@@ -70,7 +71,7 @@ class Tune(TakesParameters):
             trials = self.trials or (tune.TRIALS if self.minutes is None else None)
             budget = tune.Budget(trials=trials, minutes=self.minutes, repeats=self.repeats)
             go_on = f"interrupted; to go on, call the same again:\n  {shlex.join(command)}"
-            with train.interrupted_with(lambda: go_on):
+            with interrupted_with(lambda: go_on):
                 tune.run(
                     data, out, parameters, space, budget=budget, seed=self.seed, command=command,
                     overwrite=self.overwrite,

@@ -4,7 +4,6 @@ from dcell_model.train.members import run, with_seed_above
 from dcell_model.train.parameters import print_notes, refuse_of_other_model, training_parameters
 from dcell_model.train.resumption import (
     FREE,
-    interrupted_with,
     parameters_of,
     refuse_changes,
     saying_how_to_go_on,
@@ -16,7 +15,6 @@ __all__ = [
     "DivergedError",
     "Row",
     "TrainingState",
-    "interrupted_with",
     "parameters_of",
     "print_notes",
     "refuse_changes",

@@ -3,12 +3,11 @@
 import contextlib
 import json
 import shlex
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_specs.interruption import interrupted_with
 from data_specs.parameters import Parameters, Values, override, params_of_stages, resolve
 from dcell_model import checkpoint
 from dcell_model.checkpoint import flat, lasts_of, refuse_difference, trained_sections
@@ -160,29 +159,6 @@ def saying_how_to_go_on(
         command: the one that was called.
     """
     return interrupted_with(lambda: _kept(data, out, command))
-
-
-@contextlib.contextmanager
-def interrupted_with(words: Callable[[], str]) -> Iterator[None]:
-    """Where Ctrl-C or SIGTERM ends the work inside, say these words.
-
-    Raises:
-        KeyboardInterrupt: with them.
-    """
-    # Only the main thread gets signals, and may set handlers.
-    in_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, _interrupt) if in_main else None
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(words()) from None
-    finally:
-        if in_main:
-            signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def _kept(data: Path, out: Path, command: str) -> str:
