@@ -5,7 +5,6 @@ import json
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from data_specs.interruption import interrupted_with
 from data_specs.parameters import Parameters, Values, override, params_of_stages, resolve
