@@ -214,6 +214,7 @@ class Train:
     norm_samples: Whole = 8192  # whose statistics evaluation normalises with; 0: running averages
     checkpoint_steps: Count | None = None  # also within an epoch, after so many steps
     seed: Seed = 0
+    overfit: Count | None = None  # fit so many batches alone, to see that the model can learn
     members: Annotated[
         int, Ge(1), Le(100),
         "networks of an ensemble, trained with seed, seed + 1, …; their mean predicts",

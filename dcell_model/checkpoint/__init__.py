@@ -32,6 +32,7 @@ from dcell_model.checkpoint.format import (
 )
 from dcell_model.checkpoint.run_folder import (
     BEST,
+    FIT,
     KIND,
     LAST,
     PLOTS,
@@ -47,6 +48,7 @@ from dcell_model.checkpoint.trained_sections import TRAINING, flat, trained_sect
 
 __all__ = [
     "BEST",
+    "FIT",
     "KIND",
     "LAST",
     "LEVEL",

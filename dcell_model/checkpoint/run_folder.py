@@ -17,16 +17,17 @@ T = TypeVar("T")
 MARKER = MARKERS["run"]
 RUN = {"format": "dcell-run", "version": 1}
 LAST, BEST, RECORD, REPORT = "last.pt", "checkpoint.pt", "train.json", "report.html"
+FIT = "overfit.parquet"  # predictions by epoch, of a run with `train.overfit`
 MEMBERS = "members"  # of an ensemble, each in the folder of its number
 
-PLOTS = ("loss.png", "comparison.png", "prediction.png")
+PLOTS = ("loss.png", "comparison.png", "prediction.png", "overfit.png")
 # The results of evaluation and report on a training.
 _RESULTS = (
     "metrics.json", "scores.json", "predictions.parquet", "baselines.json", "baselines.parquet",
     REPORT,
     *(f"plots/{name}" for name in PLOTS),
 )  # fmt: skip
-_TRAINED = (LAST, BEST, RECORD, *(f"live/{name}" for name in LIVE))
+_TRAINED = (LAST, BEST, RECORD, FIT, *(f"live/{name}" for name in LIVE))
 _KEPT = (LAST, BEST, RECORD)
 _OF_MEMBERS = tuple(f"{MEMBERS}/[0-9]*/{name}" for name in (*_TRAINED, MARKER))
 KIND = FolderKind(

@@ -53,6 +53,10 @@ class Train(TakesParameters):
                     data, out, parameters, resume=self.resume, overwrite=self.overwrite,
                     jobs=self.jobs,
                 )  # fmt: skip
+            if parameters.train.overfit is not None:
+                for line in evaluate.show_fit(out):
+                    print(line)
+                return
             baselines.run(data, out / "baselines.json", parameters)
             evaluate.run(data, out, out / "baselines.json", out, parameters.evaluate)
             ledger = ledger_of(data, out)

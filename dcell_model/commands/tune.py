@@ -66,6 +66,7 @@ class Tune(TakesParameters):
                 data, assignments, params=self.parameters, where=COMMAND
             )
             train.refuse_of_other_model(assignments, parameters.train.model)
+            train.refuse_overfit(parameters.train, COMMAND)
             space = search_space(parameters, self.search, assignments)
             train.print_notes(notes)
             trials = self.trials or (tune.TRIALS if self.minutes is None else None)

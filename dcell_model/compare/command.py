@@ -35,7 +35,7 @@ from dcell_model.machine import provenance
 from dcell_model.models import MODELS
 from dcell_model.predict import open_run
 from dcell_model.scores import scores
-from dcell_model.train import refuse_changes
+from dcell_model.train import refuse_changes, refuse_overfit
 
 MARKER = MARKERS["comparison"]
 FORMAT = {"format": "dcell-comparison", "version": 1}
@@ -80,6 +80,7 @@ def run(
             or data.
     """
     require_known(models)
+    refuse_overfit(parameters.train, "dcell compare")
     splits = [(method, seed) for method in methods for seed in seeds]
     with taken(out, KIND, overwrite=False):
         _require_splits(data, methods, seeds)

@@ -1,5 +1,6 @@
 """The one way to a trained model: read its checkpoint, check it, restore and scale its networks."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from data_specs.chain import refuse_other_data
-from data_specs.errors import InputError
+from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import DataLayout, read_json, require_kind
 from dcell_model import checkpoint
 from dcell_model.checkpoint import RECORD, Predictions
@@ -77,7 +78,7 @@ def open_run(
     Raises:
         InputError: no build, or one without the networks that the model reads; no CUDA device.
         ArtefactError: no checkpoint, a damaged one, one of other data, or without a build one of a
-            model that needs it.
+            model that needs it, or one that was fitted to a few batches alone.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: no CUDA device is visible; use cpu")
@@ -85,6 +86,7 @@ def open_run(
         require_kind(data, "build")
     path = checkpoint.locate(folder)
     state, digest = checkpoint.load_with_digest(path)
+    _refuse_overfit(state, path)
     if data is None:
         alone = Trained(**fields_of(state, digest, restore(state, None, None, path), path))
         for model in alone.members:
@@ -97,3 +99,12 @@ def open_run(
     for model in members:
         model.to(device)
     return Run(**fields_of(state, digest, members, path), layout=layout, dataset=dataset)
+
+
+def _refuse_overfit(state: checkpoint.Checkpoint, path: Path) -> None:
+    batches = json.loads(state["parameters"])["train"].get("overfit")
+    if batches is not None:
+        raise ArtefactError(
+            f"{path}: the model was fitted to {batches} batches alone (train.overfit), to see "
+            "that it can learn. Train one without it."
+        )

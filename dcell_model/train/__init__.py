@@ -1,6 +1,7 @@
 """Stage `train`: fit a DCell, or the network of `train.model`, to a store's training part."""
 
 from dcell_model.train.members import run, with_seed_above
+from dcell_model.train.overfit import refuse_overfit
 from dcell_model.train.parameters import print_notes, refuse_of_other_model, training_parameters
 from dcell_model.train.resumption import (
     FREE,
@@ -19,6 +20,7 @@ __all__ = [
     "print_notes",
     "refuse_changes",
     "refuse_of_other_model",
+    "refuse_overfit",
     "run",
     "saying_how_to_go_on",
     "training_parameters",

@@ -13,19 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from data_specs.chain import Link, digest_of, refuse_other_data
 from data_specs.errors import InputError
-from data_specs.layout import DataLayout, write_json
+from data_specs.layout import write_json
 from data_specs.parameters import Parameters, changed, weight_decay_section
 from data_specs.touching import warn_if_few_touch
 from dcell_model import checkpoint
-from dcell_model.checkpoint import LAST, RECORD, Calibration, prepare_folder
+from dcell_model.checkpoint import FIT, LAST, RECORD, Calibration, prepare_folder
 from dcell_model.data import (
     EpochBatches,
-    MutantStateDataset,
     SampleWeights,
     TrainingBatches,
     scaling,
@@ -42,11 +40,12 @@ from dcell_model.machine import (
 )
 from dcell_model.models import record_of
 from dcell_model.train.compilation import compiled
-from dcell_model.train.inputs import inputs_of
+from dcell_model.train.inputs import Inputs, inputs_of
+from dcell_model.train.overfit import keep_fit, shown_epochs
 from dcell_model.train.resumed_state import take_up
 from dcell_model.train.resumption import refuse_changes
 from dcell_model.train.saving import Saving
-from dcell_model.train.schedule import batch_size_of, rate_after, weight_decay_of
+from dcell_model.train.schedule import rate_after, weight_decay_of
 from dcell_model.train.state import PARTS, DivergedError, Row, TrainingState, in_words
 from dcell_model.train.validation import validate
 
@@ -80,17 +79,14 @@ def run(
         InputError: a folder that is something else, no samples, or a store of another hierarchy.
     """
     keep_freed_memory()
-    layout, dataset, targets, samples = inputs_of(data, parameters, split)
-    weights = SampleWeights.of(dataset, samples["train"], parameters.train.weights)
+    inputs = inputs_of(data, parameters, split)
     fabric = fabric_of(parameters.train)
     if fabric.is_global_zero:
         prepare_folder(out, resume)
         if lines:
-            warn_if_few_touch(layout)
+            warn_if_few_touch(inputs.layout)
     fabric.barrier()
-    training = _Training(
-        fabric, layout, dataset, targets, samples, weights, parameters, out, resume
-    )
+    training = _Training(fabric, inputs, parameters, out, resume)
     with threads_for(training.plan.product) as training.threads:
         return training.run(lines, after_epoch)
 
@@ -99,31 +95,24 @@ class _Training:
     """The state of one run, and the loop over it."""
 
     def __init__(
-        self,
-        fabric: Any,
-        layout: DataLayout,
-        dataset: MutantStateDataset,
-        targets: npt.NDArray[np.float32],
-        samples: dict[str, npt.NDArray[np.int64]],
-        weights: SampleWeights,
-        parameters: Parameters,
-        out: Path,
-        resume: bool,
+        self, fabric: Any, inputs: Inputs, parameters: Parameters, out: Path, resume: bool
     ) -> None:
-        self.fabric, self.layout, self.dataset, self.samples = fabric, layout, dataset, samples
+        self.layout, self.dataset, self.samples = inputs.layout, inputs.dataset, inputs.samples
         self.config, self.parameters, self.out = parameters.train, parameters, out
-        self.weights, config = weights, self.config
+        self.fabric, self.batch_size, config = fabric, inputs.batch_size, self.config
+        layout, dataset, samples = self.layout, self.dataset, self.samples
+        self.weights = SampleWeights.of(dataset, samples["train"], config.weights)
         self.record = record_of(config.model)
         self.made_from = {name: digest_of(layout, name) for name in self.record.made_from}
         self.threads = torch.get_num_threads()
-        self.targets = torch.from_numpy(targets)
+        self.targets = torch.from_numpy(inputs.targets)
         self.scale = scaling(self.targets[samples["train"]], config.standardize)
-        model = self.record.create(layout, dataset, parameters, targets.shape[1])
+        phenotypes = self.targets.shape[1]
+        model = self.record.create(layout, dataset, parameters, phenotypes)
         model.sync_batchnorm = config.sync_batchnorm and fabric.world_size > 1
         model.to(fabric.device)
         fused = config.precision != "fp16"  # a fused one unscales after gradients are clipped
         optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, fused=fused)
-        self.batch_size = batch_size_of(config, len(samples["train"]))
         self.seen_genes = dataset.deleted_genes(samples["train"])
         self.plan = WorkPlan("train.engine", math.inf)  # other models' products are not looked at
         if self.record.plan is not None:
@@ -143,7 +132,7 @@ class _Training:
         steps = config.epochs * -(-len(self.batches) // config.accumulate)
         given = getattr(parameters, weight_decay_section(parameters)).weight_decay
         self.weight_decay = weight_decay_of(config, steps, given)
-        self.state, self.calibration = TrainingState(), Calibration.none(targets.shape[1])
+        self.state, self.calibration = TrainingState(), Calibration.none(phenotypes)
         saved = self._saved() if resume else None
         if saved is None:
             self.state.preparation = self.record.prepare(model)
@@ -184,7 +173,7 @@ class _Training:
         self._take_statistics()
         seconds = time.perf_counter() - start
         row = {"epoch": epoch, "train_loss": train_loss, "val_loss": None, "val_pearson": None}
-        judged, self.calibration = validate(
+        judged, self.calibration, predicted = validate(
             self.fabric, self.plain_model, self.dataset, self.samples, self.targets, self.scale,
             calibrate=self.config.calibrate,
         )  # fmt: skip
@@ -194,8 +183,18 @@ class _Training:
             raise DivergedError(epoch, train_loss)
         improved = self.state.finish_epoch(row, self.config.select)
         if self.fabric.is_global_zero:
+            if self.config.overfit is not None and self._is_shown(epoch):
+                few = self.samples["val"]
+                keep_fit(self.out / FIT, epoch, few, self.targets[few, 0].numpy(),
+                         predicted[:, 0].numpy())  # fmt: skip
             self.saving.finish_epoch(self._describe() if improved else None)
         return row
+
+    def _is_shown(self, epoch: int) -> bool:
+        """Whether a run with `train.overfit` keeps the predictions of an epoch."""
+        epochs = self.config.epochs
+        at_end = bool(self.state.end(epochs, self.config.patience))
+        return at_end or epoch in shown_epochs(epochs)
 
     def _train_one_epoch(self, epoch: int, advance: Any) -> list[float]:
         """The loss of an epoch, mean over its samples, and its `PARTS`."""

@@ -36,6 +36,7 @@ from dcell_model.models import restore
 from dcell_model.predict import predict_members
 from dcell_model.train import loop
 from dcell_model.train.inputs import inputs_of
+from dcell_model.train.overfit import refuse_overfit
 from dcell_model.train.state import Row
 
 SEEDS = 2**32
@@ -84,6 +85,7 @@ def run(
             f"train.members={config.members}: torchrun trains one network with all processes. "
             "Train the members without it, or one network (train.members=1)."
         )
+    refuse_overfit(config, f"an ensemble (train.members={config.members})")
     inputs_of(data, parameters, split)
     prepare_folder(out, resume)
     tasks = [

@@ -41,11 +41,12 @@ def weight_decay_of(config: Train, steps: int, given: float | None) -> float:
     Args:
         config: with the rate, its schedule, and `decay`.
         steps: of the optimizer, in the whole run.
-        given: the coefficient itself, which then holds; None has it follow from `decay`.
+        given: the coefficient itself, which then holds; None has it follow from `decay`,
+            except with `overfit`.
     """
     if given is not None:
         return given
-    if not config.decay:
+    if not config.decay or config.overfit is not None:  # what is to be fitted by heart
         return 0.0
     return min(config.decay / max(_sum_of_rates(config, steps), config.lr), MOST_A_STEP / config.lr)
 

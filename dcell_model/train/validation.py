@@ -25,7 +25,7 @@ def validate(
     scale: tuple[Tensor, Tensor],
     *,
     calibrate: bool,
-) -> tuple[Row, Calibration]:
+) -> tuple[Row, Calibration, Tensor]:
     """Scores of an epoch, and how its predictions are to be calibrated.
 
     Args:
@@ -39,10 +39,11 @@ def validate(
 
     Returns:
         `val_loss`, the mean squared error of the root in trained units, and `val_pearson`, of the
-        first phenotype, both before calibration; nothing for an empty part.
+        first phenotype, both before calibration, or nothing for an empty part; the calibration; and
+        `[n, P]` float64 the predictions before it, in the phenotypes' units.
     """
     if len(samples["val"]) == 0:
-        return {}, Calibration.none(len(scale[0]))
+        return {}, Calibration.none(len(scale[0])), targets[:0].double()
     predicted = predict_together(fabric, model, dataset, samples["val"], scale)
     measured, centre = targets[samples["val"]], targets[samples["train"]].double().mean(dim=0)
     error = ((predicted - measured.double()) / scale[1].double()).square().mean()
@@ -50,4 +51,4 @@ def validate(
         "val_loss": float(error),
         "val_pearson": scores(predicted[:, 0], measured[:, 0])["pearson"],
     }
-    return row, Calibration.fit(predicted, measured, line=calibrate, centre=centre)
+    return row, Calibration.fit(predicted, measured, line=calibrate, centre=centre), predicted
