@@ -5,12 +5,16 @@ remember of a term is that of the last batches, or of a time when the weights we
 a term makes of it shifts all of its ancestors: evaluation may then be far off where training is
 not. Here the statistics are taken anew, with the weights as they are, after Wu and Johnson (2021,
 arXiv:2105.07576). They average over many batches; here it is one large batch, so that the
-statistics of a term fit what its children give in evaluation. Training does not read them.
+statistics of a term fit what its children give in evaluation. The variance is that of these
+samples, not the estimate n / (n − 1) times as large that PyTorch keeps: a factor of 256/255 at
+every term, on the way to the root, made noise of a model that fits 256 genotypes by heart. Training
+does not read them.
 """
 
 import torch
 
 from dcell_model.data import MutantStateBatch
+from dcell_model.dcell.engines.processes import samples_everywhere
 from dcell_model.dcell.layout import NORM_MOMENTUM
 from dcell_model.dcell.model import DCell
 
@@ -39,6 +43,7 @@ def take_statistics(model: DCell, batch: MutantStateBatch) -> None:
         model.train()
         model.engine = "incremental"  # what the samples have in common is computed once
         model(batch, dense=False)
+        samples = samples_everywhere(model, len(batch))
     except BaseException:
         for average, value in zip(averages, before, strict=True):
             average.copy_(value)
@@ -48,4 +53,5 @@ def take_statistics(model: DCell, batch: MutantStateBatch) -> None:
         model.train(training)
     for average in averages:
         average.div_(NORM_MOMENTUM)
+    model.running_var.mul_((samples - 1) / samples)
     model.running_var[model.running_var == 0] = 1
