@@ -1,8 +1,8 @@
 """One process at a time writes into a folder; the second learns at once who holds it.
 
-The lock is the operating system's, on a file beside the folder (`.NAME.dcell-lock`), or in it where
-nothing can be written beside it. It ends with the process that holds it, however that ends, and
-the file is removed when the work is done. It says who has it.
+The lock is the operating system's, on a file beside the folder (`.NAME.dcell-lock`), or in it
+(`.dcell-lock`) where nothing can be written beside it. It ends with the process that holds it,
+however that ends, and the file is removed when the work is done. It says who has it.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from data_specs.outputs import real_path
 
 _HELD: set[Path] = set()  # by this process: nested work asks again
 _ENDING = ".dcell-lock"
+_INSIDE = _ENDING  # no folder beside it has this lock: it has a name
 _PATIENCE = 0.3  # seconds: who only looks whether a folder is held has it for a moment
 # Errors of file systems without locks.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
@@ -79,10 +80,10 @@ def _refuse_written_around(folder: Path, real: Path) -> None:
                 f"{folder}: lies in {above}, which is being written by another process: {holder}. "
                 "Wait until it ends, or name another folder."
             )
-    for path in sorted(real.rglob(lock_name(Path("*")))) if real.is_dir() else ():
-        inner = path.parent / path.name.removeprefix(".").removesuffix(_ENDING)
-        if inner == path.parent / real.name and path.parent == real:
-            continue  # our own, where nothing can be written beside the folder
+    for path in sorted([*real.rglob(lock_name(Path("*"))), *real.rglob(_INSIDE)]):
+        inner = path.parent
+        if path.name != _INSIDE:
+            inner /= path.name.removeprefix(".").removesuffix(_ENDING)
         if inner not in _HELD and (holder := _held(inner)):
             raise InputError(
                 f"{folder}: {inner} in it is being written by another process: {holder}. Wait "
@@ -94,7 +95,7 @@ def _held(folder: Path) -> str:
     """Who has a folder; empty if nobody."""
     from filelock import FileLock, Timeout
 
-    for path in (folder.parent / lock_name(folder), folder / lock_name(folder)):
+    for path in (folder.parent / lock_name(folder), folder / _INSIDE):
         if not path.is_file():
             continue
         lock = FileLock(path, timeout=0, fallback_to_soft=False)
@@ -109,13 +110,18 @@ def _held(folder: Path) -> str:
 
 
 def lock_name(folder: Path) -> str:
-    """The name of the file that locks a folder."""
+    """The name of the file that locks a folder, beside it."""
     return f".{folder.name}{_ENDING}"
+
+
+def is_lock(name: str) -> bool:
+    """Whether a file is the lock of the folder that it lies in."""
+    return name == _INSIDE
 
 
 def _lock_file(real: Path) -> Path:
     inside = real.is_dir() and not os.access(real.parent, os.W_OK)
-    return (real if inside else real.parent) / lock_name(real)
+    return real / _INSIDE if inside else real.parent / lock_name(real)
 
 
 @contextlib.contextmanager

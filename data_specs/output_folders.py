@@ -8,7 +8,7 @@ from typing import Any
 
 from data_specs.errors import InputError
 from data_specs.layout import read_json
-from data_specs.locks import lock_name, writing
+from data_specs.locks import is_lock, writing
 from data_specs.outputs import refuse_finished, refuse_inputs_within, refuse_no_folder, written
 from data_specs.own_entries import Patterns, refuse_in_the_way
 from data_specs.workplaces import is_workplace, recover
@@ -78,7 +78,7 @@ def refuse_foreign(folder: Path, kind: FolderKind) -> None:
     if marker is None or not folder.is_dir():
         return
     # A run that was killed at once has left only the temporary file of the marker.
-    if not any(not _is_ours(p.name, folder, marker) for p in folder.iterdir()):
+    if not any(not _is_ours(p.name, marker) for p in folder.iterdir()):
         return
     if not (folder / marker).is_file():
         raise InputError(
@@ -97,7 +97,7 @@ def refuse_not_empty(folder: Path, *, overwrite: bool) -> None:
         InputError: something is in it.
     """
     found = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
-    found = [name for name in found if not _is_ours(name, folder)]
+    found = [name for name in found if not _is_ours(name)]
     if found and not overwrite:
         shown = ", ".join(found[:3]) + (", …" if len(found) > 3 else "")
         raise InputError(
@@ -107,6 +107,6 @@ def refuse_not_empty(folder: Path, *, overwrite: bool) -> None:
         )
 
 
-def _is_ours(name: str, folder: Path, marker: str = "/") -> bool:
+def _is_ours(name: str, marker: str = "/") -> bool:
     """Whether an entry is a lock, or a temporary file or folder of a write."""
-    return is_workplace(name) or name.startswith(f".{marker}.") or name == lock_name(folder)
+    return is_workplace(name) or name.startswith(f".{marker}.") or is_lock(name)

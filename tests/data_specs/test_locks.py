@@ -92,8 +92,20 @@ def test_inside_where_nothing_can_be_written_beside_it(
     folder = tmp_path / "run"
     folder.mkdir()
     with writing(folder):
-        assert [path.name for path in folder.iterdir()] == [lock_name(folder)]
+        assert [path.name for path in folder.iterdir()] == [".dcell-lock"]
     assert list(folder.iterdir()) == []
+
+
+def test_a_folder_in_one_of_the_same_name(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "runs"
+    with another(folder):
+        assert "is being written" in refused(folder)
+        assert f"{folder} in it is being written" in refused(folder.parent)
+    with writing(folder):
+        folder.mkdir()
+        assert [path.name for path in folder.parent.iterdir()] == [".runs.dcell-lock", "runs"]
+    with writing(folder.parent), writing(folder):
+        pass
 
 
 def test_a_lock_that_a_user_has_is_not_taken_for_one(tmp_path: Path) -> None:
