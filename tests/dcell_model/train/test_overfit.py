@@ -71,6 +71,7 @@ def test_it_fits_a_batch(
     )
     assert "of the 6 genotypes that the model was fitted to" in printed
     assert "epoch    25: Pearson" in printed
+    assert "The root's part of the training loss went from " in printed
     assert sorted(path.name for path in (out / "plots").iterdir()) == ["loss.png", "overfit.png"]
     assert not (out / "metrics.json").exists()
     with pytest.raises(ArtefactError, match=r"fitted to 1 batches alone \(train\.overfit\)"):
