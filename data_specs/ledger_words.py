@@ -62,6 +62,9 @@ def of_genotypes(genotypes: Mapping[str, Any]) -> list[str]:
             f"alleles kept: {kept['gene_sets']:,} gene sets, {kept['with_several']:,} of them with "
             f"several alleles, in {kept['samples_of_these']:,} genotypes"
         )
+    if states := genotypes.get("states"):
+        found = ", ".join(f"{count:,} in {state}" for state, count in states.items())
+        lines.append(f"states of the genes of genotypes: {found}")
     return lines
 
 

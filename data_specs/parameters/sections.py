@@ -19,6 +19,7 @@ from data_specs.parameters.graph_models import Dango, Multigraph
 from data_specs.parameters.presets import PRESETS, PROFILES
 from data_specs.parameters.ranges import (
     OF_MODEL,
+    AlleleStates,
     Control,
     Count,
     Crossed,
@@ -135,6 +136,8 @@ class Genotypes:
     names: Literal["resolve", "exact"] = "resolve"  # exact: systematic names as written, no other
     same_gene: Literal["refuse", "merge"] = "refuse"  # a gene twice in a genotype, by any names
     alleles: Literal["merge", "keep"] = "merge"  # keep: strains that differ in allele are samples
+    # of kinds of alleles, by the names of strains; those that are not named are deletions
+    states: AlleleStates = field(default_factory=dict)
     orders: Orders = ()  # numbers of deleted genes to keep; empty keeps all
     phenotypes: Texts = ()  # columns to take, the one to predict first; empty takes all
     on_bad_row: Literal["error", "skip"] = "error"

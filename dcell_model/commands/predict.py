@@ -1,5 +1,6 @@
 """The command `dcell predict`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -17,7 +18,7 @@ class Predict:
     The columns of the tables are described in dcell_model/predict/tables.py.
 
     Examples:
-      dcell predict --checkpoint runs/first/checkpoint.pt --genotypes 'TFC3,YBR002C; RAD51'
+      dcell predict --checkpoint runs/first/checkpoint.pt --genotypes 'TFC3,YBR002C; RAD51=0.5'
       dcell predict --checkpoint runs/first/checkpoint.pt --genotypes mutants.csv \
         --subsystems --out predicted.parquet
       dcell predict --checkpoint runs/networks --data data/kuzmin2018 --genotypes mutants.csv
@@ -26,12 +27,18 @@ class Predict:
     checkpoint: Checkpoint
     genotypes: Annotated[
         str, Metavar("G"),
-        "genes separated by | or , with ; between genotypes; or a file with one genotype a line; "
-        "or a genotype table of any form that the build reads, with or without a phenotype",
+        "genes separated by | or , with ; between genotypes, a state other than 0 behind =; or a "
+        "file with one genotype a line; or a genotype table of any form that the build reads, with "
+        "or without a phenotype",
     ]  # fmt: skip
     data: Annotated[
         Folder | None, "folder of the build on which it was trained, for a model on gene networks"
     ] = None
+    states: Annotated[
+        str | None, Metavar("KIND:STATE"),
+        "states of kinds of alleles in a table of strains, as genotypes.states of the build that "
+        "the model was trained on: ts:0.3,damp:0.5 (default: all are deletions)",
+    ] = None  # fmt: skip
     subsystems: Annotated[
         bool,
         "also write the state of every subsystem that deletions reach, into NAME.subsystems.SUFFIX",
@@ -40,14 +47,20 @@ class Predict:
     out: Annotated[OutputFile | None, ".parquet, .csv or .tsv (default: the terminal)"] = None
 
     def __call__(self) -> None:
+        from data_specs.parameters import override, resolve
         from dcell_model.predict import command
         from dcell_model.written_folders import refuse_file
 
+        states: Mapping[str, float] | None = None
+        if self.states is not None:
+            given = override({}, [f"genotypes.states={self.states}"])
+            own = resolve(given, where="--states").genotypes.states
+            states = {str(kind): state for kind, state in own.items()}
         if self.out is not None:
             read = [self.checkpoint, *command.file_of(self.genotypes)]
             for path in command.paths_of(self.out, self.subsystems):
                 refuse_file(path, *read)
         command.run(
             self.checkpoint, self.genotypes, self.out, data=self.data,
-            subsystems=self.subsystems, level=self.interval,
+            subsystems=self.subsystems, level=self.interval, states=states,
         )  # fmt: skip

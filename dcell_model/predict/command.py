@@ -1,7 +1,7 @@
 """`dcell predict`: the tables of `genotype_predictions` in a file or on the terminal."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ def run(
     data: Path | None = None,
     subsystems: bool = False,
     level: float = LEVEL,
+    states: Mapping[str, float] | None = None,
 ) -> list[str]:
     """Predict genotypes; write them to `out`, or print the first ones.
 
@@ -48,6 +49,7 @@ def run(
         data: folder of the build that the model was trained on, for one that needs its networks.
         subsystems: also the state of every term.
         level: of the intervals.
+        states: of kinds of alleles in a table of strains, as `genotypes.states` of a build.
 
     Returns:
         The names that the model does not know.
@@ -64,7 +66,7 @@ def run(
     trained = open_run(checkpoint) if data is None else open_run(checkpoint, data)
     for model in trained.members:
         record_of(trained.kind).ready_for_genotypes(model)
-    genotypes = resolve(trained, read_genotypes(given, trained.names))
+    genotypes = resolve(trained, read_genotypes(given, trained.names, states))
     tables = predictions(trained, genotypes, subsystems=subsystems, level=level)
     if out is None:
         _print(trained, tables, len(genotypes.given), level)

@@ -55,6 +55,11 @@ def write_genotypes(
     if phenotype not in reader.meta.phenotypes:
         missing = no_such("phenotype", phenotype, reader.meta.phenotypes)
         raise InputError(f"{layout.store}: {missing}")
+    if reader.meta.graded:
+        raise InputError(
+            f"{layout.store}: genes have states other than 0 and 1, and the tables of cellmaps_vnn "
+            "say only whether a gene is altered; export a build without states"
+        )
     if reader.meta.samples * len(genes) > MOST_VALUES:
         raise InputError(
             f"{layout.store}: {reader.meta.samples:,} genotypes of {len(genes):,} genes make "

@@ -14,20 +14,23 @@ from data_specs.parameters import Genotypes as GenotypesConfig
 from pipeline.genotypes.merging import added
 
 
-def read_naming(names: Path, settings: GenotypesConfig) -> Naming:
+def read_naming(names: Path, settings: GenotypesConfig, *, graded: bool = False) -> Naming:
     """How the names in genotype tables are taken.
 
     Args:
         names: table of the stage `annotations` (`data_specs.tables.GENE_NAMES`).
         settings: of the stage `genotypes`.
+        graded: whether genes have states.
     """
     rows = pl.read_parquet(names, glob=False).select("name", "gene", "kind").rows()
     known = GeneNames(rows, exact=settings.names == "exact")
+    states = {str(kind): state for kind, state in settings.states.items()}
     return Naming(
         known,
         settings.control_gene,
         merge=settings.same_gene == "merge",
         alleles=settings.alleles == "keep",
+        states=states if graded else None,
     )
 
 

@@ -36,7 +36,7 @@ def test_kept_apart_they_are_what_merging_averages(
 ) -> None:
     frame = frame_of(drawn)
     rows, _ = usable(frame, "train", [], ())
-    kept, _, _ = merge(rows, ["interaction"], alleles=True)
+    kept, _, _ = merge(rows, ["interaction"], ["alleles"])
     together, _, _ = merge(usable(frame.drop("alleles"), "train", [], ())[0], ["interaction"])
     assert kept["genes"].to_list() == sorted(kept["genes"].to_list())
     pairs = list(zip(kept["genes"].to_list(), kept["alleles"].to_list(), strict=True))
