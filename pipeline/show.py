@@ -57,7 +57,10 @@ def show(layout: DataLayout, genotype: str | None = None, run: Path | None = Non
     )
     if control := control_of(layout):
         _line("control", str(control))
-    _line("genes", f"{graph.num_genes:,} in {len(graph.annotations):,} (term, gene) rows")
+    genes = f"{graph.num_genes:,}"
+    if graph.channels:
+        genes = f"{graph.num_genes // len(graph.channels):,} of {len(graph.channels)} channels each"
+    _line("genes", f"{genes} in {len(graph.annotations):,} (term, gene) rows")
     _lines("genotypes", *ledger_words.of_genotypes(rows))
     _lines("store", *ledger_words.of_store(stored), f"layout {reader.meta.layout}")
     _lines("names", *ledger_words.of_names(rows, stored))

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
+from data_specs.cell_lines import CellFiles, channels_of, gene_and_channel
 from data_specs.errors import InputError
 from data_specs.files import replacing_file, replacing_folder
 from data_specs.genotype_tables import Form, GenotypeFile, Piece, open_file, read_piece, unknown
@@ -27,6 +28,7 @@ from data_specs.tables import ALLELES, STATES, part_name, write_table
 from data_specs.workers import Each, workers
 from pipeline.genotypes import measurement_noise
 from pipeline.genotypes.account import Part, SortedPiece, ledger_of, part_of, require_some, words_of
+from pipeline.genotypes.cell_lines import as_plain
 from pipeline.genotypes.merging import Given, added, genes_of, merge, usable
 from pipeline.genotypes.resolved_names import account_of, read_naming, require_control, table_of
 from pipeline.sources import input_files
@@ -36,10 +38,10 @@ SAMPLED = 64  # gene sets looked at for every part, to cut the table into parts 
 
 def sort_piece(
     piece: Piece, form: Form, given: Given, settings: GenotypesConfig, names: Path, path: Path,
-    graded: bool = False,
+    graded: bool = False, channels: Sequence[str] = (),
 ) -> SortedPiece:  # fmt: skip
     """Parse a piece, drop rows that are no genotype to learn from, and write the rest sorted."""
-    naming = read_naming(names, settings, graded=graded)
+    naming = read_naming(names, settings, graded=graded, channels=channels)
     read = read_piece(piece, form, naming)
     controls = {naming.gene(name) for name in read.names if naming.is_control(name)}
     rows, dropped = usable(read.frame, given, controls, settings.orders)
@@ -175,7 +177,9 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
             was asked for and is nowhere.
     """
     settings, annotated = parameters.genotypes, layout.annotations / "names.parquet"
-    train, test = (input_files(layout, role) for role in ("genotypes", "test_genotypes"))
+    roles = ("genotypes", "test_genotypes", "cells")
+    train, test, cells = (input_files(layout, role) for role in roles)
+    channels = channels_of(layout, apart=settings.channels == "apart")
     named: list[tuple[Given, tuple[str, Path]]] = [
         *(("train", file) for file in train), *(("test", file) for file in test)
     ]  # fmt: skip
@@ -189,35 +193,44 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         scratch.mkdir()
         table = (folder / "genotypes.parquet").absolute()
         table.mkdir()
+        paths = [path.absolute() for _, (_, path) in named]
+        accounts = []
+        if cells:
+            of_cells = CellFiles.of(path for _, path in cells)
+            for number, path in enumerate(paths):
+                paths[number] = scratch / f"cell_lines-{number}.parquet"
+                accounts.append(as_plain(path, of_cells, channels, settings, paths[number]))
+        elif settings.drugs:
+            raise InputError("genotypes.drugs is for responses of cell lines; give their files "
+                             "in sources.cells (--cells), or omit it")  # fmt: skip
         files = [
-            (
-                given,
-                open_file(
-                    path.absolute(), scratch, settings.piece_bytes, each, settings.phenotypes
-                ),
-            )
-            for given, (_, path) in named
+            (given, open_file(path, scratch, settings.piece_bytes, each, settings.phenotypes))
+            for (given, _), path in zip(named, paths, strict=True)
         ]
         if settings.alleles == "keep":
             require_alleles([file for _, file in files])
         graded = is_graded([file for _, file in files], settings)
         phenotypes = phenotypes_of([file for _, file in files], settings.phenotypes)
-        pieces = _sort(files, settings, annotated.absolute(), scratch, each, graded)
-        naming = read_naming(annotated, settings)
+        pieces = _sort(files, settings, annotated.absolute(), scratch, each, graded, channels)
+        naming = read_naming(annotated, settings, channels=channels)
         all_pieces = [piece for pieces_of_file in pieces for piece in pieces_of_file]
         met = table_of((piece.names for piece in all_pieces), naming.names)
         require_control(naming, any(piece.control_met for piece in all_pieces), met["name"])
         kept = [ALLELES] * naming.alleles + [STATES] * graded
         parts = _merge(pieces, phenotypes, settings, table, each, kept)
         genes = sorted({gene for part in parts for gene in part.genes})
-        write_table(
-            pl.DataFrame({"gene": genes}, schema={"gene": pl.String}), folder / "genes.parquet"
-        )
+        found = pl.DataFrame({"gene": genes}, schema={"gene": pl.String})
+        if channels:
+            of_gene = [gene_and_channel(name)[0] for name in genes]
+            found = found.with_columns(of_gene=pl.Series(of_gene, dtype=pl.String))
+        write_table(found, folder / "genes.parquet")
         write_table(met, folder / "gene_names.parquet")
-        paths = [name for _, (name, _) in named]
+        names = [name for _, (name, _) in named]
         account = account_of(met, naming.names, sum(piece.same_gene for piece in all_pieces))
         noise = measurement_noise.account_of((part.noise for part in parts), phenotypes)
-        ledger = ledger_of(paths, files, pieces, parts, len(genes))
+        ledger = ledger_of(names, files, pieces, parts, len(genes))
+        for entry, own in zip(ledger["files"], accounts, strict=False):  # none, or one a file
+            entry |= {"format": "cell_lines", "cell_lines": own}
         write_json(folder / "ledger.json", ledger | {"names": account, "noise": noise})
         shutil.rmtree(scratch)
 
@@ -229,11 +242,12 @@ def _sort(
     scratch: Path,
     each: Each,
     graded: bool,
+    channels: Sequence[str],
 ) -> list[list[SortedPiece]]:
     """Parse and sort the pieces of all files; those of each file."""
     tasks = [
         (piece, file.form, given, settings, names, scratch / f"{file_index}-{piece_index}.arrow",
-         graded)
+         graded, channels)
         for file_index, (given, file) in enumerate(files)
         for piece_index, piece in enumerate(file.pieces)
     ]  # fmt: skip

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_specs.cell_graph import CellGraph
+from data_specs.cell_lines import with_channels
 from data_specs.parameters.sections import Model as ModelConfig
 from dcell_model.data.dataset import MutantStateBatch, encode_genotypes
+from dcell_model.dcell.layout import widths
 from dcell_model.dcell.loss import dcell_loss
 from dcell_model.dcell.model import DCell
 from tests.engines import WAYS, running
@@ -271,3 +273,24 @@ def test_states_of_zero_are_deletions(way: str) -> None:
     model = DCell(graph, ModelConfig(width_min=3)).double().eval()
     with running(way) as model.engine:
         torch.testing.assert_close(model(graded), model(encode_genotypes(graph, GENOTYPES)))
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    genotypes=st.lists(
+        st.lists(st.integers(0, 29), max_size=8, unique=True), min_size=2, max_size=9
+    ),
+    way=st.sampled_from(WAYS),
+    width_genes=st.sampled_from(["direct", "contained"]),
+)
+def test_engines_agree_on_channels(
+    seed: int, genotypes: list[list[int]], way: str, width_genes: str
+) -> None:
+    """Each gene an input a channel; widths are those of the genes."""
+    plain = random_cell_graph(seed)
+    graph = with_channels(plain, ("deletion", "mutation"))
+    config = ModelConfig(width_min=1, width_ratio=0.7, width_genes=width_genes)
+    np.testing.assert_array_equal(widths(graph, config), widths(plain, config))
+    genotypes = [*genotypes, *([number] for number in range(30))]
+    assert_equivalent(graph, config, batch_of(graph, genotypes), way)
