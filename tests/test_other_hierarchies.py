@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tests.conftest import CHECKOUT
@@ -42,7 +43,12 @@ def run_page(name: str, tmp_path: Path) -> tuple[list[str], list[str]]:
 def test_cell_lines(tmp_path: Path) -> None:
     files, commands = run_page("cell-lines.md", tmp_path)
     assert len(files) == 7
-    assert commands == ["build", "show", "train", "predict", "build", "train", "export"]
+    assert commands == [
+        "build", "show", "train", "predict", "predict", "build", "train", "export"
+    ]  # fmt: skip
+    predicted = pl.read_csv(tmp_path / "palbociclib.csv")
+    assert predicted["given"].to_list() == [f"LINE{number:02d}" for number in range(1, 13)]
+    assert predicted["palbociclib_predicted"].n_unique() > 1
     tables = sorted(path.name for path in (tmp_path / "exchange" / "vnn").iterdir())
     for name in ("cell2mutation.txt", "cell2cndeletion.txt", "cell2cnamplification.txt"):
         assert name in tables

@@ -69,8 +69,17 @@ class Resolved:
         return sorted({name for names in self.unknown for name in names})
 
 
-def resolve(trained: Trained, genotypes: Sequence[Sequence[str]]) -> Resolved:
+def resolve(
+    trained: Trained,
+    genotypes: Sequence[Sequence[str]],
+    called: Sequence[str] | None = None,
+) -> Resolved:
     """Find the genes of genotypes by any of their names.
+
+    Args:
+        trained: the model.
+        genotypes: names of genes.
+        called: what is `given`, by genotype, where it is not these names.
 
     As in a build, a name of no gene, or of several, is that of a gene without annotation.
 
@@ -97,7 +106,7 @@ def resolve(trained: Trained, genotypes: Sequence[Sequence[str]]) -> Resolved:
             f"a {trained.kind} model knows deletions alone; omit the states behind '='"
         )
     return Resolved(
-        given=genotypes,
+        given=genotypes if called is None else [[name] for name in called],
         offsets=np.cumsum([0, *map(len, rows)]),
         genes=np.array([gene for row in rows for gene, _ in row], dtype=np.int64),
         unknown=[[parts[n][0] for n in own if index[n] is None] for own in genotypes],
