@@ -95,7 +95,8 @@ class MutantStateBatch:
     def states(self) -> tuple[Tensor, Tensor]:
         """`[N]` and `[D]` float32, the states of changed rows and of the deleted genes."""
         if self.state is None or self.deleted_state is None:
-            return torch.zeros(len(self.gene)), torch.zeros(len(self.deleted_gene))
+            rows, genes = self.phenotypes.new_zeros(len(self.gene)), len(self.deleted_gene)
+            return rows, rows.new_zeros(genes)
         return self.state, self.deleted_state
 
     def _map(self, function: Any) -> "MutantStateBatch":

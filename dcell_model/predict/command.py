@@ -1,6 +1,7 @@
 """`dcell predict`: the tables of `genotype_predictions` in a file or on the terminal."""
 
 import contextlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,11 @@ def run(
     for model in trained.members:
         record_of(trained.kind).ready_for_genotypes(model)
     if given is None:
-        lines = altered_genes(CellFiles.of(cells), trained.graph.channels)
+        files = CellFiles.of(cells)
+        if len(files.alterations) > 1 and not trained.graph.channels:
+            tables = ", ".join(files.alterations)
+            print(f"note: a gene is altered if any of {tables} says so", file=sys.stderr)
+        lines = altered_genes(files, trained.graph.channels)
         genotypes = resolve(trained, list(lines.values()), list(lines))
     else:
         genotypes = resolve(trained, read_genotypes(given, trained.names, states))

@@ -13,6 +13,7 @@ from data_specs.layout import DataLayout, read_json
 from data_specs.parameters import resolve
 from data_specs.store import StoreReader
 from pipeline.build import build
+from pipeline.control_builds import make
 from pipeline.export import export
 from pipeline.verify import verify
 
@@ -249,3 +250,11 @@ def test_export_for_cellmaps_vnn_is_built_again(tmp_path: Path) -> None:
     assert sorted(genes for genes, _ in samples_of(second).values()) == sorted(known)
     np.testing.assert_allclose(sorted(values_of(second, "response")), sorted(
         values_of(layout, "drugA")), rtol=1e-6)  # fmt: skip
+
+
+def test_a_control_has_the_channels_too(tmp_path: Path) -> None:
+    """Genes change places with all of their channels."""
+    layout = made(tmp_path, files(tmp_path))
+    control, _ = make(layout.root, "genes", 1)
+    assert CellGraph.read(control.cell_graph).channels == ("cndeletion", "mutation")
+    assert all(check.passed for check in verify(control))
