@@ -34,7 +34,7 @@ VERSION = 3
 DESCRIPTION = "cell_graph.json"
 _DESCRIBED = {
     "format", "version", "fingerprint", "terms", "genes", "annotations", "edges", "names",
-    "exact_names", "sha256",
+    "exact_names", "sha256", "channels",
 }  # fmt: skip
 SCHEMAS = {
     "terms": pa.schema(
@@ -69,6 +69,8 @@ class CellGraph:
         edges: `[E, 2]` int64, (child, parent), sorted.
         gene_names: (name, gene, kind) of further names, as `data_specs.tables.GENE_NAMES`.
         exact_names: whether a gene has no name but its systematic one as written.
+        channels: where each gene is an input a channel (`data_specs.cell_lines`), the C channels:
+            genes are then named with them, and G and M count inputs.
     """
 
     term_ids: Sequence[str]
@@ -81,6 +83,7 @@ class CellGraph:
     edges: IntArray
     gene_names: Sequence[tuple[str, str, str]] = ()
     exact_names: bool = False
+    channels: Sequence[str] = ()
 
     @property
     def num_terms(self) -> int:
@@ -99,7 +102,7 @@ class CellGraph:
 
     @functools.cached_property
     def genes_direct(self) -> IntArray:
-        """`[T]` int64, genes annotated to the term itself."""
+        """`[T]` int64, genes annotated to the term itself; of one with channels, inputs."""
         return np.bincount(self.annotations[:, 0], minlength=self.num_terms)
 
     @functools.cached_property
@@ -138,6 +141,8 @@ class CellGraph:
         for array in (self.strata, self.genes_contained, self.annotations, self.edges):
             digest.update(f"{array.shape}\n".encode())
             digest.update(np.ascontiguousarray(array, dtype="<i8").tobytes())
+        if self.channels:
+            digest.update("\n".join(["channels", *self.channels]).encode())
         return digest.hexdigest()
 
     def to_files(self) -> dict[str, bytes]:
@@ -169,6 +174,7 @@ class CellGraph:
             "names": len(self.gene_names),
             "exact_names": self.exact_names,
             "sha256": {name: _sha256(files[f"{name}.arrow"]) for name in SCHEMAS},
+            **({"channels": list(self.channels)} if self.channels else {}),
         }
         files[DESCRIPTION] = json_text(description).encode()
         return files
@@ -220,7 +226,9 @@ class CellGraph:
                 "--overwrite)."
             )
         exact = description.get("exact_names", False)  # a graph from before there was a choice
-        if not description.keys() <= _DESCRIBED or not isinstance(exact, bool):
+        channels = description.get("channels", [])
+        of_text = isinstance(channels, list) and all(isinstance(name, str) for name in channels)
+        if not description.keys() <= _DESCRIBED or not isinstance(exact, bool) or not of_text:
             raise ArtefactError(
                 f"{where / DESCRIPTION}: keys {sorted(description)}; expected "
                 f"{sorted(_DESCRIBED)}. Build it again."
@@ -247,6 +255,7 @@ class CellGraph:
             edges=numbers("edges", "child", "parent"),
             gene_names=tuple(zip(*names, strict=True)),
             exact_names=exact,
+            channels=tuple(channels),
         )
         if graph.fingerprint != description.get("fingerprint"):
             raise ArtefactError(

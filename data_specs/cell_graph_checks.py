@@ -49,6 +49,11 @@ class Graph(Protocol):
         """`[T]`."""
         ...
 
+    @property
+    def channels(self) -> Sequence[str]:
+        """Of every gene, or none."""
+        ...
+
 
 def fault_of(graph: Graph) -> str | None:
     """The first broken rule, in words; None if there is none. O(terms + edges + annotations)."""
@@ -103,6 +108,10 @@ def _depths(graph: Graph) -> str | None:
 def _counts(graph: Graph) -> str | None:
     contained = graph.genes_contained
     direct = np.bincount(graph.annotations[:, 0], minlength=len(graph.term_ids))
+    inputs = max(1, len(graph.channels))
+    if bool((direct % inputs).any()):
+        return "a term has a gene without all of its channels"
+    direct //= inputs
     # Contained genes are those of the whole annotated ontology; pruning may have lost some.
     if bool((contained < direct).any()):
         return "a term contains fewer genes than it has"

@@ -57,12 +57,28 @@ def of_genotypes(genotypes: Mapping[str, Any]) -> list[str]:
     """The rows of the genotype tables, and the genotypes that they are."""
     rows = f"{genotypes['rows']:,} rows, {genotypes['genotypes']:,} genotypes ({orders(genotypes)})"
     lines = [rows, f"{dropped(genotypes['dropped'])}; {genotypes['merged']:,} rows merged"]
+    for file in genotypes["files"]:
+        if own := file.get("cell_lines"):
+            lines.insert(0, _of_cell_lines(own))
     if kept := genotypes.get("alleles"):
         lines.append(
             f"alleles kept: {kept['gene_sets']:,} gene sets, {kept['with_several']:,} of them with "
             f"several alleles, in {kept['samples_of_these']:,} genotypes"
         )
+    if states := genotypes.get("states"):
+        found = ", ".join(f"{count:,} in {state}" for state, count in states.items())
+        lines.append(f"states of the genes of genotypes: {found}")
     return lines
+
+
+def _of_cell_lines(own: Mapping[str, Any]) -> str:
+    """The responses of cell lines that became a genotype table."""
+    drugs = ", ".join(f"{drug} ({rows:,})" for drug, rows in own["drugs"].items())
+    channels = f"{', '.join(own['channels'])}{'' if own['apart'] else ' together'}"
+    return (
+        f"{own['rows']:,} responses, {own['cell_lines']:,} cell lines; taken: {drugs}; "
+        f"{dropped(own['dropped'])}; channels: {channels}"
+    )
 
 
 def orders(genotypes: Mapping[str, Any]) -> str:

@@ -30,15 +30,16 @@ class StateEncoder:
         counts: IntArray = totals[offsets[1:]] - totals[offsets[:-1]]
         return counts
 
-    def delta(self, offsets: IntArray, genes: IntArray) -> tuple[IntArray, IntArray]:
+    def delta(self, offsets: IntArray, genes: IntArray) -> tuple[IntArray, IntArray, IntArray]:
         """The changed rows, sorted by genotype and row.
 
         Returns:
-            The genotype that each belongs to, and its index m among the rows of the cell graph.
+            The genotype that each belongs to, its index m among the rows of the cell graph, and
+            the index in `genes` of the deletion that changes it.
         """
         genotype, deleted = ragged_entries(offsets[:-1], offsets[1:])
         gene = genes[deleted]
         owner, entries = ragged_entries(self._starts[gene], self._starts[gene + 1])
         sample, row = genotype[owner], self._rows[entries]
         order = np.lexsort((row, sample))
-        return sample[order], row[order]
+        return sample[order], row[order], deleted[owner[order]]

@@ -1,5 +1,6 @@
 """Which gene a name in a genotype table means, and whether it is the control."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from data_specs.gene_names import AMBIGUOUS, UNRESOLVED, GeneNames, Resolution
@@ -17,12 +18,14 @@ class Naming:
         control_gene: any of its names; a deletion of it in a query strain is no deletion.
         merge: whether a gene that a genotype names twice counts once; else such a row is bad.
         alleles: whether the alleles of genes are read, too.
+        states: the states of kinds of alleles, where states are read, too; else None.
     """
 
     names: GeneNames = GeneNames((), exact=True)  # noqa: RUF009 - nothing changes it
     control_gene: str | None = None
     merge: bool = False
     alleles: bool = False
+    states: Mapping[str, float] | None = None
 
     def gene(self, name: str) -> str:
         """The gene that a name means; itself if no gene is known by it."""

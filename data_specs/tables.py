@@ -77,6 +77,9 @@ TRAIN, VAL, TEST, EXCLUDED = range(len(PARTS))  # the number of each
 # With `genotypes.alleles: keep` there is a column `alleles` (list[str], one a gene in their order),
 # and rows are distinct gene sets with their alleles; a row of a file without any has an empty list.
 ALLELES = "alleles"
+# Where genes have states there is a column `states` (list[float32], one a gene in their order: 0 of
+# a deletion, 1 would be the wild type), and rows are distinct gene sets with their states.
+STATES = "states"
 GENOTYPE_KEYS: dict[str, pa.DataType] = {
     "genes": pa.large_list(pa.large_string()),  # systematic names, sorted, each once
     "queries": pa.large_list(pa.large_string()),  # query keys ("A|B"), sorted; empty if unknown

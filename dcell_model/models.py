@@ -111,6 +111,7 @@ class TrainedModel(ModelRecord):
         unread: keys of `train` that have no effect on it.
         search: the default search of `dcell tune`, values by parameter.
         has_subsystems: whether its terms have states, as a DCell's, to explain and to report.
+        grades: whether it tells a gene that is deleted from one in another state.
     """
 
     title: str
@@ -128,6 +129,7 @@ class TrainedModel(ModelRecord):
     unread: tuple[str, ...] = ()
     search: Mapping[str, str] = field(default_factory=dict)
     has_subsystems: bool = False
+    grades: bool = False
 
 
 def _create_dcell(
@@ -184,6 +186,7 @@ MODELS: dict[str, TrainedModel] = {
             "model.norm_order": "act_norm,norm_act",
         },
         has_subsystems=True,
+        grades=True,
     ),
     "dango": TrainedModel(
         title="DANGO",

@@ -48,6 +48,7 @@ class Build(TakesParameters):
     annotations: tuple[str, ...] | None = sets("sources.annotations")
     gene_info: tuple[str, ...] | None = sets("sources.gene_info")
     genotypes: tuple[str, ...] = sets("sources.genotypes", required=True)
+    cells: tuple[str, ...] | None = sets("sources.cells")
     test_genotypes: tuple[str, ...] | None = sets("sources.test_genotypes")
     gene_names: str | None = sets("sources.gene_names")
     preset: str | None = sets("preset")

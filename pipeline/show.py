@@ -12,6 +12,7 @@ from data_specs.cell_graph import CellGraph
 from data_specs.chain import chain
 from data_specs.errors import ArtefactError, InputError
 from data_specs.gene_names import GeneNames
+from data_specs.gene_states import name_and_state, with_state
 from data_specs.genotype_text import split_names
 from data_specs.layout import DataLayout, read_json
 from data_specs.measurement_error import best_scores, told_by
@@ -56,7 +57,10 @@ def show(layout: DataLayout, genotype: str | None = None, run: Path | None = Non
     )
     if control := control_of(layout):
         _line("control", str(control))
-    _line("genes", f"{graph.num_genes:,} in {len(graph.annotations):,} (term, gene) rows")
+    genes = f"{graph.num_genes:,}"
+    if graph.channels:
+        genes = f"{graph.num_genes // len(graph.channels):,} of {len(graph.channels)} channels each"
+    _line("genes", f"{genes} in {len(graph.annotations):,} (term, gene) rows")
     _lines("genotypes", *ledger_words.of_genotypes(rows))
     _lines("store", *ledger_words.of_store(stored), f"layout {reader.meta.layout}")
     _lines("names", *ledger_words.of_names(rows, stored))
@@ -121,12 +125,19 @@ def _show_genotype(graph: CellGraph, reader: StoreReader, genotype: str | None) 
     names = GeneNames.of(graph)
     if genotype is None:
         block = reader.block(0)
-        genes = block.genes[slice(*block.gene_offsets[:2])].astype(np.int64)
+        own = slice(*block.gene_offsets[:2])
+        genes = block.genes[own].astype(np.int64)
+        states = [0.0] * len(genes) if block.states is None else block.states[own].tolist()
     else:
-        genes = _indices(split_names(genotype, names.whole), ids, names)
+        parts = [name_and_state(part) for part in split_names(genotype, names.whole)]
+        genes = _indices([name for name, _ in parts], ids, names)
+        states = [state for _, state in parts]
+        if len(genes) < len(states):
+            states = [0.0] * len(genes)
     encoder = StateEncoder(graph, len(ids))
-    _, rows = encoder.delta(np.array([0, len(genes)]), genes)
-    deleted = ", ".join(names.both(ids[gene]) for gene in genes)
+    _, rows, _ = encoder.delta(np.array([0, len(genes)]), genes)
+    named = zip(genes, states, strict=True)
+    deleted = ", ".join(with_state(names.both(ids[gene]), state) for gene, state in named)
     _show_alleles(reader, genes)
     print(f"\n  deleting {deleted} changes {len(rows)} rows:")
     print(f"  {'stratum':>7}  {'genes':>6}  {'hit':>3}  term")

@@ -76,7 +76,7 @@ def settle(config: SourcesConfig, layout: DataLayout) -> dict[str, Any]:
         "networks": […], "network_genes", "gene_names", "gene_info": […]}` with paths as strings;
         `annotations` is a list of several, a string for one, and None where the ontology file has
         annotations; `network_genes` and `gene_names` are None where they are not given, and
-        `gene_info` is absent then.
+        `gene_info` and `cells` are absent then.
 
     Raises:
         InputError: a role without a file, or a file that cannot be downloaded.
@@ -109,6 +109,7 @@ def settle(config: SourcesConfig, layout: DataLayout) -> dict[str, Any]:
         "network_genes": _own([config.network_genes])[0] if config.network_genes else None,
         "gene_names": _own([config.gene_names])[0] if config.gene_names else None,
         **({"gene_info": _own(config.gene_info)} if config.gene_info else {}),
+        **({"cells": _own(config.cells)} if config.cells else {}),
     }
     for name in _files(settled):
         require_file(located(layout, name))
@@ -142,7 +143,7 @@ def _files(settled: dict[str, Any]) -> list[str]:
     names: list[str] = []
     for role in (
         "ontology", "annotations", "network_genes", "gene_names", "genotypes", "test_genotypes",
-        "networks", "gene_info",
+        "networks", "gene_info", "cells",
     ):  # fmt: skip
         given = settled.get(role) or []
         names += [given] if isinstance(given, str) else given

@@ -101,7 +101,7 @@ def written_now() -> dict[str, int]:
             text = path.read_text()
             pairs = re.findall(r'"format": "(dcell-[\w-]+)",\s+"version": (\d+)', text)
             pairs += re.findall(r'^FORMAT, VERSION = "(dcell-[\w-]+)", (\d+)$', text, re.M)
-            for version in re.findall(r"^VERSION = (\d+)$", text, re.M):
+            for version in re.findall(r"^(?:GRADED_)?VERSION = (\d+)$", text, re.M):
                 names = sorted(set(re.findall(r"""["'](dcell-[\w-]+)["']""", text)))
                 assert len(names) == 1, f"{path}: of which of {names} is VERSION?"
                 pairs.append((names[0], version))
@@ -157,6 +157,18 @@ def test_a_build_is_shown_and_verified(made: Path, capsys: pytest.CaptureFixture
     chain = shown[shown.index("chain of fingerprints") :].splitlines()[1:]
     assert len(chain) == 8
     assert all(line.endswith("fits") for line in chain)
+
+
+@pytest.mark.parametrize("made", READ, indirect=True)
+def test_states_and_channels_are_read(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Their predictions are among those of the next test."""
+    for name, what in (("graded", "states of the genes"), ("cells", "of 2 channels each")):
+        if not (made / name).is_dir():  # of a commit that knows neither
+            continue
+        pipeline.cli.main(["verify", f"made/{name}"])
+        assert "FAIL" not in capsys.readouterr().out
+        pipeline.cli.main(["show", f"made/{name}", "--run", f"made/{name}-run"])
+        assert what in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("made", READ, indirect=True)

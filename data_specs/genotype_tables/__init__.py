@@ -5,6 +5,7 @@ from data_specs.genotype_tables.columns import unknown
 from data_specs.genotype_tables.files import GenotypeFile, open_file
 from data_specs.genotype_tables.headers import FORMS, PHENOTYPES, Form, UnknownForm, known_forms
 from data_specs.genotype_tables.rows import Genotypes, read_piece
+from data_specs.genotype_tables.words import is_missing
 
 __all__ = [
     "FORMS",
@@ -14,6 +15,7 @@ __all__ = [
     "Genotypes",
     "Piece",
     "UnknownForm",
+    "is_missing",
     "known_forms",
     "open_file",
     "read_piece",

@@ -20,6 +20,10 @@ BETWEEN = "/"  # the alleles of a gene that a row names twice
 _BEHIND = "\x1f"  # stands between a gene and its allele; sorts before all that a name may hold
 _IN_ID = re.compile(r"_((?:ts|damp)[^_]*)$", re.IGNORECASE)
 _DELETION_ID = re.compile(r"_(?:sn|dma)[0-9]+$", re.IGNORECASE)
+_KINDS = {
+    "damp": re.compile(r"damp", re.IGNORECASE),
+    "ts": re.compile(r"(?:^|-)ts[qa]?[0-9]*$", re.IGNORECASE),
+}
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -37,12 +41,10 @@ def alleles_of_rows(
     """
     if form.strains is None:
         return pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, rows.height)
-    columns = form.alleles or (None, None)
-    query = _of_strains(rows, form.strains[0], columns[0], naming, is_query=True)
-    array = _of_strains(rows, form.strains[1], columns[1], naming, is_query=False)
-    marked = pl.select(pl.concat_list(query, array).list.sort()).to_series()
-    behind = pl.element().str.replace(rf"^[^{_BEHIND}]*{_BEHIND}", "")
-    alleles = marked.list.eval(behind)
+    marked = _marked_of_rows(rows, form, naming)
+    before, behind = rf"^[^{_BEHIND}]*{_BEHIND}", rf"{_BEHIND}[^{_BEHIND}]*$"
+    marked = marked.list.eval(pl.element().str.replace(behind, ""))
+    alleles = marked.list.eval(pl.element().str.replace(before, ""))
     if not repeated.any():
         return alleles
     joined = [
@@ -54,6 +56,32 @@ def alleles_of_rows(
     return pl.Series(joined, dtype=pl.List(pl.String))
 
 
+def kinds_of_rows(rows: pl.DataFrame, form: Form, naming: Naming) -> pl.DataFrame:
+    """The kinds of the alleles: `row` (counted from 0), `gene` and `kind`, one row a deleted gene.
+
+    A kind is `deletion`, `ts`, `damp` or `other`. The id of a strain tells it, and where it does
+    not, the name of the allele (`cdc28-ts`, `rpb1-damp`).
+
+    Args:
+        rows: with `cells`.
+        form: of their table, which is one of strains.
+        naming: the meaning of names.
+    """
+    marked = _marked_of_rows(rows, form, naming).alias("marked")
+    table = pl.DataFrame(marked).with_row_index("row").explode("marked").drop_nulls()
+    parts = pl.col("marked").str.split(_BEHIND)
+    return table.select("row", gene=parts.list.first(), kind=parts.list.last())
+
+
+def _marked_of_rows(rows: pl.DataFrame, form: Form, naming: Naming) -> pl.Series:
+    """Genes, their alleles and the kinds of these, with `_BEHIND` between, sorted; list[str]."""
+    assert form.strains is not None
+    columns = form.alleles or (None, None)
+    query = _of_strains(rows, form.strains[0], columns[0], naming, is_query=True)
+    array = _of_strains(rows, form.strains[1], columns[1], naming, is_query=False)
+    return pl.select(pl.concat_list(query, array).list.sort()).to_series()
+
+
 def _joined(marked: list[str], genes: list[str]) -> list[str]:
     pairs = [text.partition(_BEHIND)[::2] for text in marked]
     return [BETWEEN.join(sorted({a for own, a in pairs if own == gene})) for gene in genes]
@@ -62,7 +90,7 @@ def _joined(marked: list[str], genes: list[str]) -> list[str]:
 def _of_strains(
     rows: pl.DataFrame, strain: int, allele: int | None, naming: Naming, *, is_query: bool
 ) -> pl.Series:
-    """Genes of the strains in a column and their alleles, marked; list[str] `[N]`.
+    """Genes of the strains in a column, their alleles and kinds, marked; list[str] `[N]`.
 
     There are far fewer strains than rows: each is taken apart once.
     """
@@ -90,8 +118,20 @@ def _marked(strain: str, allele: str, naming: Naming, is_query: bool) -> list[st
             own = _CONTROL_CHARACTERS.sub(" ", own).strip() or (in_id[1] if in_id else DELETION)
             if (deleted and "-" not in own) or _is_deletion(own, name, gene, naming):
                 own = DELETION
-            found.append(f"{gene}{_BEHIND}{own}")
+            kind = "deletion" if own == DELETION else _kind(own, in_id[1] if in_id else "")
+            found.append(f"{gene}{_BEHIND}{own}{_BEHIND}{kind}")
     return found
+
+
+def _kind(called: str, in_id: str) -> str:
+    """The kind of an allele by the id of its strain, or its name, other than `DELETION`."""
+    if called.endswith(("Δ", "∆")):  # of a name that is not known for the gene
+        return "deletion"
+    for text in (in_id, called):
+        for kind, words in _KINDS.items():
+            if words.search(text):
+                return kind
+    return "other"
 
 
 def _is_deletion(called: str, name: str, gene: str, naming: Naming) -> bool:

@@ -12,9 +12,9 @@ from data_specs.errors import InputError
 from data_specs.genotype_tables.cells import cell, cells_of
 from data_specs.genotype_tables.headers import Form
 from data_specs.genotype_tables.words import is_like_a_number, is_missing
-from data_specs.tables import GENOTYPE_KEYS
+from data_specs.tables import GENOTYPE_KEYS, STATES
 
-_RESERVED = {"row", "cells", "problem", "query", *GENOTYPE_KEYS}
+_RESERVED = {"row", "cells", "problem", "query", STATES, *GENOTYPE_KEYS}
 NOT_NAMED = "not in genotypes.phenotypes"
 
 
@@ -31,7 +31,7 @@ def candidates(form: Form) -> list[int]:
     return [
         column
         for column in range(len(form.header))
-        if column not in form.genes and column != form.query
+        if column not in (*form.genes, form.query, form.states)
     ]
 
 

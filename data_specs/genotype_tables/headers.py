@@ -98,6 +98,7 @@ class Form:
     alleles: tuple[int, int] | None = None  # of the strains; none: their ids have them
     genes: tuple[int, ...] = ()  # `genes`, or `gene_1`, `gene_2`, …
     query: int | None = None
+    states: int | None = None  # of the genes
     phenotypes: Mapping[str, int] = field(default_factory=lambda: {"interaction": -1})
 
     @property
@@ -220,15 +221,16 @@ def _form_of(path: Path, header: tuple[str, ...]) -> Form | None:
                 phenotypes={name: index[name] for name in PHENOTYPES if name in index},
             )
     query = cells.index("query") if "query" in cells else None
+    states = cells.index("states") if "states" in cells else None
     genes = [index for index, cell in enumerate(cells) if re.fullmatch(r"gene_\d+", cell)]
     if "genes" in cells:
         genes = [cells.index("genes")]
     elif "gene_1" not in cells:
         return None
-    for key in (*genes, *([] if query is None else [query])):
+    for key in (*genes, *(column for column in (query, states) if column is not None)):
         if cells.count(cells[key]) > 1:
             raise InputError(f"{path}: column '{header[key]}' occurs twice; delete or rename one")
-    return Form("plain", header, genes=tuple(genes), query=query, phenotypes={})
+    return Form("plain", header, genes=tuple(genes), query=query, states=states, phenotypes={})
 
 
 def folded(cell: str) -> str:

@@ -12,18 +12,22 @@ from typing import Any
 
 import polars as pl
 
+from data_specs.gene_states import LARGEST_STATE
 from data_specs.genotype_tables.alleles import alleles_of_rows
 from data_specs.genotype_tables.cells import Piece, cell, cells_of, read_rows, row_in_file
 from data_specs.genotype_tables.headers import Form
 from data_specs.genotype_tables.names import AS_WRITTEN, in_order, is_no_name, names_of_rows
+from data_specs.genotype_tables.states import states_of_rows, written_states
 from data_specs.genotype_tables.words import NOT_MEASURED, expected_for, is_missing, number
 from data_specs.naming import Naming
+from data_specs.tables import ALLELES, STATES
 
 # Faults of a row, of which the first counts, and the reason under which it is counted.
 PROBLEMS = {
     "header": "malformed",
     "columns": "malformed",
     "gene": "malformed",
+    "state": "malformed",
     "repeated_gene": "repeated_gene",
     "number": "malformed",
     "missing_phenotype": "missing_phenotype",
@@ -36,7 +40,8 @@ class Genotypes:
 
     `genes` list[str], sorted, each once; `query` the sorted genes deleted in the query strain
     joined by `|`, null where there are none. Both are what the names in the piece mean. Where
-    alleles are read there is `alleles`, too (`alleles.alleles_of_rows`).
+    alleles or states are read there is `alleles` (`alleles.alleles_of_rows`) or `states`
+    (`states.states_of_rows`), too.
     """
 
     frame: pl.DataFrame
@@ -58,7 +63,8 @@ def read_piece(
         piece: of the file.
         form: of the file.
         naming: the meaning of names.
-        as_written: names as they stand and in that order, not what they mean.
+        as_written: names as they stand and in that order, not what they mean; so are the states
+            of a table with a column of them.
 
     Raises:
         InputError: the piece is damaged.
@@ -70,7 +76,7 @@ def read_piece(
         dropped[PROBLEMS[problem]] += count
     malformed = parsed.filter(pl.col("problem") != "missing_phenotype")
     good = parsed.filter(pl.col("problem").is_null())
-    columns = ["genes", *(["alleles"] if naming.alleles else []), "query"]
+    columns = [name for name in ("genes", ALLELES, STATES, "query") if name in good.columns]
     return Genotypes(
         frame=good.select(*columns, *form.phenotypes),
         rows=rows.height,
@@ -104,16 +110,17 @@ def _parse(
     names, query = names_of_rows(rows, form, naming)
     lists = in_order(names, is_no_name(form, naming.names.whole), naming)
     genes = lists.genes
+    listed = pl.select(
+        pl.concat_list([pl.lit(part).fill_null(pl.lit([], pl.List(pl.String))) for part in names])
+    ).to_series()
     if as_written:
-        empty = pl.lit([], pl.List(pl.String))
-        genes = pl.select(
-            pl.concat_list([pl.lit(part).fill_null(empty) for part in names])
-        ).to_series()
+        genes = listed
+    none = pl.Series([False]).new_from_index(0, rows.height)
+    written = written_states(rows, form, listed) if form.states is not None else None
     texts = rows.select(cell(column).alias(name) for name, column in form.phenotypes.items())
     phenotypes = texts.select(number(pl.all()))
     blank = phenotypes.select(pl.all().is_null())
     missing = {name: _is_missing(texts[name], blank[name]) for name in form.phenotypes}
-    none = pl.Series([False]).new_from_index(0, rows.height)
     odd = functools.reduce(operator.or_, (blank[n] & ~missing[n] for n in missing), none)
     width = rows.select(pl.col("cells").list.len().cast(pl.Int64).ne_missing(columns)).to_series()
     again = rows.select(_is_header(form)).to_series() if form.header else none
@@ -124,6 +131,8 @@ def _parse(
         .then(pl.lit("columns"))
         .when(lists.unfit)
         .then(pl.lit("gene"))
+        .when(none if written is None else written[1])
+        .then(pl.lit("state"))
         .when(lists.repeated & (not naming.merge))
         .then(pl.lit("repeated_gene"))
         .when(odd)
@@ -138,6 +147,11 @@ def _parse(
     if naming.alleles:
         alleles = alleles_of_rows(rows, form, naming, lists.genes, lists.repeated)
         parsed = parsed.with_columns(alleles=alleles)
+    if as_written and written is not None:
+        parsed = parsed.with_columns(states=written[0])
+    elif naming.states is not None and not as_written:
+        states = states_of_rows(rows, form, naming, listed, lists.genes, written)
+        parsed = parsed.with_columns(states=states)
     read = pl.col("problem").is_null() | (pl.col("problem") == "missing_phenotype")
     is_read = parsed.select(read).to_series()
     words = {name: _counts(texts[name].filter(missing[name] & is_read)) for name in missing}
@@ -186,6 +200,13 @@ def _complaint(piece: Piece, row: Mapping[str, Any], form: Form, naming: Naming)
             expected = (
                 "names without white space, none empty, separated by one and the same of | ; , + "
                 "(a name with a blank must be one that the annotations know)"
+            )
+        case "state":
+            assert form.states is not None
+            found = f"states '{cells[form.states]}' of the genes {row['genes']}"
+            expected = (
+                f"a number for each gene in its order, separated alike, from 0 (deleted) to "
+                f"{LARGEST_STATE:g} and not 1, which is the wild type: omit such a gene"
             )
         case "repeated_gene":
             one = pl.DataFrame({"cells": [row["cells"]], "row": [row["row"]]})

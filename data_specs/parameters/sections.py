@@ -19,6 +19,7 @@ from data_specs.parameters.graph_models import Dango, Multigraph
 from data_specs.parameters.presets import PRESETS, PROFILES
 from data_specs.parameters.ranges import (
     OF_MODEL,
+    AlleleStates,
     Control,
     Count,
     Crossed,
@@ -76,6 +77,11 @@ class Sources:
     genotypes: Annotated[
         Texts, "tables: Kuzmin, Costanzo, tau-SGA, DCell text, or plain (CSV, TSV, Parquet)"
     ] = ()
+    cells: Annotated[
+        Texts,
+        "of cell lines, whose drug responses are the genotypes: gene2ind.txt, cell2ind.txt, "
+        "cell2mutation.txt, cell2cndeletion.txt, cell2cnamplification.txt, …",
+    ] = ()  # fmt: skip
     test_genotypes: Annotated[Texts, "genotype tables to test on, kept out of training"] = ()
     networks: Texts = ()  # of genes; index pairs (STRING adjacency) need network_genes
     network_genes: Text | None = None  # the gene of each index, one a line, counted from 1
@@ -135,6 +141,10 @@ class Genotypes:
     names: Literal["resolve", "exact"] = "resolve"  # exact: systematic names as written, no other
     same_gene: Literal["refuse", "merge"] = "refuse"  # a gene twice in a genotype, by any names
     alleles: Literal["merge", "keep"] = "merge"  # keep: strains that differ in allele are samples
+    # of kinds of alleles, by the names of strains; those that are not named are deletions
+    states: AlleleStates = field(default_factory=dict)
+    drugs: Texts = ()  # of cell lines' responses: those to take, the one to predict first
+    channels: Literal["apart", "together"] = "apart"  # ways to alter a gene: an input each, or one
     orders: Orders = ()  # numbers of deleted genes to keep; empty keeps all
     phenotypes: Texts = ()  # columns to take, the one to predict first; empty takes all
     on_bad_row: Literal["error", "skip"] = "error"

@@ -2,7 +2,7 @@
 
 import difflib
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -52,10 +52,26 @@ def fit(value: Any, hint: Any, where: str) -> Any:
                 fit(v, arguments[0], where if of_option else f"{where}[{n}]")
                 for n, v in enumerate(items)
             )
+    elif origin is dict:
+        if isinstance(value, str):  # as a command line has it: ts:0.3,damp:0.5
+            pairs = (part.partition(":") for part in value.split(","))
+            value = {key.strip(): own.strip() for key, _, own in pairs}
+        if isinstance(value, Mapping):
+            return {
+                fit(key, arguments[0], where): fit(own, arguments[1], f"{where}.{key}")
+                for key, own in value.items()
+            }
     elif (fitted := _plain(value, hint)) is not None:
         check_bounds(fitted, (), where)
         return fitted
-    raise ParameterError(f"{where} is {_shown(value)}; expected {_TYPES.get(hint, 'a list')}")
+    raise ParameterError(f"{where} is {_shown(value)}; expected {_expected(hint)}")
+
+
+def _expected(hint: Any) -> str:
+    """What a type is called."""
+    if get_origin(hint) is dict:
+        return "values by name, as in ts:0.3,damp:0.5"
+    return _TYPES.get(hint, "a list")
 
 
 def _plain(value: Any, hint: Any) -> Any:

@@ -3,7 +3,9 @@
 from data_specs.store.alleles import alleles_of
 from data_specs.store.manifest import (
     DATA,
+    GRADED_VERSION,
     MANIFEST,
+    VERSION,
     BlockEntry,
     ShardEntry,
     StoreMeta,
@@ -16,9 +18,11 @@ from data_specs.store.shards import PHENOTYPE, Block, frame_digest
 __all__ = [
     "ALIGNED_FROM",
     "DATA",
+    "GRADED_VERSION",
     "MANIFEST",
     "PHENOTYPE",
     "STATE_COLUMNS",
+    "VERSION",
     "Block",
     "BlockEntry",
     "ShardEntry",

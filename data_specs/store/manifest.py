@@ -10,6 +10,7 @@ from typing import Any, Literal
 from data_specs.errors import ArtefactError
 
 VERSION = 2
+GRADED_VERSION = 3  # of a store with states other than 0 and 1, which earlier readers cannot take
 MANIFEST = "manifest.json"
 DATA = "data.mdb"
 
@@ -69,6 +70,11 @@ class StoreMeta:
     format: str = "dcell-store"
     version: int = VERSION
 
+    @property
+    def graded(self) -> bool:
+        """Whether genes have states other than 0: blocks then have a column of them."""
+        return self.version == GRADED_VERSION
+
     def to_json(self) -> bytes:
         """Canonical bytes: sorted keys, no white space, a block a line, the digest last."""
         values = asdict(self)
@@ -91,10 +97,10 @@ class StoreMeta:
                 f"{where}: not readable as a store's manifest ({type(error).__name__}: {error}). "
                 "Build the store again."
             ) from None
-        if format_ != "dcell-store" or version != VERSION:
+        if format_ != "dcell-store" or version not in (VERSION, GRADED_VERSION):
             raise ArtefactError(
                 f"{where}: format {format_!r} version {version!r}; expected 'dcell-store' version "
-                f"{VERSION}. Build the store again."
+                f"{VERSION} or {GRADED_VERSION}. Build the store again."
             )
         if raw != _signed(raw[: raw.rfind(b',"sha256":"')]):
             raise ArtefactError(f"{where}: the manifest is damaged. Build the store again.")

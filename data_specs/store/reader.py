@@ -16,6 +16,9 @@ Columns of a block: `genes` (list of gene indices: the deleted ones), `state` (l
 (term, gene, stratum, state): the rows that differ from the wild type with `layout: delta`, all M
 rows with `layout: dense`), and `phenotype:NAME` (float32, NaN where not measured). Indices take
 the narrowest unsigned type that fits.
+
+A store in which some gene has a state other than 0 has version 3: states are float32, and the
+column `states` (list of them) has one for each of the `genes`.
 """
 
 import time
@@ -42,9 +45,15 @@ def index_type(count: int) -> pa.DataType:
     return pa.uint8() if count <= 2**8 else pa.uint16() if count <= 2**16 else pa.uint32()
 
 
-def block_schema(terms: int, genes: int, strata: int, phenotypes: tuple[str, ...]) -> pa.Schema:
-    """The columns of a block for a cell graph and a gene table of these sizes."""
-    types = (index_type(terms), index_type(genes), index_type(strata), pa.uint8())
+def block_schema(
+    terms: int, genes: int, strata: int, phenotypes: tuple[str, ...], *, graded: bool = False
+) -> pa.Schema:
+    """The columns of a block for a cell graph and a gene table of these sizes.
+
+    Graded ones have states other than 0 and 1.
+    """
+    states = pa.float32() if graded else pa.uint8()
+    types = (index_type(terms), index_type(genes), index_type(strata), states)
     row = pa.struct(
         [pa.field(n, t, nullable=False) for n, t in zip(STATE_COLUMNS, types, strict=True)]
     )
@@ -52,6 +61,9 @@ def block_schema(terms: int, genes: int, strata: int, phenotypes: tuple[str, ...
         pa.field("genes", pa.list_(pa.field("gene", types[1], nullable=False)), nullable=False),
         pa.field("state", pa.list_(pa.field("row", row, nullable=False)), nullable=False),
     ]
+    if graded:
+        state = pa.field("state", states, nullable=False)
+        columns.append(pa.field("states", pa.list_(state), nullable=False))
     columns += [pa.field(PHENOTYPE + p, pa.float32(), nullable=False) for p in phenotypes]
     return pa.schema(columns)
 
@@ -162,6 +174,9 @@ class StoreReader:
             if batch.num_rows != entry.samples:
                 raise ValueError(f"{batch.num_rows} samples; expected {entry.samples}")
             state, genes = batch.column("state"), batch.column("genes")
+            states = batch.column("states") if self.meta.graded else None
+            if states is not None and not states.offsets.equals(genes.offsets):
+                raise ValueError("a sample has more or fewer states than genes")
             return Block(
                 first=entry.first,
                 gene_offsets=genes.offsets.to_numpy(),
@@ -171,6 +186,7 @@ class StoreReader:
                 phenotypes={
                     p: batch.column(PHENOTYPE + p).to_numpy() for p in self.meta.phenotypes
                 },
+                states=None if states is None else states.values.to_numpy(),
             )
         except (
             OSError,

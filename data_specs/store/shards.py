@@ -28,6 +28,7 @@ class Block:
     state_offsets: npt.NDArray[np.int32]
     state: dict[str, npt.NDArray[Any]]  # by STATE_COLUMNS
     phenotypes: dict[str, npt.NDArray[np.float32]]
+    states: npt.NDArray[np.float32] | None = None  # of the genes; none: all are 0
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         """All arrays by name; phenotypes as `phenotype:NAME`."""
@@ -36,6 +37,7 @@ class Block:
             "genes": self.genes,
             "state_offsets": self.state_offsets,
             **self.state,
+            **({} if self.states is None else {"states": self.states}),
             **{PHENOTYPE + name: values for name, values in self.phenotypes.items()},
         }
 

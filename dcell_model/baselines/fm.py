@@ -33,7 +33,7 @@ _CHOICES = {
 
 @dataclass(slots=True)
 class FactorizationMachine:
-    """y = b + Σ_i w_i + Σ_{i<j} v_i·v_j over the deleted genes i, j.
+    """y = b + Σ_i x_i w_i + Σ_{i<j} x_i x_j v_i·v_j over the deleted genes i, j; mostly x is 1.
 
     Attributes:
         bias: b.
@@ -51,7 +51,7 @@ class FactorizationMachine:
 
     def _of_sums(self, genotypes: "csr_array", sums: Floats) -> Floats:
         # Twice the sum over pairs is the square of the sum less the sum of the squares.
-        squares = genotypes @ np.square(self.factors).sum(axis=1)
+        squares = genotypes.power(2) @ np.square(self.factors).sum(axis=1)
         pairs = (np.square(sums).sum(axis=1) - squares) / 2
         predicted: Floats = self.bias + genotypes @ self.effects + pairs
         return predicted
@@ -78,16 +78,17 @@ class FactorizationMachine:
         self.effects[counts == 0] = 0.0  # nothing is known of them
         self.factors[counts == 0] = 0.0
         for gene in np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]:
-            rows = by_gene.indices[by_gene.indptr[gene] : by_gene.indptr[gene + 1]]
+            own = slice(by_gene.indptr[gene], by_gene.indptr[gene + 1])
+            rows, x = by_gene.indices[own], by_gene.data[own, None].astype(np.float64)
             features = np.empty((len(rows), len(ridge)))  # the factors of its numbers
-            features[:, 0] = 1.0
-            features[:, 1:] = sums[rows] - self.factors[gene]
+            features[:, :1] = x
+            features[:, 1:] = x * (sums[rows] - x * self.factors[gene])
             before = np.concatenate([self.effects[gene, None], self.factors[gene]])
             # Of the step, not of the value: the present value is not solved for again.
             gradient = features.T @ errors[rows] - ridge @ before
             step = np.linalg.solve(features.T @ features + ridge, gradient)
             errors[rows] -= features @ step
-            sums[rows] += step[1:]
+            sums[rows] += x * step[1:]
             self.effects[gene] += step[0]
             self.factors[gene] += step[1:]
 

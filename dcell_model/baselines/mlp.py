@@ -113,7 +113,7 @@ def _seeded(seed: int) -> Tensor:
 
 
 class _MultiHotMLP(nn.Module):
-    """Sum of one vector a deleted gene, then two hidden layers."""
+    """Sum of one vector a deleted gene, times its number, then two hidden layers."""
 
     def __init__(self, genes: int, hidden: int, outputs: int, dropout: float) -> None:
         super().__init__()
@@ -134,7 +134,9 @@ class _MultiHotMLP(nn.Module):
         # By hand: SciPy takes as long for a batch's rows as the network does for the batch.
         offsets = torch.from_numpy(genotypes.indptr[first : last + 1])
         genes = torch.from_numpy(genotypes.indices[offsets[0] : offsets[-1]])
-        sums = self.genes(genes, offsets[:-1] - offsets[0])
+        numbers = genotypes.data[offsets[0] : offsets[-1]]
+        times = None if (numbers == 1).all() else torch.from_numpy(numbers)
+        sums = self.genes(genes, offsets[:-1] - offsets[0], per_sample_weights=times)
         return torch.as_tensor(self.rest(sums + self.bias))
 
     @torch.no_grad()

@@ -58,6 +58,7 @@ def read_samples(
 def multi_hot(dataset: MutantStateDataset) -> "csr_array":
     """The deleted genes of all samples: `[N, genes]` float32, 1 where the gene is deleted.
 
+    A gene in a state s other than 0 has 1 − s.
     Columns are `dataset.gene_ids`: genes without annotation, which DCell cannot see, are there.
     """
     from scipy.sparse import csr_array
@@ -67,7 +68,10 @@ def multi_hot(dataset: MutantStateDataset) -> "csr_array":
     counts = np.concatenate([np.diff(block.gene_offsets) for block in blocks])
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     shape = (len(dataset), len(dataset.gene_ids))
-    return csr_array((np.ones(len(genes), dtype=np.float32), genes, offsets), shape=shape)
+    sizes = np.ones(len(genes), dtype=np.float32)
+    if dataset.meta.graded:
+        sizes -= np.concatenate([np.zeros(0) if b.states is None else b.states for b in blocks])
+    return csr_array((sizes, genes, offsets), shape=shape)
 
 
 def train_and_val(parts: npt.NDArray[np.uint8], targets: Floats, seed: int) -> tuple[Bools, Bools]:

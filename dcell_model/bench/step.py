@@ -19,7 +19,7 @@ from data_specs.files import write_text
 from data_specs.parameters import Model as ModelConfig
 from dcell_model.bench.process import MeasurementError, measured
 from dcell_model.bench.published import PUBLISHED
-from dcell_model.data import MutantStateBatch, MutantStateDataset
+from dcell_model.data import MutantStateBatch, MutantStateDataset, sizes_of
 from dcell_model.dcell import DCell, SubsystemLayout, dcell_loss
 from dcell_model.dcell.native import VARIABLE
 from dcell_model.machine import keep_freed_memory, return_freed_memory
@@ -131,7 +131,7 @@ def _network(
 
     def published_loss(some: MutantStateBatch) -> Tensor:
         deleted = torch.zeros(len(some), dataset.graph.num_genes, device=device)
-        deleted[some.sample, some.gene] = 1
+        deleted[some.sample, some.gene] = sizes_of(some.states()[0]).float()
         root, *others = [(head - some.phenotypes).square().mean() for head in network(deleted)]
         return torch.as_tensor(root + 0.3 * torch.stack(others).sum())
 

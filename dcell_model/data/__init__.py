@@ -1,7 +1,14 @@
 """Inputs of models: samples of a store, batches of them, targets and weights."""
 
 from dcell_model.data.batches import EpochBatches, TrainingBatches
-from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset, encode, encode_genotypes
+from dcell_model.data.dataset import (
+    MutantState,
+    MutantStateBatch,
+    MutantStateDataset,
+    encode,
+    encode_genotypes,
+    sizes_of,
+)
 from dcell_model.data.sample_weights import SampleWeights
 from dcell_model.data.targets import (
     all_targets,
@@ -14,6 +21,7 @@ from dcell_model.data.targets import (
 
 __all__ = [
     "EpochBatches",
+    "MutantState",
     "MutantStateBatch",
     "MutantStateDataset",
     "SampleWeights",
@@ -23,6 +31,7 @@ __all__ = [
     "encode_genotypes",
     "read_parts",
     "scaling",
+    "sizes_of",
     "stored_phenotypes",
     "target_names",
     "usable_samples",

@@ -101,6 +101,9 @@ class ResidentSamples:
 
         self._rows = {"term": flat("term"), "gene": flat("gene")}
         self._genes = {"deleted_gene": flat("deleted_gene")}
+        if dataset.meta.graded:
+            self._rows["state"] = torch.cat([part.states()[0] for part in parts]).to(device)
+            self._genes["state"] = torch.cat([part.states()[1] for part in parts]).to(device)
         self._row_starts, self._gene_starts = starts("sample"), starts("deleted_sample")
         self._phenotypes = torch.cat([part.phenotypes for part in parts]).to(device)
 
@@ -130,6 +133,8 @@ class ResidentSamples:
             deleted_gene=self._genes["deleted_gene"][entry].long(),
             phenotypes=self._phenotypes[index],
             names=self.names,
+            state=self._rows["state"][row] if "state" in self._rows else None,
+            deleted_state=self._genes["state"][entry] if "state" in self._genes else None,
         )
 
 

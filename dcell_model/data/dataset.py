@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torch.utils.data._utils.collate import default_collate_fn_map
 
-from data_specs.cell_graph import DELETED, CellGraph
+from data_specs.cell_graph import WILD_TYPE, CellGraph
 from data_specs.errors import ArtefactError, InputError
 from data_specs.mutant_state import StateEncoder
 from data_specs.parameters import no_such
@@ -28,30 +28,35 @@ class MutantState:
     Attributes:
         index: the sample's number in the store.
         genes: indices of the deleted genes, unsigned.
+        states: float32 of each of them, 0 of a gene that is gone.
         rows: the stored state columns by name: `term`, `gene`, `stratum`, `state`.
         phenotypes: value by name, NaN where not measured.
     """
 
     index: int
     genes: npt.NDArray[Any]
+    states: npt.NDArray[np.float32]
     rows: dict[str, npt.NDArray[Any]]
     phenotypes: dict[str, float]
     graph: CellGraph
 
     @property
-    def delta(self) -> npt.NDArray[np.int64]:
-        """`[n, 4]` int64 copy: the rows (term, gene, stratum, state) unlike the wild type's."""
-        table: npt.NDArray[np.int64] = np.stack(
-            [self.rows[name].astype(np.int64) for name in STATE_COLUMNS], axis=1
-        )
-        changed: npt.NDArray[np.int64] = table[table[:, 3] == DELETED]
+    def delta(self) -> npt.NDArray[Any]:
+        """`[n, 4]` copy: the rows (term, gene, stratum, state) unlike the wild type's.
+
+        It is int64; of a store with graded states float64.
+        """
+        kind = np.float64 if self.rows["state"].dtype.kind == "f" else np.int64
+        table = np.stack([self.rows[name].astype(kind) for name in STATE_COLUMNS], axis=1)
+        changed: npt.NDArray[Any] = table[table[:, 3] != WILD_TYPE]
         return changed
 
     @property
-    def mutant_state(self) -> npt.NDArray[np.int64]:
-        """`[M, 4]` int64 copy: the dense state, rows in the cell graph's order."""
-        state = self.graph.wild_type.copy()
-        state[self.graph.rows_of(*self.delta[:, :2].T), 3] = DELETED
+    def mutant_state(self) -> npt.NDArray[Any]:
+        """`[M, 4]` copy, of the type of `delta`: the dense state, in the cell graph's order."""
+        delta = self.delta
+        state = self.graph.wild_type.astype(delta.dtype)
+        state[self.graph.rows_of(*delta[:, :2].T.astype(np.int64)), 3] = delta[:, 3]
         return state
 
 
@@ -68,6 +73,8 @@ class MutantStateBatch:
         phenotypes: `[B, P]` float32, columns as `names`.
         names: the P phenotypes.
         plan: what the model that is trained made of the batch ahead of its pass, on the CPU.
+        state, deleted_state: `[N]` and `[D]` float32, the states of changed rows and of the deleted
+            genes; None where all are 0.
     """
 
     index: Tensor
@@ -79,9 +86,18 @@ class MutantStateBatch:
     phenotypes: Tensor
     names: tuple[str, ...]
     plan: list[Tensor] | None = None
+    state: Tensor | None = None
+    deleted_state: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def states(self) -> tuple[Tensor, Tensor]:
+        """`[N]` and `[D]` float32, the states of changed rows and of the deleted genes."""
+        if self.state is None or self.deleted_state is None:
+            rows, genes = self.phenotypes.new_zeros(len(self.gene)), len(self.deleted_gene)
+            return rows, rows.new_zeros(genes)
+        return self.state, self.deleted_state
 
     def _map(self, function: Any) -> "MutantStateBatch":
         values = (getattr(self, field.name) for field in fields(self))
@@ -100,6 +116,7 @@ def encode_genotypes(
     graph: CellGraph,
     genotypes: Sequence[Sequence[int]],
     phenotypes: npt.NDArray[np.float32] | None = None,
+    states: Sequence[Sequence[float]] | None = None,
 ) -> MutantStateBatch:
     """Encode genotypes that are in no store, for prediction: gene indices, none for the wild type.
 
@@ -107,11 +124,13 @@ def encode_genotypes(
         graph: the cell graph.
         genotypes: B lists of indices of deleted genes.
         phenotypes: `[B, P]` float32, if there are any.
+        states: of these genes, if any is not 0.
     """
     offsets = np.cumsum([0, *(len(genes) for genes in genotypes)])
     deleted = np.array([gene for genes in genotypes for gene in genes], dtype=np.int64)
     encoder = StateEncoder(graph, max([graph.num_genes, *(deleted + 1)]))
-    return encode(encoder, offsets, deleted, phenotypes)
+    flat = None if states is None else np.array([s for own in states for s in own], np.float32)
+    return encode(encoder, offsets, deleted, phenotypes, flat)
 
 
 def encode(
@@ -119,24 +138,27 @@ def encode(
     offsets: npt.NDArray[np.int64],
     deleted: npt.NDArray[np.int64],
     phenotypes: npt.NDArray[np.float32] | None = None,
+    states: npt.NDArray[np.float32] | None = None,
 ) -> MutantStateBatch:
     """As `encode_genotypes`, of genotypes in compressed form, with an encoder that is kept.
 
     Args:
         encoder: of the cell graph.
         offsets: `[B + 1]` int64, where each genotype's genes begin in `deleted`.
-        deleted: int64 indices of the deleted genes.
+        deleted: int64 indices of the deleted genes, each once in a genotype.
         phenotypes: `[B, P]` float32, if there are any.
+        states: float32 of every deleted gene, if any is not 0.
     """
     count = len(offsets) - 1
-    sample, row = encoder.delta(offsets, deleted)
+    sample, row, deletion = encoder.delta(offsets, deleted)
     term, gene = encoder.graph.annotations[row].T
     owner, _ = ragged_entries(offsets[:-1], offsets[1:])
     if phenotypes is None:
         phenotypes = np.empty((count, 0), dtype=np.float32)
     columns = (sample, term, gene, owner, deleted.copy())
     names = tuple(f"phenotype_{number}" for number in range(phenotypes.shape[1]))
-    return _to_batch(np.arange(count), columns, phenotypes, names)
+    graded = None if states is None else (states[deletion], states.copy())
+    return _to_batch(np.arange(count), columns, phenotypes, names, graded)
 
 
 def _to_batch(
@@ -144,8 +166,9 @@ def _to_batch(
     ragged: Iterable[npt.NDArray[Any]],
     phenotypes: npt.NDArray[np.float32],
     names: tuple[str, ...],
+    graded: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None = None,
 ) -> MutantStateBatch:
-    """Hand arrays of its own over to torch; ragged columns as int64."""
+    """Hand arrays of its own over to torch; ragged columns as int64, graded states as float32."""
     columns = [torch.from_numpy(np.ascontiguousarray(own, dtype=np.int64)) for own in ragged]
     sample, term, gene, deleted_sample, deleted_gene = columns
     return MutantStateBatch(
@@ -157,7 +180,14 @@ def _to_batch(
         deleted_gene=deleted_gene,
         phenotypes=torch.from_numpy(phenotypes),
         names=names,
+        state=None if graded is None else torch.from_numpy(graded[0]),
+        deleted_state=None if graded is None else torch.from_numpy(graded[1]),
     )
+
+
+def sizes_of(states: Tensor) -> Tensor:
+    """float64: by how much each of these states is less than the wild type's."""
+    return WILD_TYPE - states.double()
 
 
 def open_together(store: Path, cell_graph: CellGraph | Path | str) -> tuple[CellGraph, StoreReader]:
@@ -241,9 +271,12 @@ class MutantStateDataset(Dataset[MutantState]):
         block = self._block_of(position)
         offset = position - block.first
         rows = slice(*block.state_offsets[offset : offset + 2])
+        own = slice(*block.gene_offsets[offset : offset + 2])
+        genes = block.genes[own]
         return MutantState(
             index=int(position),
-            genes=block.genes[slice(*block.gene_offsets[offset : offset + 2])],
+            genes=genes,
+            states=np.zeros(len(genes), np.float32) if block.states is None else block.states[own],
             rows={name: column[rows] for name, column in block.state.items()},
             phenotypes={name: float(values[offset]) for name, values in block.phenotypes.items()},
             graph=self.graph,
@@ -267,7 +300,7 @@ class MutantStateDataset(Dataset[MutantState]):
 
         owner, row = entries_of("state_offsets")
         if self.meta.layout == "dense":
-            changed = take("state", row, blocks[owner]) == DELETED
+            changed = take("state", row, blocks[owner]) != WILD_TYPE
             owner, row = owner[changed], row[changed]
         gene_owner, entry = entries_of("gene_offsets")
         phenotypes = np.empty((len(positions), len(self.phenotypes)), dtype=np.float32)
@@ -277,7 +310,11 @@ class MutantStateDataset(Dataset[MutantState]):
             owner, take("term", row, blocks[owner]), take("gene", row, blocks[owner]), gene_owner,
             take("genes", entry, blocks[gene_owner]),
         )  # fmt: skip
-        return _to_batch(positions, columns, phenotypes, self.phenotypes)
+        graded = None
+        if self.meta.graded:
+            states = take("states", entry, blocks[gene_owner])
+            graded = take("state", row, blocks[owner]), states
+        return _to_batch(positions, columns, phenotypes, self.phenotypes, graded)
 
     def deleted_genes(
         self, indices: Sequence[int] | npt.NDArray[np.int64]

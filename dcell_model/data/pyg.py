@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from data_specs.cell_graph import DELETED, CellGraph, IntArray
+from data_specs.cell_graph import CellGraph, IntArray
 from data_specs.errors import InputError
 from data_specs.measurement_error import P_VALUE, is_measured, sd_column
 from dcell_model.data.dataset import MutantStateBatch, MutantStateDataset
@@ -154,7 +154,8 @@ class PyGMutantStates(Dataset[Any]):
 
     Each has `genes` `[k]`, `delta` `[n, 4]`, `y` `[1, P]` and `number` `[1]`, that of the sample; a
     `torch_geometric.loader.DataLoader` concatenates them (`follow_batch=["genes", "delta"]` tells
-    the sample of each row). `batch_of` makes what DCell takes of a batch of them.
+    the sample of each row). `batch_of` makes what DCell takes of a batch of them. Of a store with
+    graded states each has `states` `[k]`, too.
     """
 
     def __init__(self, store: Path | str, **options: Any) -> None:
@@ -170,7 +171,9 @@ class PyGMutantStates(Dataset[Any]):
         y = torch.tensor([[sample.phenotypes[name] for name in self.samples.phenotypes]])
         genes = torch.from_numpy(sample.genes.astype("int64"))
         delta, number = torch.from_numpy(sample.delta), torch.tensor([sample.index])
-        return Data(genes=genes, delta=delta, y=y, number=number, num_nodes=len(genes))
+        states = torch.from_numpy(sample.states.copy())
+        graded = {"states": states} if self.samples.meta.graded else {}
+        return Data(genes=genes, delta=delta, y=y, number=number, num_nodes=len(genes), **graded)
 
 
 def batch_of(data: Any, names: Sequence[str] = ()) -> MutantStateBatch:
@@ -192,12 +195,14 @@ def batch_of(data: Any, names: Sequence[str] = ()) -> MutantStateBatch:
     return MutantStateBatch(
         index=data.number,
         sample=data.delta_batch,
-        term=data.delta[:, 0],
-        gene=data.delta[:, 1],
+        term=data.delta[:, 0].long(),
+        gene=data.delta[:, 1].long(),
         deleted_sample=data.genes_batch,
         deleted_gene=data.genes,
         phenotypes=data.y,
         names=tuple(names) or tuple(f"phenotype_{n}" for n in range(data.y.shape[1])),
+        state=data.delta[:, 3].float() if "states" in data else None,
+        deleted_state=data.states if "states" in data else None,
     )
 
 
@@ -283,7 +288,9 @@ class HeteroMutantStates(Dataset[Any]):
             gene[f"{prefix}_types"] = types
         terms.num_nodes, terms.node_ids = graph.num_terms, self.term_ids
         states = torch.from_numpy(self.wild_type.copy())
-        states[graph.rows_of(*sample.delta[:, :2].T), 3] = DELETED
+        delta = sample.delta
+        changed = torch.from_numpy(delta[:, 3]).float()
+        states[graph.rows_of(*delta[:, :2].T.astype(np.int64)), 3] = changed
         terms.go_gene_strata_state = states
         return data
 

@@ -3,6 +3,7 @@
 Two samples whose deletions agree under a term have the same numbers at that term and at everything
 below it, in training too. So a batch has one column for each distinct (term, set of deleted genes
 under it), shared by `count` samples; a sample that deletes nothing under a term is its wild type.
+Where genes have states other than 0, deletions agree if their states do.
 Which columns there are depends on genotypes and hierarchy alone.
 
 Shapes: T terms, E edges, C columns, N entries (touched (term, sample) pairs), L links, X changes.
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dcell_model.data import sizes_of
 from dcell_model.dcell.layout import SubsystemLayout
 from dcell_model.dcell.native import REAL, NativeHierarchy, call, load
 
@@ -34,6 +36,7 @@ class Columns:
         change_starts: `[T + 1]` int64, changes of every rank.
         change_column: `[X]` int32, the column that a deleted gene changes directly.
         change_weight: `[X]` int64, where the gene's weights begin in the flat gene weights.
+        change_size: `[X]` float64, 1 less the gene's state; empty where all states are 0.
     """
 
     starts: Tensor
@@ -47,6 +50,7 @@ class Columns:
     change_starts: Tensor
     change_column: Tensor
     change_weight: Tensor
+    change_size: Tensor
 
     def to_list(self) -> list[Tensor]:
         """All tensors in the order of the fields."""
@@ -54,7 +58,11 @@ class Columns:
 
 
 def columns_of(
-    layout: SubsystemLayout, deleted_sample: Tensor, deleted_gene: Tensor, samples: int
+    layout: SubsystemLayout,
+    deleted_sample: Tensor,
+    deleted_gene: Tensor,
+    samples: int,
+    deleted_state: Tensor | None = None,
 ) -> Columns:
     """The columns of a batch, by the native pass.
 
@@ -63,16 +71,19 @@ def columns_of(
         deleted_sample: `[D]` int64 on the CPU, as in `MutantStateBatch`.
         deleted_gene: `[D]` int64; genes from G on touch nothing.
         samples: B.
+        deleted_state: `[D]` float32; none: all are 0.
     """
     library = load()
     assert library is not None
     hierarchy = NativeHierarchy.of(layout)
     sample, gene = deleted_sample.contiguous(), deleted_gene.contiguous()
+    size = None if deleted_state is None else sizes_of(deleted_state)
     sizes = np.zeros(4, dtype=np.int64)
     made = library.dcell_make_columns(
         ctypes.byref(hierarchy.struct),
         sample.data_ptr(),
         gene.data_ptr(),
+        None if size is None else size.data_ptr(),
         len(gene),
         samples,
         sizes.ctypes.data,
@@ -97,6 +108,7 @@ def columns_of(
         change_starts=room(terms + 1, torch.int64),
         change_column=room(changes),
         change_weight=room(changes, torch.int64),
+        change_size=room(0 if size is None else changes, torch.float64),
     )
     library.dcell_take_columns(
         ctypes.c_void_p(made), *(tensor.data_ptr() for tensor in plan.to_list())

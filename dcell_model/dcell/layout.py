@@ -36,7 +36,9 @@ def widths(graph: CellGraph, config: ModelConfig) -> IntArray:
 
 def exact_widths(graph: CellGraph, config: ModelConfig) -> list[int]:
     """The same in Python's integers, which hold any width that a file may ask for."""
-    counts = graph.genes_contained if config.width_genes == "contained" else graph.genes_direct
+    # Genes are counted, whatever the number of their channels.
+    direct = graph.genes_direct // max(1, len(graph.channels))
+    counts = graph.genes_contained if config.width_genes == "contained" else direct
     ratio = Fraction(str(config.width_ratio))
     return [max(config.width_min, math.ceil(ratio * int(n))) for n in counts]
 

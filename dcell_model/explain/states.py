@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data_specs.ragged import ragged_entries
-from dcell_model.data import MutantStateBatch
+from dcell_model.data import MutantStateBatch, sizes_of
 from dcell_model.dcell import DCell, Subsystem, split_by_term
 from dcell_model.dcell.engines import Ranks, normalise
 from dcell_model.predict import IntArray
@@ -30,7 +30,8 @@ class TouchedStates:
         model: in evaluation mode.
         subsystems: its parameters by term.
         rows: by term, `[n]` int64, sorted: the samples that touch it.
-        changes: by term, `[n, m]` bool: which of its m direct genes are deleted.
+        changes: by term, `[n, m]`: how much less than 1 the states of its m direct genes are, so
+            1 where one is deleted.
         wild_type: by term, `[w]` output of the wild type.
         inputs: by term, `[n, w]` outputs of the first layer, before the activation.
         difference: by term, `[n, w]` output less the wild type's.
@@ -54,7 +55,7 @@ class TouchedStates:
         subsystems, rows = split_by_term(model), _touching(model, batch)
         terms = len(rows)
         none = [model.bias.new_empty(0)] * terms
-        changes = _deleted_genes(model, batch, rows)
+        changes = _changes(model, batch, rows)
         states = cls(model, subsystems, rows, changes, [*none], [*none], [*none], len(batch))
         embedded = max(1, model.config.gene_embedding)
         state = float(model.config.gene_input == "state")
@@ -67,7 +68,7 @@ class TouchedStates:
                 parts = columns.unflatten(1, (len(genes), embedded)) * model.embedding[genes]
                 columns = parts.sum(2)
             z_wt = subsystem.bias + state * columns.sum(1)
-            d = sign * (changes[term].to(columns.dtype) @ columns.t())  # [n, w]
+            d = sign * (changes[term] @ columns.t())  # [n, w]
             for child, weight in states.child_weights(term):
                 z_wt = z_wt + weight @ states.wild_type[child]
                 d[states.places(child, term)] += states.difference[child] @ weight.t()
@@ -183,17 +184,18 @@ def _touching(model: DCell, batch: MutantStateBatch) -> list[IntArray]:
     return np.split(keys % max(samples, 1), ends)
 
 
-def _deleted_genes(model: DCell, batch: MutantStateBatch, rows: list[IntArray]) -> list[Tensor]:
-    """By term, `[n, m]` bool."""
+def _changes(model: DCell, batch: MutantStateBatch, rows: list[IntArray]) -> list[Tensor]:
+    """By term, `[n, m]` 1 less the state of every direct gene, of the model's type."""
     term, gene, sample = (c.numpy() for c in (batch.term, batch.gene, batch.sample))
+    size = np.ones(len(term)) if batch.state is None else sizes_of(batch.state).numpy()
     order = np.argsort(term, kind="stable")
-    pair, sample = model.graph.rows_of(term, gene)[order], sample[order]
+    pair, sample, size = model.graph.rows_of(term, gene)[order], sample[order], size[order]
     ends = np.searchsorted(term[order], np.arange(model.graph.num_terms + 1))
     found = []
     for term_index, samples_of_term in enumerate(rows):
         pairs = model.layout.gene_rows(term_index)
-        table = np.zeros((len(samples_of_term), pairs.stop - pairs.start), dtype=bool)
+        table = np.zeros((len(samples_of_term), pairs.stop - pairs.start))
         mine = slice(ends[term_index], ends[term_index + 1])
-        table[np.searchsorted(samples_of_term, sample[mine]), pair[mine] - pairs.start] = True
-        found.append(torch.from_numpy(table))
+        table[np.searchsorted(samples_of_term, sample[mine]), pair[mine] - pairs.start] = size[mine]
+        found.append(torch.from_numpy(table).to(model.bias.dtype))
     return found

@@ -1,7 +1,8 @@
 """`dcell predict`: the tables of `genotype_predictions` in a file or on the terminal."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from data_specs.cell_lines import CellFiles
+from data_specs.cell_tables import altered_genes
 from data_specs.chain import made_from_metadata
 from data_specs.errors import InputError
 from data_specs.files import replacing_file
@@ -27,27 +30,33 @@ if TYPE_CHECKING:
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 SHOWN, SHOWN_TERMS, SHOWN_NAMES = 20, 10, 10
+MOST_GENES = 12  # of a genotype that a terminal shows
 
 
 @one_thread()
 def run(
     checkpoint: Path,
-    given: str,
+    given: str | None,
     out: Path | None = None,
     *,
+    cells: Sequence[Path] = (),
     data: Path | None = None,
     subsystems: bool = False,
     level: float = LEVEL,
+    states: Mapping[str, float] | None = None,
 ) -> list[str]:
     """Predict genotypes; write them to `out`, or print the first ones.
 
     Args:
         checkpoint: of a training run.
-        given: genotypes, or a file of them, as `genotype_input.read_genotypes` takes them.
+        given: genotypes, or a file of them, as `genotype_input.read_genotypes` takes them; None
+            where cell lines are predicted.
         out: `.parquet`, `.csv` or `.tsv`; with `subsystems` their table lies beside it.
+        cells: files of cell lines (`data_specs.cell_lines`), all of which are predicted.
         data: folder of the build that the model was trained on, for one that needs its networks.
         subsystems: also the state of every term.
         level: of the intervals.
+        states: of kinds of alleles in a table of strains, as `genotypes.states` of a build.
 
     Returns:
         The names that the model does not know.
@@ -64,7 +73,15 @@ def run(
     trained = open_run(checkpoint) if data is None else open_run(checkpoint, data)
     for model in trained.members:
         record_of(trained.kind).ready_for_genotypes(model)
-    genotypes = resolve(trained, read_genotypes(given, trained.names))
+    if given is None:
+        files = CellFiles.of(cells)
+        if len(files.alterations) > 1 and not trained.graph.channels:
+            tables = ", ".join(files.alterations)
+            print(f"note: a gene is altered if any of {tables} says so", file=sys.stderr)
+        lines = altered_genes(files, trained.graph.channels)
+        genotypes = resolve(trained, list(lines.values()), list(lines))
+    else:
+        genotypes = resolve(trained, read_genotypes(given, trained.names, states))
     tables = predictions(trained, genotypes, subsystems=subsystems, level=level)
     if out is None:
         _print(trained, tables, len(genotypes.given), level)
@@ -207,10 +224,17 @@ def _genotype_table(trained: Trained, rows: Sequence[dict[str, Any]]) -> "Table"
         values = (f"{row[f'{name}_{what}']:.4f}" for name in trained.phenotypes for what in shown)
         none = "none known: the wild type's" if row["unknown"] else "wild type"
         own, new = (row[column].split("|") for column in ("genes", "unseen"))
-        genes = " ".join(f"{gene}*" if gene in new else gene for gene in own if gene) or none
-        cells = (row["given"].replace("|", " ") or "wild type", genes, *values)
-        table.add_row(*cells, row["unknown"].replace("|", " ") or "–")
+        genes = _shortened([f"{gene}*" if gene in new else gene for gene in own if gene]) or none
+        given, unknown = (_shortened(row[column].split("|")) for column in ("given", "unknown"))
+        table.add_row(given or "wild type", genes, *values, unknown or "–")
     return table
+
+
+def _shortened(names: Sequence[str]) -> str:
+    """Names with blanks between, the first ones of very many."""
+    if len(names) <= MOST_GENES:
+        return " ".join(names)
+    return f"{' '.join(names[:SHOWN_NAMES])} and {len(names) - SHOWN_NAMES:,} more"
 
 
 def _state_table(

@@ -2,17 +2,18 @@
 
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from data_specs.errors import InputError
 from data_specs.gene_names import GeneNames
+from data_specs.gene_states import name_and_state, with_state
 from data_specs.genotype_text import split_names
 from data_specs.naming import Naming
 from data_specs.parameters import Genotypes
 from data_specs.raw_files import read_text
-from data_specs.tables import parts_of
+from data_specs.tables import STATES, parts_of
 from data_specs.terminal import as_typed
 
 _FILES = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".gz")
@@ -22,8 +23,10 @@ _LIST = "or a list: a genotype a line, names of genes only, without a header (# 
 CONTROL_GENE = Genotypes().control_gene
 
 
-def read_genotypes(given: str, names: GeneNames) -> list[list[str]]:
-    """The names of the genes of every genotype, as written.
+def read_genotypes(
+    given: str, names: GeneNames, states: Mapping[str, float] | None = None
+) -> list[list[str]]:
+    """The names of the genes of every genotype, as written, with states behind `=` where given.
 
     Args:
         given: a file, or genotypes themselves, separated by `;`, their genes separated as
@@ -32,6 +35,7 @@ def read_genotypes(given: str, names: GeneNames) -> list[list[str]]:
             type, and `CONTROL_GENE` in a query strain is no deletion), a folder of Parquet parts,
             or a list with a genotype a line (`#` begins a comment).
         names: those that the model knows.
+        states: of kinds of alleles in a table of strains; none: all strains are of deletions.
 
     Raises:
         InputError: no such file, of no known form, a row that cannot be read, no genotype at all,
@@ -39,7 +43,7 @@ def read_genotypes(given: str, names: GeneNames) -> list[list[str]]:
     """
     path = Path(given)
     if given.strip() and len(given) < 1024 and path.exists():  # no text is not the folder "."
-        genotypes = _read_file(path, names)
+        genotypes = _read_file(path, names, states)
         _refuse_strangers(path, genotypes, names)
     elif path.suffix in _FILES or "/" in given:
         raise InputError(f"{given}: no such file")
@@ -52,12 +56,12 @@ def read_genotypes(given: str, names: GeneNames) -> list[list[str]]:
 
 
 def read_gene_names(path: Path, names: GeneNames) -> list[str]:
-    """The names of all genes in a file of `read_genotypes`, each once, in order."""
+    """The names of all genes in a file of `read_genotypes`, each once, in order; no states."""
     genotypes = read_genotypes(str(path), names)
-    return list(dict.fromkeys(name for own in genotypes for name in own))
+    return list(dict.fromkeys(name_and_state(name)[0] for own in genotypes for name in own))
 
 
-def _read_file(path: Path, names: GeneNames) -> list[list[str]]:
+def _read_file(path: Path, names: GeneNames, states: Mapping[str, float] | None) -> list[list[str]]:
     from data_specs.genotype_tables import UnknownForm
 
     parts = [path]
@@ -66,7 +70,7 @@ def _read_file(path: Path, names: GeneNames) -> list[list[str]]:
         if not parts:
             raise InputError(f"{path}: a folder without Parquet tables; expected a file or those")
     try:
-        return [genotype for part in parts for genotype in _read_table(part, names)]
+        return [genotype for part in parts for genotype in _read_table(part, names, states)]
     except UnknownForm as error:
         return _read_list(path, names, error)
 
@@ -75,7 +79,9 @@ def _here(function: Callable[..., Any], arguments: Sequence[Any]) -> list[Any]:
     return [function(*given) for given in arguments]
 
 
-def _read_table(path: Path, names: GeneNames) -> list[list[str]]:
+def _read_table(
+    path: Path, names: GeneNames, states: Mapping[str, float] | None
+) -> list[list[str]]:
     """The genotypes of a table, in the order of its rows.
 
     Raises:
@@ -85,14 +91,20 @@ def _read_table(path: Path, names: GeneNames) -> list[list[str]]:
     from data_specs.genotype_tables import open_file, read_piece
 
     genotypes: list[list[str]] = []
-    naming = Naming(names, CONTROL_GENE, merge=True)
+    naming = Naming(names, CONTROL_GENE, merge=True, states=states)
     with tempfile.TemporaryDirectory() as scratch:
         file = open_file(path, Path(scratch), Genotypes().piece_bytes, _here, None)
+        # The states of strains are those of genes, which may have other names there.
+        as_written = states is None or file.form.strains is None
         for piece in file.pieces:
-            read = read_piece(piece, file.form, naming, as_written=True)
+            read = read_piece(piece, file.form, naming, as_written=as_written)
             if read.complaint:
                 raise InputError(f"{read.complaint} Correct the row, or delete it.")
-            genotypes += read.frame["genes"].to_list()
+            lists = read.frame["genes"].to_list()
+            if STATES in read.frame.columns:
+                of_rows = zip(lists, read.frame[STATES].to_list(), strict=True)
+                lists = [list(map(with_state, *own)) for own in of_rows]
+            genotypes += lists
     return genotypes
 
 
@@ -123,8 +135,8 @@ def _read_list(path: Path, names: GeneNames, unknown_form: InputError) -> list[l
 
 def _is_known(name: str, names: GeneNames) -> bool:
     try:
-        return names.gene(name) is not None
-    except InputError:  # of several genes
+        return names.gene(name_and_state(name)[0]) is not None
+    except InputError:  # of several genes, or with a state that is none
         return True
 
 

@@ -27,17 +27,22 @@ Deletions leave most terms as they are: the wild type's rows name all T terms, a
 those that its deletions reach. A term that is missing there is exactly as in the wild type.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import torch
 
+from data_specs.errors import InputError
+from data_specs.gene_states import name_and_state, with_state
 from dcell_model.checkpoint import LEVEL, Predictions
 from dcell_model.data import MutantStateBatch
 from dcell_model.dcell import root_of
 from dcell_model.dcell.engines import forward_with_states
+from dcell_model.models import record_of
 from dcell_model.predict.trained import IntArray, Trained
 
 
@@ -49,6 +54,7 @@ class Resolved:
         given: names as written, by genotype.
         offsets: `[N + 1]` int64, where each genotype's genes begin in `genes`.
         genes: int64 indices, sorted within a genotype, each once.
+        states: float32 of these genes; None if all are 0.
         unknown: names of genes that the model does not know, by genotype.
     """
 
@@ -56,26 +62,65 @@ class Resolved:
     offsets: IntArray
     genes: IntArray
     unknown: Sequence[Sequence[str]]
+    states: npt.NDArray[np.float32] | None = None
 
     def unknown_names(self) -> list[str]:
         """All of them, each once, sorted."""
         return sorted({name for names in self.unknown for name in names})
 
 
-def resolve(trained: Trained, genotypes: Sequence[Sequence[str]]) -> Resolved:
+def resolve(
+    trained: Trained,
+    genotypes: Sequence[Sequence[str]],
+    called: Sequence[str] | None = None,
+) -> Resolved:
     """Find the genes of genotypes by any of their names.
 
+    Args:
+        trained: the model.
+        genotypes: names of genes.
+        called: what is `given`, by genotype, where it is not these names.
+
     As in a build, a name of no gene, or of several, is that of a gene without annotation.
+
+    Raises:
+        InputError: a state that is none, of one gene in a genotype two states, or states for a
+            model that knows none.
     """
-    names = {name for own in genotypes for name in own}
-    index = {name: trained.names.number(name) for name in names}
-    rows = [sorted({i for n in names if (i := index[n]) is not None}) for names in genotypes]
+    parts = {part: name_and_state_of(trained, part) for own in genotypes for part in own}
+    index = {part: trained.names.number(name) for part, (name, _) in parts.items()}
+    rows = []
+    for own in genotypes:
+        found = sorted({(i, parts[n][1]) for n in own if (i := index[n]) is not None})
+        for (gene, state), (other, another) in itertools.pairwise(found):
+            if gene == other:
+                raise InputError(
+                    f"'{'|'.join(own)}': {trained.graph.gene_ids[gene]} has the states {state:g} "
+                    f"and {another:g}; expected one state a gene"
+                )
+        rows.append(found)
+    states = np.array([state for row in rows for _, state in row], dtype=np.float32)
+    graded = bool(states.any())
+    if graded and not record_of(trained.kind).grades:
+        raise InputError(
+            f"a {trained.kind} model knows deletions alone; omit the states behind '='"
+        )
     return Resolved(
-        given=genotypes,
+        given=genotypes if called is None else [[name] for name in called],
         offsets=np.cumsum([0, *map(len, rows)]),
-        genes=np.array([gene for row in rows for gene in row], dtype=np.int64),
-        unknown=[[name for name in names if index[name] is None] for names in genotypes],
+        genes=np.array([gene for row in rows for gene, _ in row], dtype=np.int64),
+        unknown=[[parts[n][0] for n in own if index[n] is None] for own in genotypes],
+        states=states if graded else None,
     )
+
+
+def name_and_state_of(trained: Trained, part: str) -> tuple[str, float]:
+    """The name in a part of a genotype's text, and its state; a known name may hold `=` itself.
+
+    Raises:
+        InputError: what stands behind `=` is no state.
+    """
+    return (part, 0.0) if trained.names.resolve(part).known else name_and_state(part)
 
 
 def predictions(
@@ -105,12 +150,13 @@ def predictions(
         last = min(first + batch_size, len(genotypes.given))
         begin, end = genotypes.offsets[[first, last]]
         offsets = genotypes.offsets[first : last + 1] - begin
-        batch = trained.encode(offsets, genotypes.genes[begin:end])
+        states = None if genotypes.states is None else genotypes.states[begin:end]
+        batch = trained.encode(offsets, genotypes.genes[begin:end], states)
         members = _members(trained, batch) if trained.has_subsystems else []
         roots = torch.stack([own.root for own in members]) if members else trained.roots_of(batch)
         predicted = trained.predictions(roots)
         table = _rows(trained, genotypes, first, last, predicted, level)
-        states = None
+        rows = None
         if subsystems:
             sample, term = members[0].sample, members[0].term  # the same for all
             order = np.lexsort((term, sample))
@@ -118,8 +164,8 @@ def predictions(
                 torch.stack(column).mean(dim=0)[order]
                 for column in zip(*(own.columns() for own in members), strict=True)
             )
-            states = _states(trained, sample[order] + first, term[order], *columns)
-        yield table, states
+            rows = _states(trained, sample[order] + first, term[order], *columns)
+        yield table, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +216,14 @@ def _rows(
 ) -> pa.Table:
     names, offsets = trained.graph.gene_ids, genotypes.offsets
     genes = [genotypes.genes[offsets[n] : offsets[n + 1]] for n in range(first, last)]
+    shown = [[names[gene] for gene in own] for own in genes]
+    if genotypes.states is not None:
+        states = (genotypes.states[offsets[n] : offsets[n + 1]] for n in range(first, last))
+        shown = [list(map(with_state, *own)) for own in zip(shown, states, strict=True)]
     columns = {
         "genotype": pa.array(np.arange(first, last)),
         "given": pa.array(["|".join(own) for own in genotypes.given[first:last]], pa.string()),
-        "genes": pa.array(["|".join(names[gene] for gene in own) for own in genes], pa.string()),
+        "genes": pa.array(["|".join(own) for own in shown], pa.string()),
         "known": pa.array([len(own) for own in genes], pa.int64()),
         "unknown": pa.array(["|".join(own) for own in genotypes.unknown[first:last]], pa.string()),
     }

@@ -124,14 +124,17 @@ class Trained:
             )
         return cast(tuple[DCell, ...], self.members)
 
-    def encode(self, offsets: IntArray, genes: IntArray) -> MutantStateBatch:
+    def encode(
+        self, offsets: IntArray, genes: IntArray, states: npt.NDArray[np.float32] | None = None
+    ) -> MutantStateBatch:
         """Genotypes as a batch on the model's device.
 
         Args:
             offsets: `[B + 1]` where each genotype's genes begin.
             genes: indices of the deleted genes of the cell graph.
+            states: of these genes, if any is not 0.
         """
-        return encode(self.encoder, offsets, genes).to(self.device)
+        return encode(self.encoder, offsets, genes, states=states).to(self.device)
 
     def encode_table(self, deleted: IntArray) -> MutantStateBatch:
         """Genotypes of one order as such a batch.

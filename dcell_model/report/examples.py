@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from data_specs.gene_names import GeneNames
-from dcell_model.data import MutantStateDataset
+from data_specs.gene_states import with_state
+from dcell_model.data import MutantState, MutantStateDataset
 from dcell_model.dcell import DCell
 from dcell_model.dcell.engines import forward_with_states
 from dcell_model.predict import FloatArray, IntArray
@@ -66,13 +67,20 @@ def examples(
     moved = _moved(members, dataset, samples) if has_subsystems else [[] for _ in samples]
     return [
         Example(
-            genes=[(ids[gene], names.symbol(ids[gene])) for gene in dataset[int(sample)].genes],
+            genes=_genes(dataset[int(sample)], ids, names),
             measured=float(measured[row]),
             predicted={name: float(values[row]) for name, values in predicted.items()},
             moved=moved[row],
         )
         for row, sample in enumerate(samples)
     ]
+
+
+def _genes(sample: MutantState, ids: Sequence[str], names: GeneNames) -> list[tuple[str, str]]:
+    """The names; a state other than 0 stands behind the symbol."""
+    found = [(ids[gene], names.symbol(ids[gene])) for gene in sample.genes]
+    states = sample.states.tolist()
+    return [(own, with_state(symbol, s)) for (own, symbol), s in zip(found, states, strict=True)]
 
 
 @torch.no_grad()

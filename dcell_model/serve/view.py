@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
+from data_specs.gene_states import with_state
 from dcell_model.checkpoint import LEVEL
-from dcell_model.predict import IntArray, Trained, predictions, resolve
+from dcell_model.predict import IntArray, Trained, name_and_state_of, predictions, resolve
 
 MAX_GENES, MAX_LENGTH = 50, 100
 EXPLAINED = 10  # unknown names that near ones are looked for; each takes some 30 ms
@@ -71,11 +72,12 @@ def genotype_view(trained: Trained, given: Sequence[str]) -> dict[str, Any]:
 
     Args:
         trained: the model.
-        given: names of genes, in any order; those of one gene count once.
+        given: names of genes, in any order, a state other than 0 behind `=`; of those of one gene
+            the first counts.
 
     Returns:
-        `genes`: `given`, `gene` (systematic), `symbol`, and `name` to ask for it again by, of each
-        that the model knows, in order;
+        `genes`: `given`, `gene` (systematic), `symbol`, `label` (the symbol with a state other than
+        0), and `name` to ask for it again by, of each that the model knows, in order;
         `unknown`: `name`, `reason` and `near` names of each that it does not, taken as wild type;
         `predicted`, `wild_type`: P predictions; `singles`: P predictions for each gene alone;
         `low`, `high`: ends of its interval at the level that the model's view names, or None;
@@ -95,16 +97,7 @@ def genotype_view(trained: Trained, given: Sequence[str]) -> dict[str, Any]:
     assert states is not None
     root = _heads(trained, table, "predicted")
     return {
-        "genes": [
-            {
-                "given": name,
-                "gene": gene,
-                "symbol": trained.names.symbol(gene),
-                # A mapping may have another meaning for the systematic name.
-                "name": gene if trained.names.resolve(gene).gene == gene else name,
-            }
-            for gene, name in known.items()
-        ],
+        "genes": [_gene(trained, gene, name) for gene, name in known.items()],
         "unknown": unknown,
         "predicted": root[0],
         "wild_type": root[-1],
@@ -112,6 +105,20 @@ def genotype_view(trained: Trained, given: Sequence[str]) -> dict[str, Any]:
         **{end: _first(trained, table, end) for end in ("low", "high", "spread")},
         "unseen": [name for name in table["unseen"][0].as_py().split("|") if name],
         "terms": _touched(trained, states),
+    }
+
+
+def _gene(trained: Trained, gene: str, given: str) -> dict[str, str]:
+    """A gene that was given by some name, with its state."""
+    symbol, (_, state) = trained.names.symbol(gene), name_and_state_of(trained, given)
+    # A mapping may have another meaning for the systematic name.
+    by_itself = trained.names.resolve(gene).gene == gene
+    return {
+        "given": given,
+        "gene": gene,
+        "symbol": symbol,
+        "label": with_state(symbol, state),
+        "name": with_state(gene, state) if by_itself else given,
     }
 
 
@@ -133,12 +140,23 @@ def term_view(trained: Trained, term_id: str) -> dict[str, Any]:
 def suggestions(trained: Trained, text: str, count: int = 8) -> list[dict[str, str]]:
     """Up to so many genes of the model with a name like the text: `gene`, `symbol`, `name`.
 
+    `value` is what to ask for: the gene, with the state that the text has behind `=`.
+
     Raises:
         InputError: the text is longer than MAX_LENGTH.
     """
     (text,) = _checked([text]) or [""]
+    try:
+        text, state = name_and_state_of(trained, text)
+    except InputError:  # not typed to its end yet
+        text, state = text.partition("=")[0], 0.0
     return [
-        {"gene": gene, "symbol": trained.names.symbol(gene), "name": name}
+        {
+            "gene": gene,
+            "symbol": trained.names.symbol(gene),
+            "name": name,
+            "value": with_state(gene, state),
+        }
         for name, gene in trained.names.matching(text, count)
     ]
 
@@ -158,13 +176,14 @@ def _checked(names: Sequence[str]) -> list[str]:
 def _sort_out(
     trained: Trained, names: Sequence[str]
 ) -> tuple[dict[str, str], list[dict[str, Any]]]:
-    """Names by the gene that they are of, and those of no gene of the model."""
+    """Names, with states, by the gene that they are of, and those of no gene of the model."""
     known: dict[str, str] = {}
     unknown: list[dict[str, Any]] = []
-    for name in names:
+    for given in names:
+        name, _ = name_and_state_of(trained, given)
         found = trained.names.resolve(name)
         if found.known and found.gene in trained.names.index:
-            known.setdefault(found.gene, name)
+            known.setdefault(found.gene, given)
         elif found.known or found.genes:  # annotated to no term, or several genes
             unknown.append({"name": name, "reason": trained.names.explain(name), "near": []})
         else:

@@ -53,6 +53,12 @@ def inputs_of(data: Path, parameters: Parameters, split: str | None) -> Inputs:
     layout = DataLayout(data, split)
     names = target_names(layout, config)
     dataset = MutantStateDataset(layout.store, phenotypes=names)
+    if dataset.meta.graded and not record.grades:
+        raise InputError(
+            f"{data}: genes have states other than 0 and 1, and a {record.title} model knows "
+            "deletions alone; train a DCell, or build without states (genotypes.states={} and no "
+            "column 'states')"
+        )
     targets = all_targets(dataset)
     samples = usable_samples(targets, read_parts(layout))
     if len(samples["train"]) < 2:

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 
 from data_specs.cell_graph import CellGraph
+from data_specs.cell_lines import channels_of, with_channels
 from data_specs.chain import write_link
 from data_specs.files import replacing_folder
 from data_specs.layout import DataLayout, read_json, write_json
@@ -84,9 +85,11 @@ def control_of(layout: DataLayout) -> Account | None:
 def run(parameters: Parameters, layout: DataLayout) -> None:
     """Number the pruned hierarchy and write the cell graph; with a ledger if it is a control."""
     graph = of_hierarchy(layout, exact_names=parameters.genotypes.names == "exact")
+    channels = channels_of(layout, apart=parameters.genotypes.channels == "apart")
     hierarchy, account = parameters.hierarchy, None
     if hierarchy.control != "none":
         graph, account = controlled(graph, hierarchy.control, hierarchy.control_seed)
+    graph = with_channels(graph, channels)
     with replacing_folder(layout.cell_graph, layout.own("cell_graph")) as folder:
         graph.write(folder)
         if account:

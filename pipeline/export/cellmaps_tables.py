@@ -1,7 +1,8 @@
 """The genotypes of a build as the tables that `cellmaps_vnn` trains on and predicts.
 
 Where it has cell lines, here are genotypes: a row of `cell2mutation.txt` is 1 at deleted genes, in
-the order of `gene2ind.txt`. It asks for copy numbers, too, in tables of the same shape: all 0.
+the order of `gene2ind.txt`. It asks for copy numbers, too, in tables of the same shape: all 0,
+unless the genes of the build have these channels (`data_specs.cell_lines`).
 `training_data.txt` has the training and the validation part, since it draws a fifth to validate on
 itself; `predict_data.txt` has the test part. Genes that no term has are in the names only.
 """
@@ -17,6 +18,7 @@ import polars as pl
 
 from data_specs import chain
 from data_specs.cell_graph import CellGraph
+from data_specs.cell_lines import gene_and_channel
 from data_specs.errors import ArtefactError, InputError
 from data_specs.layout import DataLayout, write_json
 from data_specs.parameters import no_such
@@ -55,6 +57,11 @@ def write_genotypes(
     if phenotype not in reader.meta.phenotypes:
         missing = no_such("phenotype", phenotype, reader.meta.phenotypes)
         raise InputError(f"{layout.store}: {missing}")
+    if reader.meta.graded:
+        raise InputError(
+            f"{layout.store}: genes have states other than 0 and 1, and the tables of cellmaps_vnn "
+            "say only whether a gene is altered; export a build without states"
+        )
     if reader.meta.samples * len(genes) > MOST_VALUES:
         raise InputError(
             f"{layout.store}: {reader.meta.samples:,} genotypes of {len(genes):,} genes make "
@@ -64,8 +71,7 @@ def write_genotypes(
     graph = CellGraph.read(layout.cell_graph)
     graph.require(reader.meta.fingerprint, "the store")
     names = [*graph.gene_ids, *reader.meta.other_genes]
-    column_of = {gene: column for column, gene in enumerate(genes)}
-    columns = np.array([column_of.get(name, -1) for name in names])
+    columns = _columns(names, genes, graph.channels)
     parts, alleles = _parts(layout, reader.meta.samples), alleles_of(layout.store)
     written, dropped = {TRAINING: 0, PREDICTED: 0}, {"excluded": 0, "not_measured": 0}
     with ExitStack() as stack:
@@ -86,18 +92,42 @@ def write_genotypes(
                     np.int64
                 )
                 table = PREDICTED if part == "test" else TRAINING
-                cell = f"{block.first + sample}:{'|'.join(names[gene] for gene in deleted)}"
+                cell = f"{block.first + sample}"
+                if not graph.channels:  # cell lines have hundreds of altered genes
+                    cell += f":{'|'.join(names[gene] for gene in deleted)}"
                 if alleles is not None:
                     cell += f":{alleles[block.first + sample]}"
                 files[CELLS].write(f"{sum(written.values())}\t{cell}\n".encode())
                 files[table].write(f"{cell}\t-\t{value!s}\t{_DATASET}\n".encode())
-                files[MUTATIONS].write(_row(columns[deleted], len(genes)))
-                for name in ABSENT:
-                    files[name].write(_row(columns[:0], len(genes)))
+                for name, own in columns.items():
+                    files[name].write(_row(own[deleted], len(genes)))
                 written[table] += 1
     ledger = {"phenotype": phenotype, "genotypes": written, "dropped": dropped}
     write_json(folder / LEDGER, ledger)
     return ledger
+
+
+def _columns(
+    names: Sequence[str], genes: Sequence[str], channels: Sequence[str]
+) -> dict[str, npt.NDArray[np.int64]]:
+    """By table, the column of every input; -1 where it has none there.
+
+    Raises:
+        InputError: a channel that has no such table.
+    """
+    files = {name.removeprefix("cell2").removesuffix(".txt"): name for name in (MUTATIONS, *ABSENT)}
+    if other := sorted(set(channels) - set(files)):
+        raise InputError(
+            f"the channels {', '.join(other)} have no table in cellmaps_vnn, which reads "
+            f"{', '.join(files)}; build with tables of these names"
+        )
+    mutation = next(iter(files))
+    inputs = [gene_and_channel(name) if channels else (name, mutation) for name in names]
+    column_of = {gene: column for column, gene in enumerate(genes)}
+    return {
+        name: np.array([column_of.get(g, -1) if c == channel else -1 for g, c in inputs], np.int64)
+        for channel, name in files.items()
+    }
 
 
 def _row(deleted: npt.NDArray[np.int64], genes: int) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from data_specs.cell_graph import CellGraph
+from data_specs.cell_lines import without_channels
 from data_specs.errors import ArtefactError, InputError
 from data_specs.files import replacing_folder
 from data_specs.layout import MARKER, DataLayout
@@ -94,7 +95,7 @@ def load(source: Path) -> Topology:
     """The pruned hierarchy of a build, or that of a file as it is."""
     if source.is_dir():
         layout = DataLayout(source)
-        graph = CellGraph.read(layout.cell_graph)
+        graph = without_channels(CellGraph.read(layout.cell_graph))
         try:
             table = pl.read_parquet(layout.hierarchy / "terms.parquet", glob=False)
         except (OSError, pl.exceptions.PolarsError) as error:

@@ -11,7 +11,7 @@ from data_specs.errors import InputError
 from data_specs.genotype_tables import GenotypeFile, Genotypes
 from data_specs.ledger_words import dropped
 from data_specs.parameters import Genotypes as GenotypesConfig
-from data_specs.tables import ALLELES
+from data_specs.tables import ALLELES, STATES
 from pipeline.genotypes.measurement_noise import Sums
 from pipeline.genotypes.merging import Given, added
 
@@ -57,6 +57,7 @@ class Part:
     genes: list[str]
     noise: Mapping[str, Sums]  # by phenotype
     alleles: Mapping[str, int] | None = None  # as `alleles_of`, where they are kept
+    states: Mapping[str, int] | None = None  # as `states_of`, where genes have them
 
 
 def part_of(
@@ -73,6 +74,7 @@ def part_of(
         genes=genotypes["genes"].explode().unique().sort().to_list(),
         noise=noise,
         alleles=alleles_of(genotypes) if ALLELES in genotypes.columns else None,
+        states=states_of(genotypes) if STATES in genotypes.columns else None,
     )
 
 
@@ -90,6 +92,16 @@ def alleles_of(genotypes: pl.DataFrame) -> dict[str, int]:
         "samples_of_these": int(several.sum()),
         "without_alleles": genotypes.filter(pl.col(ALLELES).list.len() == 0).height,
     }
+
+
+def states_of(genotypes: pl.DataFrame) -> dict[str, int]:
+    """Count the genes of genotypes by state.
+
+    Args:
+        genotypes: with `states`.
+    """
+    counts = genotypes[STATES].explode().drop_nulls().value_counts(name="count").sort(STATES)
+    return {f"{state:g}": count for state, count in counts.iter_rows()}
 
 
 def words_of(parts: Sequence[SortedPiece] | Sequence[Genotypes]) -> dict[str, dict[str, int]]:
@@ -129,6 +141,7 @@ def ledger_of(
     for part in parts:
         orders = added([orders, {str(order): count for order, count in part.orders.items()}])
     kept = [part.alleles for part in parts if part.alleles is not None]
+    states = added(part.states for part in parts if part.states is not None)
     return {
         "files": [
             {
@@ -150,4 +163,5 @@ def ledger_of(
         "orders": {order: orders[order] for order in sorted(orders, key=int)},
         "given_test": sum(part.given_test for part in parts),
         **({"alleles": {key: sum(own[key] for own in kept) for key in kept[0]}} if kept else {}),
+        **({"states": dict(sorted(states.items(), key=lambda s: float(s[0])))} if states else {}),
     }

@@ -1,6 +1,7 @@
 """Rows of one gene set become one genotype: the mean of each phenotype, and its spread.
 
-Where alleles are kept, rows of one gene set and other alleles become genotypes of their own.
+Where genes have states, or alleles are kept, rows of one gene set with other states or alleles
+become genotypes of their own.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,14 +12,15 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from data_specs.tables import ALLELES
+from data_specs.tables import ALLELES, STATES
 from pipeline.genotypes.measurement_noise import Sums, sums_of
 
 Given = Literal["train", "test"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-# Before the alleles in a key. It sorts before a tab, so that keys still sort as gene lists do.
-BEHIND = "\x01"
+# What may stand behind the genes in a key. It begins with this, which sorts before a tab, so that
+# keys still sort as gene lists do; alleles begin with another, and no name of one has either.
+BEHIND, BEFORE_ALLELES = "\x01", "\x02"
 
 
 def usable(
@@ -27,14 +29,14 @@ def usable(
     """Drop rows that are no genotype to learn from, and count them by reason.
 
     Args:
-        frame: `genes`, `query` and phenotypes, and `alleles` where they are kept.
+        frame: `genes`, `query` and phenotypes, and `alleles` and `states` where they are read.
         given: the parameter that names the file.
         controls: the control gene, by all names that genes of the frame have for it.
         orders: the numbers of deleted genes to keep; empty keeps all.
 
     Returns:
-        `key` (gene names joined by tabs, and where alleles are kept these behind `BEHIND`),
-        `query`, `given` and phenotypes; and the counts.
+        `key` (gene names joined by tabs, and where there are states or alleles these behind
+        `BEHIND`), `query`, `given` and phenotypes; and the counts.
     """
     # A tab sorts before all that a name may hold: keys sort as their gene lists do.
     rows = frame.with_columns(key=pl.col("genes").list.join("\t"), given=pl.lit(given))
@@ -46,14 +48,24 @@ def usable(
         kept = rows.filter(~unfit)
         dropped[reason] = rows.height - kept.height
         rows = kept
-    if "alleles" in rows.columns:
-        rows = rows.with_columns(key=pl.col("key") + BEHIND + pl.col("alleles").list.join("\t"))
-    return rows.drop("genes", "alleles", strict=False), added([dropped])
+    if further := [name for name in (STATES, ALLELES) if name in rows.columns]:
+        key = pl.col("key") + BEHIND
+        if STATES in further:
+            key += pl.col(STATES).list.eval(pl.element().cast(pl.String)).list.join("\t")
+        if ALLELES in further:
+            key += BEFORE_ALLELES + pl.col(ALLELES).list.join("\t")
+        rows = rows.with_columns(key=key)
+    return rows.drop("genes", *further), added([dropped])
 
 
 def genes_of(key: pl.Expr) -> pl.Expr:
-    """The part of a key with alleles that is of the genes."""
+    """The part of a key that is of the genes."""
     return key.str.replace(rf"{BEHIND}[^{BEHIND}]*$", "")
+
+
+def without_alleles(key: pl.Expr) -> pl.Expr:
+    """The part of a key that a model knows: genes and their states."""
+    return key.str.replace(rf"{BEFORE_ALLELES}[^{BEFORE_ALLELES}]*$", "")
 
 
 def _no_deletion(controls: Collection[str]) -> pl.Expr:
@@ -74,31 +86,32 @@ def added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def merge(
-    rows: pl.DataFrame, phenotypes: Sequence[str], *, alleles: bool = False
+    rows: pl.DataFrame, phenotypes: Sequence[str], further: Collection[str] = ()
 ) -> tuple[pl.DataFrame, int, dict[str, Sums]]:
     """Merge rows of one gene set into genotypes, in the schema of `data_specs.tables`.
 
     The order of the rows does not change a bit of the result. Rows of training files whose gene
-    set is in a test file are omitted, whatever its alleles: a model knows genes alone.
+    set, with its states, is in a test file are omitted, whatever its alleles: a model knows no
+    alleles.
 
     Args:
         rows: as of `usable`: `key`, `query`, `given` and the phenotypes.
         phenotypes: in the order of the result.
-        alleles: whether the keys have alleles.
+        further: which of `alleles` and `states` the keys have.
 
     Returns:
         The genotypes, sorted by genes, the number of dropped rows, and the sums that tell the
         noise of the others.
     """
-    genes = genes_of(pl.col("key")) if alleles else pl.col("key")
-    tested = rows.filter(given="test").select(genes.unique()).to_series()
-    kept = rows.filter((pl.col("given") == "test") | ~genes.is_in(tested.implode()))
-    genotypes, noise = _merged(kept, phenotypes, alleles)
+    known = without_alleles(pl.col("key")) if ALLELES in further else pl.col("key")
+    tested = rows.filter(given="test").select(known.unique()).to_series()
+    kept = rows.filter((pl.col("given") == "test") | ~known.is_in(tested.implode()))
+    genotypes, noise = _merged(kept, phenotypes, further)
     return genotypes, rows.height - kept.height, noise
 
 
 def _merged(
-    rows: pl.DataFrame, phenotypes: Sequence[str], alleles: bool
+    rows: pl.DataFrame, phenotypes: Sequence[str], further: Collection[str]
 ) -> tuple[pl.DataFrame, dict[str, Sums]]:
     """Merge rows `[N]` by `key` into genotypes `[G]`, sorted by genes."""
     known = rows.select(pl.col("key").unique().sort()).with_row_index("group")
@@ -110,10 +123,11 @@ def _merged(
     groups = rows["group"].to_numpy()
     starts = np.flatnonzero(np.diff(groups, prepend=-1))
     means, spreads = {}, {}
-    key = known.select(genes_of(pl.col("key")) if alleles else "key").to_series()
+    key = known.select(genes_of(pl.col("key")) if further else "key").to_series()
     keys = {
         "genes": key.str.split("\t"),
-        **({ALLELES: _alleles(known["key"])} if alleles else {}),
+        **({ALLELES: _alleles(known["key"])} if ALLELES in further else {}),
+        **({STATES: _states(known["key"])} if STATES in further else {}),
         "queries": _queries(rows, known.height),
         "given": rows["given"].gather(starts),
         "count": pl.Series(np.diff(starts, append=len(groups)), dtype=pl.UInt32),
@@ -144,9 +158,15 @@ def mean_and_spread(values: Floats, starts: Ints) -> tuple[Floats, Floats]:
 
 def _alleles(keys: pl.Series) -> pl.Series:
     """The alleles in keys, list[str]; empty where there are none."""
-    texts = keys.str.extract(rf"{BEHIND}([^{BEHIND}]*)$")
+    texts = keys.str.extract(rf"{BEFORE_ALLELES}([^{BEFORE_ALLELES}]*)$")
     none = pl.lit([], pl.List(pl.String))
     return pl.select(pl.when(texts != "").then(texts.str.split("\t")).otherwise(none)).to_series()
+
+
+def _states(keys: pl.Series) -> pl.Series:
+    """The states in keys, list[f32]."""
+    texts = keys.str.extract(rf"{BEHIND}([^{BEHIND}{BEFORE_ALLELES}]*)")
+    return texts.str.split("\t").list.eval(pl.element().cast(pl.Float32))
 
 
 def _queries(rows: pl.DataFrame, groups: int) -> pl.Series:

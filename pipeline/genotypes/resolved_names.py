@@ -1,12 +1,13 @@
 """The meanings of the names in genotype tables: the account of a build."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from data_specs.cell_lines import names_of_inputs
 from data_specs.errors import InputError
 from data_specs.gene_names import MAPPED, GeneNames, counts
 from data_specs.naming import Naming
@@ -14,20 +15,28 @@ from data_specs.parameters import Genotypes as GenotypesConfig
 from pipeline.genotypes.merging import added
 
 
-def read_naming(names: Path, settings: GenotypesConfig) -> Naming:
+def read_naming(
+    names: Path, settings: GenotypesConfig, *, graded: bool = False, channels: Sequence[str] = ()
+) -> Naming:
     """How the names in genotype tables are taken.
 
     Args:
         names: table of the stage `annotations` (`data_specs.tables.GENE_NAMES`).
         settings: of the stage `genotypes`.
+        graded: whether genes have states.
+        channels: of genes, each of which then is an input a channel.
     """
     rows = pl.read_parquet(names, glob=False).select("name", "gene", "kind").rows()
+    if channels:
+        rows = names_of_inputs(rows, channels)
     known = GeneNames(rows, exact=settings.names == "exact")
+    states = {str(kind): state for kind, state in settings.states.items()}
     return Naming(
         known,
         settings.control_gene,
         merge=settings.same_gene == "merge",
         alleles=settings.alleles == "keep",
+        states=states if graded else None,
     )
 
 

@@ -238,6 +238,8 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
     steps = []
     if parameters.hierarchy.gene_universe == "assayed":
         assayed = pl.read_parquet(layout.genotypes / "genes.parquet", glob=False)
+        if "of_gene" in assayed.columns:  # inputs, several a gene
+            assayed = assayed.select(gene=pl.col("of_gene").unique())
         known = annotations["gene"].unique().sort().to_list()
         annotations = annotations.join(assayed, on="gene", how="semi")
         if annotations.is_empty():

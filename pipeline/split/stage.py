@@ -15,7 +15,8 @@ are the same on every machine, and do not depend on the order of the samples.
 Where alleles are kept, samples of one gene set are one input to a model that knows genes alone.
 Apart, a test sample would have its answer, nearly, in the training part. So they stay in one part
 with any method, unless `split.alleles` is `apart`: then each is drawn for itself, and a query's
-group or a set of genes holds them together where that is the method. Shares are of samples.
+group or a set of genes holds them together where that is the method. Shares are of samples. Where
+genes have states, a model knows these, too: samples with other states are other genotypes.
 
 Samples of given test files are the test part, whatever the method; only the validation part is
 then drawn, by the method, and its share is one of the samples that are left.
@@ -41,7 +42,17 @@ from data_specs.layout import ENTRIES, DataLayout, write_json
 from data_specs.output_folders import FolderKind, taken
 from data_specs.outputs import written
 from data_specs.parameters import Parameters, Split
-from data_specs.tables import ALLELES, EXCLUDED, PARTS, TEST, TRAIN, VAL, parts_of, write_table
+from data_specs.tables import (
+    ALLELES,
+    EXCLUDED,
+    PARTS,
+    STATES,
+    TEST,
+    TRAIN,
+    VAL,
+    parts_of,
+    write_table,
+)
 from data_specs.workers import workers
 from pipeline.split.lots import Hashes, Indices, Lots, draw, whole_genes, whole_groups
 
@@ -53,7 +64,7 @@ def split(samples: pl.DataFrame, settings: Split) -> pl.DataFrame:
 
     Args:
         samples: `genes` and `queries` (list[str], sorted) and `given`, in the store's order; and
-            `alleles` where they are kept.
+            `alleles` where they are kept, and `states` where genes have them.
         settings: method, shares and seed.
 
     Returns:
@@ -201,8 +212,8 @@ def table_of(parts: Parts) -> pl.DataFrame:
 
 def draw_part(part: Path, settings: Split) -> Lots:
     """The lots of one part of the store's samples."""
-    kept = ALLELES in pq.read_schema(part).names
-    columns = ["genes", "queries", "given", *([ALLELES] if kept else [])]
+    there = pq.read_schema(part).names
+    columns = ["genes", "queries", "given", *(n for n in (ALLELES, STATES) if n in there)]
     return draw(pl.read_parquet(part, columns=columns, glob=False), settings)
 
 

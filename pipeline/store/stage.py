@@ -27,7 +27,9 @@ from data_specs.parameters import Store as StoreConfig
 from data_specs.store import (
     ALIGNED_FROM,
     DATA,
+    GRADED_VERSION,
     MANIFEST,
+    VERSION,
     BlockEntry,
     ShardEntry,
     StoreMeta,
@@ -36,11 +38,11 @@ from data_specs.store import (
     frame_digest,
     shard_name,
 )
-from data_specs.tables import ALLELES, GENOTYPE_KEYS, part_name, parts_of, write_table
+from data_specs.tables import ALLELES, GENOTYPE_KEYS, STATES, part_name, parts_of, write_table
 from data_specs.workers import workers
 from data_specs.workplaces import shown
 from pipeline.hierarchy import unmet
-from pipeline.store.samples import Samples, select_samples, touching_of
+from pipeline.store.samples import Samples, has_states, select_samples, touching_of
 
 
 def encode_blocks(
@@ -49,7 +51,10 @@ def encode_blocks(
     """Yield (first sample, record batch) for as many samples at a time as fit `block_bytes`."""
     count = len(samples.offsets) - 1
     genes = graph.num_genes + len(samples.others)
-    schema = block_schema(graph.num_terms, genes, graph.num_strata, tuple(samples.phenotypes))
+    schema = block_schema(
+        graph.num_terms, genes, graph.num_strata, tuple(samples.phenotypes),
+        graded=samples.states is not None,
+    )  # fmt: skip
     encoder = StateEncoder(graph, genes)
     width = sum(field.type.bit_width // 8 for field in schema.field("state").type.value_type)
     rows = np.full(count, len(graph.annotations))
@@ -77,14 +82,16 @@ def _encode(
     length = last - first
     begin, end = samples.offsets[first], samples.offsets[last]
     starts = samples.offsets[first : last + 1] - begin
-    sample, row = encoder.delta(starts, samples.genes[begin:end])
+    sample, row, deletion = encoder.delta(starts, samples.genes[begin:end])
+    state: npt.NDArray[Any] = np.full(len(row), DELETED)
+    if samples.states is not None:
+        state = samples.states[begin:end][deletion]
     if config.layout == "delta":
-        state = np.full(len(row), DELETED)
         offsets = np.searchsorted(sample, np.arange(length + 1))
     else:
         rows = len(graph.annotations)
-        dense = np.full((length, rows), WILD_TYPE)
-        dense[sample, row] = DELETED
+        dense = np.full((length, rows), WILD_TYPE, dtype=state.dtype)
+        dense[sample, row] = state
         state, row = dense.reshape(-1), np.tile(np.arange(rows), length)
         offsets = np.arange(length + 1) * rows
     columns = [*graph.wild_type[row].T[:3], state]
@@ -101,6 +108,11 @@ def _encode(
             schema.field("state").type,
         ),
     ]
+    if samples.states is not None:
+        states = pa.array(samples.states[begin:end])
+        lists.append(
+            pa.ListArray.from_arrays(lists[0].offsets, states, schema.field("states").type)
+        )
     phenotypes = [pa.array(values[first:last]) for values in samples.phenotypes.values()]
     return pa.record_batch(lists + phenotypes, schema=schema)
 
@@ -187,6 +199,8 @@ def write_manifest(
     others: Sequence[str],
     phenotypes: Sequence[str],
     folder: Path,
+    *,
+    graded: bool = False,
 ) -> StoreMeta:
     """Make shards a store: number them and their samples, and write the manifest, last of all."""
     blocks: list[BlockEntry] = []
@@ -204,6 +218,7 @@ def write_manifest(
         phenotypes=tuple(phenotypes),
         shards=tuple(shard for shard, _ in shards),
         blocks=tuple(blocks),
+        version=GRADED_VERSION if graded else VERSION,
     )
     with replacing_file(folder / MANIFEST) as partial:
         partial.write_bytes(meta.to_json())
@@ -236,8 +251,9 @@ class Encoded:
 
 
 def encode_part(
-    part: Path, others: Sequence[str], parameters: Parameters, cell_graph: Path, folder: Path
-) -> Encoded:
+    part: Path, others: Sequence[str], parameters: Parameters, cell_graph: Path, folder: Path,
+    graded: bool = False,
+) -> Encoded:  # fmt: skip
     """Write the shard of one part of the genotype table, and the keys of its samples.
 
     Both lie in `folder` under the name of the part.
@@ -250,12 +266,13 @@ def encode_part(
         genotypes = genotypes.filter(pl.col("genes").list.eval(annotated).list.all())
     if genotypes.is_empty():
         return Encoded(None, rows, touching_of(pl.read_parquet(part, glob=False), graph), ())
-    samples = select_samples(genotypes, graph, others)
+    samples = select_samples(genotypes, graph, others, graded=graded)
     # A worker that was killed may have written it before; its task is done again.
     with replacing_folder(folder / part.stem, (DATA,)) as shard:
         entries = write_shard(samples, graph, parameters.store, shard)
     with replacing_file(folder / part.name) as keys:
-        columns = [name for name in (*GENOTYPE_KEYS, ALLELES) if name in genotypes.columns]
+        known = (*GENOTYPE_KEYS, ALLELES, *([STATES] if graded else []))
+        columns = [name for name in known if name in genotypes.columns]
         write_table(genotypes.select(columns), keys)
     touching = touching_of(genotypes, graph)
     return Encoded(entries, rows - genotypes.height, touching, tuple(samples.phenotypes))
@@ -280,7 +297,10 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         scratch = folder.absolute() / "scratch"
         scratch.mkdir(parents=True)
         cell_graph = layout.cell_graph.absolute()
-        done = each(encode_part, [(p, others, parameters, cell_graph, scratch) for p in parts])
+        graded = any(each(has_states, [(part,) for part in parts]))
+        done = each(
+            encode_part, [(p, others, parameters, cell_graph, scratch, graded) for p in parts]
+        )
         kept = [(part, result) for part, result in zip(parts, done, strict=True) if result.shard]
         touching = sum(result.touching for result in done)
         if not touching:
@@ -299,7 +319,7 @@ def run(parameters: Parameters, layout: DataLayout) -> None:
         scratch.rmdir()
         shards = [result.shard for _, result in kept if result.shard]
         meta = write_manifest(
-            shards, graph, parameters.store, others, kept[0][1].phenotypes, folder
+            shards, graph, parameters.store, others, kept[0][1].phenotypes, folder, graded=graded
         )
         size = size_of(folder)
         ledger = {

@@ -5,6 +5,7 @@ import numpy as np
 import polars as pl
 
 from data_specs.cell_graph import CellGraph
+from data_specs.cell_lines import with_channels
 from data_specs.gene_names import GeneNames, counts
 from data_specs.layout import DataLayout, read_json
 from data_specs.ledger_words import counted, words
@@ -79,7 +80,8 @@ def check_control(graph: CellGraph, layout: DataLayout) -> str:
     """All sizes are those of the hierarchy, and as many pairs differ from it as the ledger says."""
     account = control_of(layout)
     assert account is not None, "asked of controls alone"
-    real = of_hierarchy(layout, exact_names=graph.exact_names)
+    real = with_channels(of_hierarchy(layout, exact_names=graph.exact_names), graph.channels)
+    inputs = max(1, len(graph.channels))
     for name in ("term_ids", "gene_ids", "strata", "genes_contained"):
         same = np.array_equal(getattr(graph, name), getattr(real, name))
         require(same, f"{words(name)} differ from the hierarchy's")
@@ -87,6 +89,7 @@ def check_control(graph: CellGraph, layout: DataLayout) -> str:
         before, now = getattr(real, what), getattr(graph, what)
         others = moved(before, now)
         expected = account.moved if what == WHAT[account.control] else 0
+        expected *= inputs if what == "annotations" else 1
         require(others == expected, f"{others:,} {what} moved; its ledger says {expected:,}")
         for end, name in enumerate(ends):
             counts = []

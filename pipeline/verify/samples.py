@@ -9,7 +9,7 @@ from data_specs.cell_graph import DELETED, CellGraph
 from data_specs.layout import DataLayout, read_json
 from data_specs.ledger_words import counted
 from data_specs.store import STATE_COLUMNS, BlockEntry, StoreReader
-from data_specs.tables import ALLELES, PARTS, parts_of
+from data_specs.tables import ALLELES, PARTS, STATES, parts_of
 from pipeline.verify.promises import require
 
 
@@ -42,25 +42,34 @@ def check_states(graph: CellGraph, reader: StoreReader, layout: DataLayout) -> s
     for block_index, entry, lists in _blocks(reader, layout):
         block = reader.block(block_index)
         where = f"samples {entry.first} to {entry.first + entry.samples - 1}"
-        genes = pl.DataFrame({"gene": lists}).with_row_index("sample").explode("gene")
+        genes = lists.with_row_index("sample").explode("gene", *lists.columns[1:])
         genes = genes.join(names, on="gene", how="left", maintain_order="left").drop("gene")
         ends = np.cumsum(np.bincount(genes["sample"].to_numpy(), minlength=entry.samples))
         same = np.array_equal(block.gene_offsets[1:], ends) and np.array_equal(
             block.genes, genes["number"].to_numpy()
         )
         require(same, f"{where}: genes differ from samples.parquet")
-        changed = genes.join(annotations, on="number", maintain_order="left_right")
+        states = None
+        if block.states is not None:
+            states = genes[STATES].to_numpy()
+            same = np.array_equal(block.states, states)
+            require(same, f"{where}: states of genes differ from samples.parquet")
+        changed = genes.with_row_index("deletion")
+        changed = changed.join(annotations, on="number", maintain_order="left_right")
         # Places in a dense state of the block. The rows of a gene ascend already.
         places = changed["sample"].to_numpy().astype(np.int64) * rows + changed["row"].to_numpy()
-        places.sort(kind="stable")
+        order = np.argsort(places, kind="stable")
+        places = places[order]
+        state = DELETED if states is None else states[changed["deletion"].to_numpy()[order]]
         if reader.meta.layout == "dense":
             expected = [np.tile(column, entry.samples) for column in wild_type]
-            expected[3][places] = DELETED
+            expected[3] = expected[3].astype(np.float32)
+            expected[3][places] = state
             lengths = np.full(entry.samples, rows)
         else:
             sample, row = np.divmod(places, rows)
             expected = [column[row] for column in wild_type]
-            expected[3][:] = DELETED
+            expected[3] = np.full(len(row), state, dtype=np.float32)
             lengths = np.bincount(sample, minlength=entry.samples)
         same = np.array_equal(block.state_offsets[1:], np.cumsum(lengths)) and all(
             np.array_equal(block.state[name], column)
@@ -71,12 +80,16 @@ def check_states(graph: CellGraph, reader: StoreReader, layout: DataLayout) -> s
     return f"{total:,} changed rows, {total / max(1, reader.meta.samples):.1f} a sample"
 
 
-def _blocks(reader: StoreReader, layout: DataLayout) -> Iterator[tuple[int, BlockEntry, pl.Series]]:
-    """The blocks by number, each with the genes of its samples."""
-    for shard, (first, samples) in enumerate(_samples(reader, layout, "genes")):
+def _blocks(
+    reader: StoreReader, layout: DataLayout
+) -> Iterator[tuple[int, BlockEntry, pl.DataFrame]]:
+    """The blocks by number, each with the lists of its samples: `gene`, and `states` if graded."""
+    columns = ["genes", *([STATES] if reader.meta.graded else [])]
+    for shard, (first, samples) in enumerate(_samples(reader, layout, *columns)):
+        lists = samples.rename({"genes": "gene"})
         for block_index, entry in enumerate(reader.meta.blocks):
             if entry.shard == shard:
-                yield block_index, entry, samples["genes"].slice(entry.first - first, entry.samples)
+                yield block_index, entry, lists.slice(entry.first - first, entry.samples)
         reader.release(shard)
 
 
@@ -136,8 +149,13 @@ def check_alleles(reader: StoreReader, layout: DataLayout) -> str:
     parts = pl.read_parquet(layout.split / "split.parquet", glob=False)["part"]
     apart = ALLELES in read_json(layout.split / "ledger.json")
     sets = several = 0
-    for first, samples in _samples(reader, layout, "genes", ALLELES):
-        table = samples.select(pl.all().list.join("|"), sizes=pl.col("genes").list.len())
+    states = [STATES] * reader.meta.graded
+    for first, samples in _samples(reader, layout, "genes", ALLELES, *states):
+        texts = pl.col("genes", ALLELES).list.join("|")
+        table = samples.select(texts, sizes=pl.col("genes").list.len())
+        if states:  # a model knows genes with their states
+            text = samples[STATES].list.eval(pl.element().cast(pl.String)).list.join("|")
+            table = table.with_columns(genes=pl.col("genes") + "\t" + text)
         table = table.with_columns(part=parts.slice(first, samples.height))
         require(table.select("genes", ALLELES).is_unique().all(), "a genotype is there twice")
         named = samples[ALLELES].list.len()

@@ -101,6 +101,45 @@ class Commit:
                       "--trials", "1", "--repeats", "1", "--search", "train.lr=0.01:0.1",
                       *self.set(small))  # fmt: skip
 
+        if "states:" in known:
+            self.make_inputs()
+
+    def make_inputs(self) -> None:
+        """Two builds and their runs: genes with states, and cell lines with two channels."""
+        folder = self.checkout / "inputs"
+        folder.mkdir()
+        genes = [f"YAL00{number}{'CWWWCWCWC'[number - 1]}" for number in range(1, 8)]
+        rows = [f"{a}|{b}\t0.5|0\t0.{3 * i + j}\n{a}\t{0.1 * i}\t0.{9 - i}\n"
+                for i, a in enumerate(genes) for j, b in enumerate(genes[:i])]  # fmt: skip
+        (folder / "graded.tsv").write_text("genes\tstates\tfitness\n" + "".join(rows))
+        (folder / "gene2ind.txt").write_text("".join(f"{i}\t{g}\n" for i, g in enumerate(genes)))
+        lines = range(16)
+        (folder / "cell2ind.txt").write_text("".join(f"{n}\tL{n}\n" for n in lines))
+        for shift, channel in enumerate(("cndeletion", "mutation")):
+            table = (",".join(str((n >> (i + shift) % 4) & 1) for i in range(7)) for n in lines)
+            (folder / f"cell2{channel}.txt").write_text("".join(f"{row}\n" for row in table))
+        (folder / "drug.txt").write_text("".join(f"L{n}\tdrug\t0.{n + 10}\n" for n in lines))
+        cells = [f"inputs/{path.name}" for path in sorted(folder.glob("*2*.txt"))]
+        inputs = ["--ontology", f"{INPUTS}.obo", "--annotations", f"{INPUTS}.gaf"]
+        common = [
+            "--set",
+            "annotations.gene_id_columns=[11]",
+            "annotations.gene_id_pattern=YAL[0-9]{3}[CW]",
+            "hierarchy.containment=2",
+        ]
+        small = ["train.epochs=1", "train.batch_size=4", "model.width_min=2", "baselines.trials=1",
+                 "baselines.mlp_epochs=1", "baselines.fm_sweeps=1"]  # fmt: skip
+        for name, given, asked in (
+            ("graded", ["--genotypes", "inputs/graded.tsv"], "YAL001C=0.5,YAL002W; YAL003W"),
+            ("cells", ["--genotypes", "inputs/drug.txt", "--cells", *cells],
+             "YAL001C:mutation,YAL002W:cndeletion; YAL003W:mutation"),
+        ):  # fmt: skip
+            self.call("dcell-data", "build", *inputs, *given, *common, "--out", f"made/{name}")
+            self.call("dcell", "train", "--data", f"made/{name}", "--out", f"made/{name}-run",
+                      "--set", *small)  # fmt: skip
+            self.call("dcell", "predict", "--checkpoint", f"made/{name}-run", "--genotypes",
+                      asked, "--out", f"made/predicted-{name}.csv")  # fmt: skip
+
     def train(self, name: str, given: list[str], *more: str) -> None:
         """Train into a folder."""
         self.call("dcell", "train", "--data", "made/build", "--out", f"made/{name}", *more,

@@ -29,7 +29,7 @@ def test_rows_of_deleted_genes_change_and_no_others(data: st.DataObject, seed: i
     genotype = st.lists(st.integers(0, genes - 1), max_size=4, unique=True)
     genotypes = data.draw(st.lists(genotype, max_size=6))
     encoder = StateEncoder(graph, genes)
-    sample, row = encoder.delta(*compressed(genotypes))
+    sample, row, _ = encoder.delta(*compressed(genotypes))
     expected = changed(graph, genotypes)
     assert list(zip(sample.tolist(), row.tolist(), strict=True)) == expected
     counts = np.bincount([n for n, _ in expected], minlength=len(genotypes))
@@ -40,6 +40,6 @@ def test_rows_of_deleted_genes_change_and_no_others(data: st.DataObject, seed: i
 def test_a_genotype_may_change_nothing(genotypes: list[list[int]]) -> None:
     graph = random_cell_graph(0)  # its last gene, 14, has no annotation
     encoder = StateEncoder(graph, graph.num_genes + UNANNOTATED)
-    sample, row = encoder.delta(*compressed(genotypes))
+    sample, row, _ = encoder.delta(*compressed(genotypes))
     assert len(sample) == len(row) == 0
     assert encoder.count(*compressed(genotypes)).tolist() == [0] * len(genotypes)

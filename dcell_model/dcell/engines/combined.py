@@ -63,7 +63,7 @@ class TorchUnits:
     def __init__(self, model: DCellParameters, batch: MutantStateBatch) -> None:
         at = touched_entries(
             model.layout, batch.term, batch.gene, batch.sample, batch.deleted_sample,
-            batch.deleted_gene, len(batch),
+            batch.deleted_gene, len(batch), batch.state,
         )  # fmt: skip
         self.count = len(batch)
         self.wild_type, self.first = _wild_type(model)
@@ -78,7 +78,7 @@ class TorchUnits:
         sign = -1 if model.config.gene_input == "state" else 1
 
         def add_genes(at: Entries, d: Tensor) -> None:
-            changes = own.genes_of(at.group).index_select(0, at.change_input)
+            changes = at.sized(own.genes_of(at.group).index_select(0, at.change_input))
             d.index_add_(0, at.change_entry, changes, alpha=sign)
 
         walk, self.d, self.D = _evaluate(

@@ -34,7 +34,9 @@ class NativeUnits:
         assert not model.training
         layout, units = model.layout, len(batch)
         hierarchy = NativeHierarchy.of(layout)
-        columns = columns_operator(batch.deleted_sample, batch.deleted_gene, units, layout.handle)
+        columns = columns_operator(
+            batch.deleted_sample, batch.deleted_gene, units, layout.handle, batch.deleted_state
+        )
         heads, difference, _, _, self.first, self.last, D, X, Y = forward_operator(
             Weights.of(model).to_list(), columns, model.wild_type_cache.get(model), units,
             layout.handle, False, True,

@@ -7,6 +7,8 @@ So a term has one wild type and, for each set of genes that samples delete under
 
     z = z_wt + d,    d(p, q) = Σ over touched children c of W_pc D(c, q) − Σ over deleted genes of w
 
+A gene in a state s other than 0 adds (s − 1) w in place of −w; samples share a column if they have
+the same genes in the same states.
 A function f that works sample by sample gives D = f(z_wt + d) − f(z_wt). Batch norm's statistics
 count a column once for each of its μ samples, and the wild type for all others; in differences the
 wild type drops out of them: mean = z_wt + m with m = Σμd/B, and
@@ -60,7 +62,9 @@ def forward_with_states(
 
 def find_columns(layout: SubsystemLayout, batch: MutantStateBatch) -> None:
     """Find the columns of a batch ahead of its pass; in any thread, beside a pass that runs."""
-    columns = columns_of(layout, batch.deleted_sample, batch.deleted_gene, len(batch))
+    columns = columns_of(
+        layout, batch.deleted_sample, batch.deleted_gene, len(batch), batch.deleted_state
+    )
     batch.plan = columns.to_list()
 
 
@@ -87,8 +91,9 @@ def _run(
     columns = batch.plan
     if columns is None:
         columns = columns_operator(
-            batch.deleted_sample, batch.deleted_gene, len(batch), model.layout.handle
-        )
+            batch.deleted_sample, batch.deleted_gene, len(batch), model.layout.handle,
+            batch.deleted_state,
+        )  # fmt: skip
     known = model.wild_type_cache.get(model)
     outputs = forward_operator(
         Weights.of(model).to_list(),
@@ -122,15 +127,19 @@ def _run(
 
 @torch.library.custom_op("dcell::columns", mutates_args=())
 def columns_operator(
-    deleted_sample: Tensor, deleted_gene: Tensor, samples: int, handle: int
-) -> list[Tensor]:
+    deleted_sample: Tensor, deleted_gene: Tensor, samples: int, handle: int,
+    deleted_state: Tensor | None = None,
+) -> list[Tensor]:  # fmt: skip
     """The fields of `Columns`."""
     layout = SubsystemLayout.find(handle)
-    return columns_of(layout, deleted_sample, deleted_gene, samples).to_list()
+    return columns_of(layout, deleted_sample, deleted_gene, samples, deleted_state).to_list()
 
 
 @columns_operator.register_fake
-def _(deleted_sample: Tensor, deleted_gene: Tensor, samples: int, handle: int) -> list[Tensor]:
+def _(
+    deleted_sample: Tensor, deleted_gene: Tensor, samples: int, handle: int,
+    deleted_state: Tensor | None = None,
+) -> list[Tensor]:  # fmt: skip
     layout = SubsystemLayout.find(handle)
     terms, edges = layout.graph.num_terms, NativeHierarchy.of(layout).edges
     int32 = deleted_sample.new_empty(0, dtype=torch.int32)
@@ -149,11 +158,16 @@ def _(deleted_sample: Tensor, deleted_gene: Tensor, samples: int, handle: int) -
         change_starts=torch.empty_like(starts),
         change_column=change,
         change_weight=torch.empty_like(change, dtype=torch.int64),
+        change_size=(
+            deleted_sample.new_empty(0, dtype=torch.float64)
+            if deleted_state is None
+            else torch.empty_like(change, dtype=torch.float64)
+        ),
     ).to_list()
 
 
 _COLUMN_FIELDS = ("starts", "count", "entry_starts", "link_starts", "link_parent", "link_child",
-                  "change_starts", "change_column", "change_weight")  # fmt: skip
+                  "change_starts", "change_column", "change_weight", "change_size")  # fmt: skip
 
 
 class _Columns(ctypes.Structure):
@@ -164,7 +178,11 @@ class _Columns(ctypes.Structure):
     @classmethod
     def of(cls, columns: Sequence[Tensor]) -> "_Columns":
         own = Columns(*columns)
-        return cls(*(getattr(own, name).data_ptr() for name in _COLUMN_FIELDS))
+        sized = own.change_size.numel() > 0
+        return cls(
+            *(getattr(own, name).data_ptr() for name in _COLUMN_FIELDS[:-1]),
+            own.change_size.data_ptr() if sized else None,
+        )
 
 
 def table_size(hierarchy: NativeHierarchy, columns: Sequence[Tensor]) -> int:

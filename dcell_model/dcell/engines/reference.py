@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dcell_model.data import MutantStateBatch
+from dcell_model.data import MutantStateBatch, sizes_of
 from dcell_model.dcell.engines.processes import samples_everywhere, sum_everywhere
 from dcell_model.dcell.layout import NORM_EPS, NORM_MOMENTUM
 from dcell_model.dcell.parameters import DCellParameters
@@ -46,10 +46,11 @@ def outputs_and_heads(
 
 
 def gene_inputs(model: DCellParameters, batch: MutantStateBatch) -> Tensor:
-    """`[B, G, max(1, E)]`: state 1 (wild type) or 0 (deleted), or its complement, embedded."""
-    deleted = model.bias.new_zeros(len(batch), model.graph.num_genes)
-    deleted[batch.sample, batch.gene] = 1
-    x = deleted if model.config.gene_input == "disruption" else 1 - deleted
+    """`[B, G, max(1, E)]`: the states, 1 in the wild type, or their complement, embedded."""
+    change = model.bias.new_zeros(len(batch), model.graph.num_genes)
+    size = 1 if batch.state is None else sizes_of(batch.state).to(change.dtype)
+    change[batch.sample, batch.gene] = size
+    x = change if model.config.gene_input == "disruption" else 1 - change
     return x[..., None] * model.embedding if model.config.gene_embedding else x[..., None]
 
 

@@ -53,7 +53,7 @@ def _run(
     weights = Weights.of(model)
     dtype = product_dtype(model.bias.device) or model.bias.dtype
     touched = touch(batch.term, batch.gene, batch.sample, batch.deleted_sample,
-                     batch.deleted_gene, len(batch), model.layout.handle)  # fmt: skip
+                     batch.deleted_gene, len(batch), model.layout.handle, batch.state)  # fmt: skip
     known = model.wild_type_cache.get(model)
     everywhere = samples_everywhere(model, len(batch))
     with torch.autocast(model.bias.device.type, enabled=False):  # the operator sees to its types
@@ -125,7 +125,7 @@ def _forward(
                 z_wt.copy_(known[group.rows].view_as(z_wt))
             else:
                 _wild_type(walk, own, at, O_R, z_wt)
-            changes = own.genes_of(group).index_select(0, at.change_input)
+            changes = at.sized(own.genes_of(group).index_select(0, at.change_input))
             d = x.index_add_(0, at.change_entry, changes, alpha=sign)
             if config.layers == 2:
                 y_wt, first = differences.activate(act, at, z_wt, d)
@@ -253,7 +253,8 @@ def _backward(
                 torch.index_select(grad_wt, 0, walk.indices.term_of_gene[at.number], out=genes_Mw)
             else:
                 genes_Mw.zero_()
-            genes_Mw.index_add_(0, at.change_input, grad[at.change_entry], alpha=sign)
+            to_genes = at.sized(grad[at.change_entry])
+            genes_Mw.index_add_(0, at.change_input, to_genes, alpha=sign)
             _wild_type_backward(walk, own, out, at, grad_wt, O_R, grad_O_R)
             grad_d[at.class_number][at.rows] = grad
         edges.after(stratum, own, out, (D_flat, grad_d_flat, grad_D_flat))

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from data_specs.cell_graph import IntArray
 from data_specs.ragged import ragged_entries
+from dcell_model.data import sizes_of
 from dcell_model.dcell.layout import SubsystemLayout
 from dcell_model.dcell.ranks import Ranks
 
@@ -39,6 +40,7 @@ class Touched:
         edge_input: by run and edge, the row of the group's child weights.
         change_entry, change_input: `[C]` sorted by rank: the entry in its group that a deleted
             gene changes directly, and the row of the group's gene weights.
+        change_size: `[C]` float64, 1 less the gene's state; empty where all states are 0.
         change_bounds: `[2, groups]` on the CPU: where the changes of each group begin and end.
     """
 
@@ -52,6 +54,7 @@ class Touched:
     edge_input: Tensor
     change_entry: Tensor
     change_input: Tensor
+    change_size: Tensor
     change_bounds: Tensor
 
     def to_list(self) -> list[Tensor]:
@@ -67,6 +70,7 @@ def touched_entries(
     deleted_sample: Tensor,
     deleted_gene: Tensor,
     samples: int,
+    state: Tensor | None = None,
 ) -> Touched:
     """Find the entries and runs of a batch (arguments as in `MutantStateBatch`)."""
     ranks = Ranks.of(layout)
@@ -76,12 +80,13 @@ def touched_entries(
     gene_starts = ranks.on(device, "touched_starts")
     owner, place = ragged_entries(gene_starts[deleted_gene], gene_starts[deleted_gene + 1])
     keys = ranks.on(device, "touched_ranks")[place] * samples + deleted_sample[owner]
-    return entries_of(layout, torch.unique(keys), term, gene, sample, samples)
+    return entries_of(layout, torch.unique(keys), term, gene, sample, samples, state)
 
 
 def entries_of(
-    layout: SubsystemLayout, keys: Tensor, term: Tensor, gene: Tensor, sample: Tensor, samples: int
-) -> Touched:
+    layout: SubsystemLayout, keys: Tensor, term: Tensor, gene: Tensor, sample: Tensor,
+    samples: int, state: Tensor | None = None,
+) -> Touched:  # fmt: skip
     """The runs of given entries.
 
     Args:
@@ -92,6 +97,7 @@ def entries_of(
         gene: `[C]` deleted gene of the row.
         sample: `[C]` sample of the row.
         samples: how many.
+        state: `[C]` of the row; none: all are 0.
     """
     ranks = Ranks.of(layout)
     device = sample.device
@@ -151,6 +157,7 @@ def entries_of(
         edge_input=tensor(ranks.edge_input[edges]),
         change_entry=change_entry,
         change_input=ranks.on(device, "pair_input")[pair],
+        change_size=keys.new_empty(0).double() if state is None else sizes_of(state)[order],
         change_bounds=torch.searchsorted(change_rank, bounds).view(2, -1).cpu(),
     )
 
@@ -191,12 +198,12 @@ def _runs(ranks: Ranks, entries: IntArray) -> tuple[IntArray, IntArray, IntArray
 @torch.library.custom_op("dcell::touched", mutates_args=())
 def touch(
     term: Tensor, gene: Tensor, sample: Tensor, deleted_sample: Tensor, deleted_gene: Tensor,
-    samples: int, handle: int,
+    samples: int, handle: int, state: Tensor | None = None,
 ) -> list[Tensor]:  # fmt: skip
     """The fields of `Touched`."""
     layout = SubsystemLayout.find(handle)
     return touched_entries(
-        layout, term, gene, sample, deleted_sample, deleted_gene, samples
+        layout, term, gene, sample, deleted_sample, deleted_gene, samples, state
     ).to_list()
 
 
@@ -208,7 +215,7 @@ def dynamic(like: Tensor, *width: int) -> Tensor:
 @touch.register_fake
 def _(
     term: Tensor, gene: Tensor, sample: Tensor, deleted_sample: Tensor, deleted_gene: Tensor,
-    samples: int, handle: int,
+    samples: int, handle: int, state: Tensor | None = None,
 ) -> list[Tensor]:  # fmt: skip
     layout = SubsystemLayout.find(handle)
     entries, places = dynamic(term), dynamic(term)
@@ -224,5 +231,6 @@ def _(
         edge_input=dynamic(term),
         change_entry=torch.empty_like(term),
         change_input=torch.empty_like(term),
+        change_size=(term.new_empty(0) if state is None else torch.empty_like(term)).double(),
         change_bounds=term.new_empty((2, len(layout.groups)), device=cpu),
     ).to_list()

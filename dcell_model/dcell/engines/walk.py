@@ -25,7 +25,7 @@ class Entries:
         all_rows: where they stand among all entries.
         count: N.
         term, starts: `[N]` term of each, from the group's first on, and where each term's begin.
-        change_entry, change_input: see `Touched`.
+        change_entry, change_input, change_size: see `Touched`.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Entries:
         self.starts = at.starts[own.start : own.stop + 1] - begin[own.start]
         self.change_entry = at.change_entry[changes]
         self.change_input = at.change_input[changes]
+        self.change_size = at.change_size[changes]
 
     def each(self, values_nw: Tensor) -> Tensor:
         """`[N, w]` the value of each entry's term; read only."""
@@ -61,6 +62,12 @@ class Entries:
         if len(other_nw) == 1:
             return values_Nw * other_nw
         return self.each(other_nw).mul_(values_Nw)
+
+    def sized(self, values_Cw: Tensor) -> Tensor:
+        """The values of changes times their sizes."""
+        if not len(self.change_size):  # every size is 1, or there is no change
+            return values_Cw
+        return values_Cw * self.change_size[:, None].to(values_Cw.dtype)
 
     def total(self, values_Nw: Tensor) -> Tensor:
         """`[n, w]` sums over the entries of each term."""

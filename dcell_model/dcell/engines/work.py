@@ -54,7 +54,7 @@ def _product_of_columns(model: DCellParameters, batch: MutantStateBatch) -> floa
     """Half of all: threads of the native pass wait for each other at its end only."""
     hierarchy = NativeHierarchy.of(model.layout)
     columns = columns_of(
-        model.layout, batch.deleted_sample, batch.deleted_gene, len(batch)
+        model.layout, batch.deleted_sample, batch.deleted_gene, len(batch), batch.deleted_state
     ).starts.diff().numpy()  # fmt: skip
     return float((columns[hierarchy.edge_child] * hierarchy.edge_area).sum()) / 2
 

@@ -7,17 +7,18 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 #include <vector>
 
 namespace {
 
-// What a sample deletes under a term, in 64 bits: the genes themselves where they are at most three,
-// else a sum of random numbers, one a gene, which is compared gene by gene where it is met again.
-constexpr int BITS_OF_GENE = 20, GENES_IN_KEY = 3;
+// What a sample deletes under a term, in 64 bits: the items themselves where they are at most three,
+// else a sum of random numbers, one an item, which is compared item by item where it is met again.
+constexpr int BITS_OF_ITEM = 20, ITEMS_IN_KEY = 3;
 constexpr uint64_t IS_SUM = uint64_t(1) << 63;
 
-uint64_t random_of(uint64_t gene) { // splitmix64
-    uint64_t z = (gene + 1) * 0x9E3779B97F4A7C15u;
+uint64_t random_of(uint64_t item) { // splitmix64
+    uint64_t z = (item + 1) * 0x9E3779B97F4A7C15u;
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
     z = (z ^ z >> 27) * 0x94D049BB133111EBu;
     return z ^ z >> 31;
@@ -65,51 +66,91 @@ private:
 struct Plan {
     std::vector<int64_t> starts, entry_starts, link_starts, change_starts, change_weight;
     std::vector<int32_t> count, entry_sample, entry_column, link_parent, link_child, change_column;
+    std::vector<double> change_size;
 };
 
-// The deleted genes of every sample that the hierarchy knows: ascending, each once.
-void genes_by_sample(const Hierarchy &h, const int64_t *sample, const int64_t *gene, int64_t deleted,
-                     int64_t samples, std::vector<int64_t> &starts, std::vector<int32_t> &genes) {
+// What samples have instead of the wild type: a gene in a state. Where all states are 0, an item has
+// the number of its gene; else the distinct (gene, size of the change) are numbered, in this order.
+struct Items {
+    std::vector<int32_t> genes; // of each item
+    std::vector<double> sizes;  // 1 less the state; empty where all are 1
+
+    Items(const Hierarchy &h, const int64_t *gene, const double *size, int64_t deleted) {
+        if (!size) {
+            genes.resize(h.genes);
+            for (int32_t g = 0; g < h.genes; ++g) genes[g] = g;
+            return;
+        }
+        std::vector<std::pair<int64_t, double>> found;
+        for (int64_t i = 0; i < deleted; ++i)
+            if (gene[i] < h.genes) found.emplace_back(gene[i], size[i]);
+        std::sort(found.begin(), found.end());
+        found.erase(std::unique(found.begin(), found.end()), found.end());
+        for (const auto &[own, its_size] : found) {
+            genes.push_back(static_cast<int32_t>(own));
+            sizes.push_back(its_size);
+        }
+        starts_.assign(h.genes + 1, 0);
+        for (const int32_t own : genes) ++starts_[own + 1];
+        for (int32_t g = 0; g < h.genes; ++g) starts_[g + 1] += starts_[g];
+    }
+
+    int32_t count() const { return static_cast<int32_t>(genes.size()); }
+    int32_t of(int64_t gene, double size) const {
+        if (sizes.empty()) return static_cast<int32_t>(gene);
+        const auto first = sizes.begin() + starts_[gene], last = sizes.begin() + starts_[gene + 1];
+        return static_cast<int32_t>(std::lower_bound(first, last, size) - sizes.begin());
+    }
+
+private:
+    std::vector<int32_t> starts_; // of the items of each gene
+};
+
+// The items of every sample whose genes the hierarchy knows: ascending, each once.
+void items_by_sample(const Hierarchy &h, const Items &all, const int64_t *sample, const int64_t *gene,
+                     const double *size, int64_t deleted, int64_t samples, std::vector<int64_t> &starts,
+                     std::vector<int32_t> &items) {
     starts.assign(samples + 1, 0);
     for (int64_t i = 0; i < deleted; ++i) starts[sample[i] + 1] += gene[i] < h.genes;
     for (int64_t s = 0; s < samples; ++s) starts[s + 1] += starts[s];
-    genes.resize(starts[samples]);
+    items.resize(starts[samples]);
     std::vector<int64_t> next(starts.begin(), starts.end() - 1);
     for (int64_t i = 0; i < deleted; ++i)
-        if (gene[i] < h.genes) genes[next[sample[i]]++] = static_cast<int32_t>(gene[i]);
+        if (gene[i] < h.genes) items[next[sample[i]]++] = all.of(gene[i], size ? size[i] : 1);
     int64_t kept = 0, first = 0;
     for (int64_t s = 0; s < samples; ++s) {
         const int64_t last = starts[s + 1];
-        std::sort(genes.begin() + first, genes.begin() + last);
+        std::sort(items.begin() + first, items.begin() + last);
         const int64_t from = kept;
         for (int64_t i = first; i < last; ++i)
-            if (i == first || genes[i] != genes[i - 1]) genes[kept++] = genes[i];
+            if (i == first || items[i] != items[i - 1]) items[kept++] = items[i];
         first = last;
         starts[s] = from;
     }
     starts[samples] = kept;
 }
 
-void make(const Hierarchy &h, const int64_t *sample, const int64_t *gene, int64_t deleted,
-          int64_t samples, Plan &plan) {
+void make(const Hierarchy &h, const int64_t *sample, const int64_t *gene, const double *size,
+          int64_t deleted, int64_t samples, Plan &plan) {
+    const Items all(h, gene, size, deleted);
     std::vector<int64_t> of_sample;
-    std::vector<int32_t> genes;
-    genes_by_sample(h, sample, gene, deleted, samples, of_sample, genes);
+    std::vector<int32_t> items;
+    items_by_sample(h, all, sample, gene, size, deleted, samples, of_sample, items);
 
     // For each sample, what it deletes under each term that it touches, and which of it directly.
     const int32_t T = h.terms;
-    const bool fits = h.genes < 1 << BITS_OF_GENE;
+    const bool fits = all.count() < 1 << BITS_OF_ITEM;
     struct Entry {
         uint64_t key;
         int32_t sample, rank;
     };
     struct Direct {
         int64_t weight;
-        int32_t sample, rank;
+        int32_t sample, rank, item;
     };
     struct Under { // of the present sample, by rank
         uint64_t key, sum;
-        int32_t sample = -1, genes;
+        int32_t sample = -1, items;
     };
     std::vector<Entry> by_sample;
     std::vector<Direct> directs;
@@ -121,27 +162,28 @@ void make(const Hierarchy &h, const int64_t *sample, const int64_t *gene, int64_
         const int32_t sample = static_cast<int32_t>(s);
         touched.clear();
         for (int64_t i = of_sample[s]; i < of_sample[s + 1]; ++i) {
-            const uint64_t gene = static_cast<uint64_t>(genes[i]), random = random_of(gene);
+            const uint64_t item = static_cast<uint64_t>(items[i]), random = random_of(item);
+            const int32_t gene = all.genes[item];
             for (int64_t t = h.touched_starts[gene]; t < h.touched_starts[gene + 1]; ++t) {
                 Under &own = under[h.touched_ranks[t]];
                 if (own.sample != sample) {
-                    own = {gene, random, sample, 1};
+                    own = {item, random, sample, 1};
                     touched.push_back(h.touched_ranks[t]);
                 } else {
-                    if (own.genes < GENES_IN_KEY) own.key |= (gene + 1) << BITS_OF_GENE * own.genes;
+                    if (own.items < ITEMS_IN_KEY) own.key |= (item + 1) << BITS_OF_ITEM * own.items;
                     own.sum += random;
-                    ++own.genes;
+                    ++own.items;
                 }
             }
             for (int64_t d = h.direct_starts[gene]; d < h.direct_starts[gene + 1]; ++d) {
-                directs.push_back({h.direct_weight[d], sample, h.direct_ranks[d]});
+                directs.push_back({h.direct_weight[d], sample, h.direct_ranks[d], items[i]});
                 ++direct_starts[h.direct_ranks[d] + 1];
             }
         }
         for (const int32_t r : touched) {
             const Under &own = under[r];
-            const bool by_genes = fits && own.genes <= GENES_IN_KEY;
-            by_sample.push_back({by_genes ? own.key : own.sum | IS_SUM, sample, r});
+            const bool by_items = fits && own.items <= ITEMS_IN_KEY;
+            by_sample.push_back({by_items ? own.key : own.sum | IS_SUM, sample, r});
             ++plan.entry_starts[r + 1];
         }
     }
@@ -160,18 +202,19 @@ void make(const Hierarchy &h, const int64_t *sample, const int64_t *gene, int64_
     for (const Direct &direct : directs) direct_by_rank[next_direct[direct.rank]++] = direct;
 
     // Whether two samples delete the same under a term.
-    const auto is_below = [&](int32_t gene, int32_t r) {
+    const auto is_below = [&](int32_t item, int32_t r) {
+        const int32_t gene = all.genes[item];
         const int32_t *first = h.touched_ranks + h.touched_starts[gene];
         return std::binary_search(first, h.touched_ranks + h.touched_starts[gene + 1], r);
     };
     const auto same_under = [&](int32_t a, int32_t b, int32_t r) {
         int64_t i = of_sample[a], j = of_sample[b];
         for (;;) {
-            while (i < of_sample[a + 1] && !is_below(genes[i], r)) ++i;
-            while (j < of_sample[b + 1] && !is_below(genes[j], r)) ++j;
+            while (i < of_sample[a + 1] && !is_below(items[i], r)) ++i;
+            while (j < of_sample[b + 1] && !is_below(items[j], r)) ++j;
             if (i == of_sample[a + 1] || j == of_sample[b + 1])
                 return i == of_sample[a + 1] && j == of_sample[b + 1];
-            if (genes[i++] != genes[j++]) return false;
+            if (items[i++] != items[j++]) return false;
         }
     };
 
@@ -179,7 +222,7 @@ void make(const Hierarchy &h, const int64_t *sample, const int64_t *gene, int64_
     struct Single {
         int32_t rank, column;
     };
-    std::vector<Single> singles(h.genes, {-1, 0}); // of one deleted gene: no search
+    std::vector<Single> singles(all.count(), {-1, 0}); // of one item: no search
     Found found;
     std::vector<int32_t> first_sample;
     plan.starts.assign(T + 1, 0);
@@ -192,7 +235,7 @@ void make(const Hierarchy &h, const int64_t *sample, const int64_t *gene, int64_
             const Entry &entry = by_rank[i];
             const int32_t fresh = static_cast<int32_t>(plan.count.size());
             int32_t column;
-            if (entry.key < static_cast<uint64_t>(h.genes)) {
+            if (entry.key < static_cast<uint64_t>(all.count())) {
                 Single &own = singles[entry.key];
                 if (own.rank != r) own = {r, fresh};
                 column = own.column;
@@ -210,6 +253,7 @@ void make(const Hierarchy &h, const int64_t *sample, const int64_t *gene, int64_
                 for (; direct < direct_starts[r + 1] && direct_by_rank[direct].sample == entry.sample; ++direct) {
                     plan.change_column.push_back(static_cast<int32_t>(column - plan.starts[r]));
                     plan.change_weight.push_back(direct_by_rank[direct].weight);
+                    if (size) plan.change_size.push_back(all.sizes[direct_by_rank[direct].item]);
                 }
             }
             ++plan.count[column];
@@ -266,14 +310,15 @@ extern "C" {
 // What the sources were that this library was made of (dcell_model/dcell/native/native_build.py).
 DCELL_EXPORT const char *dcell_sources() { return DCELL_SOURCES; }
 
-// Makes the columns of a batch. `sizes` takes columns, entries, links and changes. The result is
-// for one call of `dcell_take_columns`. Returns null where memory ran out.
+// Makes the columns of a batch; `size` is 1 less the state of every deleted gene, or null where all
+// states are 0. `sizes` takes columns, entries, links and changes. The result is for one call of
+// `dcell_take_columns`. Returns null where memory ran out.
 DCELL_EXPORT void *dcell_make_columns(const Hierarchy *h, const int64_t *sample, const int64_t *gene,
-                         int64_t deleted, int64_t samples, int64_t *sizes) {
+                         const double *size, int64_t deleted, int64_t samples, int64_t *sizes) {
     Plan *plan = nullptr;
     try {
         plan = new Plan;
-        make(*h, sample, gene, deleted, samples, *plan);
+        make(*h, sample, gene, size, deleted, samples, *plan);
     } catch (const std::bad_alloc &) {
         delete plan;
         return nullptr;
@@ -289,7 +334,7 @@ DCELL_EXPORT void *dcell_make_columns(const Hierarchy *h, const int64_t *sample,
 DCELL_EXPORT void dcell_take_columns(void *made, int64_t *starts, int32_t *count, int64_t *entry_starts,
                         int32_t *entry_sample, int32_t *entry_column, int64_t *link_starts,
                         int32_t *link_parent, int32_t *link_child, int64_t *change_starts,
-                        int32_t *change_column, int64_t *change_weight) {
+                        int32_t *change_column, int64_t *change_weight, double *change_size) {
     const Plan *plan = static_cast<Plan *>(made);
     copied(plan->starts, starts);
     copied(plan->count, count);
@@ -302,6 +347,7 @@ DCELL_EXPORT void dcell_take_columns(void *made, int64_t *starts, int32_t *count
     copied(plan->change_starts, change_starts);
     copied(plan->change_column, change_column);
     copied(plan->change_weight, change_weight);
+    copied(plan->change_size, change_size);
     delete plan;
 }
 

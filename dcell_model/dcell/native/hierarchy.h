@@ -45,6 +45,7 @@ struct Columns {
     const int64_t *change_starts; // [T + 1]
     const int32_t *change_column; // [X]
     const int64_t *change_weight; // [X] first of the flat gene weights of the deleted gene
+    const double *change_size;    // [X] 1 less the gene's state; null: every deleted gene is in state 0
 };
 
 struct Settings {

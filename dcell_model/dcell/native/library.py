@@ -70,9 +70,9 @@ def _is_current(library: ctypes.CDLL) -> bool:
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     library.dcell_make_columns.restype = pointer
-    library.dcell_make_columns.argtypes = [pointer, pointer, pointer, number, number, pointer]
+    library.dcell_make_columns.argtypes = [*[pointer] * 4, number, number, pointer]
     library.dcell_take_columns.restype = None
-    library.dcell_take_columns.argtypes = [pointer] * 12
+    library.dcell_take_columns.argtypes = [pointer] * 13
     for real in ("float", "double"):
         getattr(library, f"dcell_sum_{real}").argtypes = [
             number,

@@ -102,7 +102,10 @@ private:
         for (int64_t i = c_.change_starts[r]; i < c_.change_starts[r + 1]; ++i) {
             R *to = d + c_.change_column[i] * w;
             const R *weight = p_.gene + c_.change_weight[i];
-            if (s_.disruption)
+            if (c_.change_size) {
+                const R size = size_of(i);
+                for (int64_t j = 0; j < w; ++j) to[j] += size * weight[j];
+            } else if (s_.disruption)
                 add(w, weight, to);
             else
                 for (int64_t j = 0; j < w; ++j) to[j] -= weight[j];
@@ -116,6 +119,11 @@ private:
                 for (int64_t j = 0; j < w; ++j) sum[j] += weight[j];
             }
         for (int64_t j = 0; j < w; ++j) z[j] = static_cast<R>(sum[j]);
+    }
+
+    // By how much a change moves the gene's input.
+    R size_of(int64_t change) const {
+        return static_cast<R>(s_.disruption ? c_.change_size[change] : -c_.change_size[change]);
     }
 
     static DCELL_INLINE void add(int64_t w, const R *from, R *to) {
@@ -269,6 +277,11 @@ private:
         for (int64_t i = c_.change_starts[r]; i < c_.change_starts[r + 1]; ++i) {
             R *to = g_.gene + c_.change_weight[i];
             const R *g = gD + c_.change_column[i] * w;
+            if (c_.change_size) {
+                const R size = size_of(i);
+                for (int64_t j = 0; j < w; ++j) to[j] += size * g[j];
+                continue;
+            }
             for (int64_t j = 0; j < w; ++j) to[j] += s_.disruption ? g[j] : -g[j];
         }
     }

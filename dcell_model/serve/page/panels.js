@@ -16,8 +16,8 @@ export function prediction(table, notes, { phenotypes, level, members }, answer)
         : shown(difference(values[p], wild_type[p]), true)));
     const rows = [row("wild type", wild_type)];
     if (genes.length) {
-      const all = genes.map(({ symbol }) => symbol).join(" ");
-      rows.push(row(genes.length > 4 ? `all ${genes.length} deleted` : all, predicted, "whole"));
+      const all = genes.map(({ label }) => label).join(" ");
+      rows.push(row(genes.length > 4 ? `all ${genes.length} genes` : all, predicted, "whole"));
     }
     const note = (title, text, help) => rows.push(element("tr", { className: "note", title: help },
       element("th", { scope: "row" }, title), element("td", { colSpan: 2 }, text)));
@@ -30,7 +30,7 @@ export function prediction(table, notes, { phenotypes, level, members }, answer)
         "standard deviation over the members of the ensemble; no interval");
     }
     if (genes.length > 1) {
-      genes.forEach(({ symbol }, i) => rows.push(row(`${symbol} alone`, singles[i])));
+      genes.forEach(({ label }, i) => rows.push(row(`${label} alone`, singles[i])));
     }
     return element("tbody", {}, element("tr", { className: "titles" }, element("td"),
       element("th", { scope: "col" }, name),
@@ -56,7 +56,7 @@ export function details(container, tree, term, row, genes, visit, pick) {
     + `${tree.genes_direct[term].toLocaleString("en")} annotated to the term itself`);
   if (row) {
     fact("state change", shown(row.state_change));
-    fact("reached by", row.genes.map((i) => genes[i].symbol).join(" "));
+    fact("reached by", row.genes.map((i) => genes[i].label).join(" "));
   } else if (genes.length) fact("state change", "not touched: exactly the wild type");
   tree.phenotypes.forEach((name, p) => {
     const value = row ? row.predicted[p] : tree.wild_type[term][p];
@@ -109,7 +109,7 @@ export function changes(container, tree, answer, most, visit) {
         element("span", { className: "track", "aria-hidden": "true" }, bar)),
       element("td", {}, shown(own.change[0], true)),
       element("td", { className: "who" }, own.genes.length === genes.length && genes.length > 3
-        ? "all" : own.genes.map((i) => genes[i].symbol).join(" ")));
+        ? "all" : own.genes.map((i) => genes[i].label).join(" ")));
   };
   const body = element("tbody", {}, ...terms.slice(0, FIRST_ROWS).map(row));
   container.replaceChildren(element("table", {}, element("thead", {}, head), body));

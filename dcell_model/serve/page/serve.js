@@ -113,9 +113,9 @@ function chips() {
       at("gene").focus();
     },
   }, "×");
-  at("chips").replaceChildren(...answer.genes.map(({ gene, symbol, name }) => element("li", {},
-    outside(symbol, geneAddress(gene), "SGD"),
-    symbol === gene ? null : element("span", { className: "rest" }, gene), remove(name, symbol))));
+  at("chips").replaceChildren(...answer.genes.map(({ gene, symbol, label, name }) => element("li", {},
+    outside(label, geneAddress(gene), "SGD"),
+    symbol === gene ? null : element("span", { className: "rest" }, gene), remove(name, label))));
   const instead = (name, near) => element("button", {
     type: "button", className: "link near",
     onclick: () => change({
@@ -150,8 +150,8 @@ function pick(...names) {
 function listen() {
   const genes = combobox(at("gene"), at("gene-list"), async (text) => {
     try {
-      return (await get("genes", [["text", text]])).map(({ gene, symbol, name }) => ({
-        main: symbol, rest: name === symbol ? gene : `${gene}, ${name}`, value: gene,
+      return (await get("genes", [["text", text]])).map(({ gene, symbol, name, value }) => ({
+        main: symbol, rest: name === symbol ? gene : `${gene}, ${name}`, value,
       }));
     } catch (error) {
       problem(error.message);

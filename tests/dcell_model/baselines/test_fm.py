@@ -171,3 +171,21 @@ def test_constant_targets_are_predicted(value: float) -> None:
     parts = np.tile([TRAIN, TRAIN, VAL, TEST, TRAIN], 8)
     fitted = fit_baselines(hot(sets, 3), np.full(40, value), parts, CONFIG, ["fm"])["fm"]
     np.testing.assert_allclose(fitted.predictions, value, atol=0.02)
+
+
+def test_numbers_other_than_one_are_factors() -> None:
+    """A gene with half an effect counts half in every term; a sweep is still the best step."""
+    random = np.random.default_rng(1)
+    x = np.where(random.random((60, 5)) < 0.5, random.choice([0.5, 0.75, 1.0], (60, 5)), 0.0)
+    model, genotypes = machine(5, 2), csr_array(x.astype(np.float32))
+    pairs = itertools.combinations(range(5), 2)
+    expected = model.bias + x @ model.effects
+    for a, b in pairs:
+        expected += x[:, a] * x[:, b] * float(model.factors[a] @ model.factors[b])
+    np.testing.assert_allclose(model.predict(genotypes), expected, rtol=1e-6, atol=1e-9)
+    targets = random.normal(size=60)
+    errors = [float(np.square(model.predict(genotypes) - targets).sum())]
+    for _ in range(4):
+        model.sweep(genotypes, targets, 1e-6, 1e-6)
+        errors.append(float(np.square(model.predict(genotypes) - targets).sum()))
+    assert errors == sorted(errors, reverse=True)

@@ -141,3 +141,35 @@ def test_sums_over_columns(dtype: torch.dtype, phenotypes: int) -> None:
     expected = torch.zeros(len(columns.count), phenotypes, dtype=dtype)
     expected.index_add_(0, columns.entry_column, values[columns.entry_sample])
     torch.testing.assert_close(found, expected)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    genotypes=st.lists(
+        st.dictionaries(st.integers(0, 14), st.sampled_from([0.0, 0.5, 2.0]), max_size=6),
+        min_size=1,
+    ),
+)
+def test_columns_of_states_are_the_distinct_sets_of_genes_with_them(
+    seed: int, genotypes: list[dict[int, float]]
+) -> None:
+    graph = random_cell_graph(seed)
+    layout = SubsystemLayout(graph, Model(width_min=2, width_ratio=0.6))
+    batch = encode_genotypes(
+        graph, [list(own) for own in genotypes], states=[list(own.values()) for own in genotypes]
+    )
+    columns = columns_of(
+        layout, batch.deleted_sample, batch.deleted_gene, len(batch), batch.deleted_state
+    )
+    below = genes_below(graph)
+    sizes = {float(size) for size in columns.change_size}
+    assert sizes <= {1.0, 0.5, -1.0}
+    for rank, term in enumerate(NativeHierarchy.of(layout).terms.tolist()):
+        sets = {frozenset((g, s) for g, s in own.items() if g in below[term]) for own in genotypes}
+        assert int(columns.starts[rank + 1] - columns.starts[rank]) == len(sets - {frozenset()})
+
+
+def test_deletions_have_no_sizes() -> None:
+    layout = SubsystemLayout(random_cell_graph(1), Model(width_min=2))
+    assert not len(find(layout, [[3, 5], [5]]).change_size)

@@ -64,6 +64,10 @@ def test_states_gradients_and_ablations(
     seed: int, variant: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     graph, model, batch = small(seed, **variant)
+    if seed:  # genes in other states than 0, too
+        random = np.random.default_rng(seed)
+        graded = [random.choice([0, 0.25, 0.7, 3], len(genes)).tolist() for genes in GENOTYPES]
+        batch = encode_genotypes(graph, GENOTYPES, states=graded)
     states = TouchedStates.of(model, batch)
     outputs, heads = plain(model, batch, monkeypatch)
     for output in outputs:

@@ -164,3 +164,22 @@ def test_case_of_costanzo(real_data: Path) -> None:
     found = read_genotypes(str(real_data / "cases" / "genotypes" / "costanzo.txt"), names)
     assert found[:2] == [["YAL001C", "YAL002W"], ["YAL001C", "YAL003W"]]
     assert found[-2:] == [["YAL002W", "YDL227C"], ["YAL002W"]]  # HO is no deletion of a query
+
+
+def test_states_stand_behind_names(tmp_path: Path) -> None:
+    assert read_genotypes("A=0.5|B; C", NAMES) == [["A=0.5", "B"], ["C"]]
+    (tmp_path / "g.txt").write_text("A=0.5,B\nC=0.25\n")
+    assert read_genotypes(str(tmp_path / "g.txt"), NAMES) == [["A=0.5", "B"], ["C=0.25"]]
+    assert read_gene_names(tmp_path / "g.txt", NAMES) == ["A", "B", "C"]
+    (tmp_path / "g.tsv").write_text("genes\tstates\nB|A\t0.25|0\nC\t\n")
+    assert read_genotypes(str(tmp_path / "g.tsv"), NAMES) == [["B=0.25", "A"], ["C"]]
+
+
+def test_kinds_of_alleles_tell_states_if_these_are_given(tmp_path: Path) -> None:
+    header = "\t".join(FORMS["costanzo_2016"])
+    rest = "DMA30\t0.1\t0.5\t1\t1\t0.9\t0.02"
+    row = "\t".join(["G002_tsq1", "b-1", "G001_dma2", "a", rest])
+    (tmp_path / "long.txt").write_text(f"{header}\n{row}\n")
+    given = str(tmp_path / "long.txt")
+    assert read_genotypes(given, NAMES) == [["G002", "G001"]]
+    assert read_genotypes(given, NAMES, {"ts": 0.25}) == [["G001", "G002=0.25"]]

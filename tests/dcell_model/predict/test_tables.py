@@ -1,11 +1,14 @@
 """Calibrated predictions, their intervals, and genes that training never saw deleted."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
-from data_specs.errors import ArtefactError
+from data_specs.errors import ArtefactError, InputError
 from dcell_model.checkpoint.calibration import Calibration
+from dcell_model.data.dataset import encode_genotypes
 from dcell_model.predict.tables import predictions, resolve
 from dcell_model.predict.trained import Trained
 from tests.hierarchies import random_cell_graph
@@ -66,3 +69,41 @@ def test_genes_that_training_never_saw_deleted_are_named() -> None:
 def test_genes_of_another_number_are_refused() -> None:
     with pytest.raises(ArtefactError, match=f"has 3 genes; its cell graph has {GRAPH.num_genes}"):
         trained(np.ones(3, dtype=np.bool_))
+
+
+def test_states_of_genes() -> None:
+    own = trained()
+    given = [["G001=0.5"], ["G002", "G003=0.25"], ["G001=0.5", "G001=0.5"], ["G001"]]
+    ((table, _),) = predictions(own, resolve(own, given))
+    assert table["genes"].to_pylist() == ["G001=0.5", "G002|G003=0.25", "G001=0.5", "G001"]
+    model = trained_model(GRAPH)
+    batch = encode_genotypes(GRAPH, [[1], [2, 3], [1], [1]], states=[[0.5], [0, 0.25], [0.5], [0]])
+    heads = model(batch)[0].detach().numpy()
+    expected = heads * SCALE[1].double().numpy() + SCALE[0].double().numpy()
+    for column, name in enumerate(NAMES):
+        np.testing.assert_allclose(
+            table[f"{name}_predicted"].to_numpy(), expected[:, column], rtol=1e-9
+        )
+    half, whole = table[f"{NAMES[0]}_predicted"].to_pylist()[::3]
+    assert half != whole
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["G001=1"], "'1' is no state of G001"),
+        (["G001=x"], "'x' is no state of G001"),
+        (["G001=-0.5"], "expected a number from 0"),
+        (["G001", "G001=0.5"], "G001 has the states 0 and 0.5"),
+    ],
+)
+def test_states_that_are_none_are_refused(given: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        resolve(trained(), [given])
+
+
+def test_a_model_that_knows_deletions_alone_refuses_states() -> None:
+    own = dataclasses.replace(trained(), kind="dango")
+    with pytest.raises(InputError, match="a dango model knows deletions alone"):
+        resolve(own, [["G001=0.5"]])
+    assert resolve(own, [["G001=0"]]).states is None

@@ -60,7 +60,10 @@ def test_model(trained: Trained) -> None:
     assert [head[1] for head in terms["wild_type"]] == wild["size_predicted"].to_pylist()
 
 
-@pytest.mark.parametrize("given", [["YAL001C"], ["abc2", "YAL005C", "ABC9"], [HOSTILE_GENE]])
+@pytest.mark.parametrize(
+    "given",
+    [["YAL001C"], ["abc2", "YAL005C", "ABC9"], [HOSTILE_GENE], ["abc2=0.5", "YAL005C=0.25"]],
+)
 def test_genotype_equals_the_tables(trained: Trained, given: list[str]) -> None:
     view = json.loads(json.dumps(genotype_view(trained, given), allow_nan=False))
     rows = [given, *([name] for name in given)]
@@ -98,6 +101,16 @@ def test_wild_type_and_genotypes_are_calibrated_alike(trained: Trained) -> None:
         values = torch.tensor(plain[key], dtype=torch.float64)
         assert view[key] == (values * slope + intercept).tolist()
     assert view["terms"] == plain["terms"]  # their own heads have no line
+
+
+def test_states_stand_behind_names(trained: Trained) -> None:
+    view = genotype_view(trained, ["abc1=0.5", "YAL001C", "YAL005C=0.25"])
+    assert [(own["label"], own["name"]) for own in view["genes"]] == [
+        ("ABC1=0.5", "YAL001C=0.5"), (f"{trained.names.symbol('YAL005C')}=0.25", "YAL005C=0.25"),
+    ]  # fmt: skip
+    assert view["predicted"] != genotype_view(trained, ["abc1", "YAL005C"])["predicted"]
+    with pytest.raises(InputError, match="'2x' is no state of abc1"):
+        genotype_view(trained, ["abc1=2x"])
 
 
 def test_the_wild_type_touches_nothing(trained: Trained) -> None:
@@ -160,7 +173,10 @@ def test_suggestions(trained: Trained) -> None:
     assert suggestions(trained, "") == []
     assert suggestions(trained, "nothing like it") == []
     first, *more = suggestions(trained, "abc1")
-    assert first == {"gene": "YAL001C", "symbol": "ABC1", "name": "ABC1"}
+    named = {"gene": "YAL001C", "symbol": "ABC1", "name": "ABC1"}
+    assert first == named | {"value": "YAL001C"}
+    assert suggestions(trained, "abc1=0.5")[0] == named | {"value": "YAL001C=0.5"}
+    assert suggestions(trained, "abc1=")[0] == named | {"value": "YAL001C"}
     assert [own["symbol"] for own in more] == [f"ABC1{digit}" for digit in range(7)]
     assert suggestions(trained, "LIGASE")[0]["name"] == "DNA, ligase"
     assert suggestions(trained, "unused") == []  # the model has no such gene

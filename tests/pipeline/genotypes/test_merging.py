@@ -36,7 +36,7 @@ def test_kept_apart_they_are_what_merging_averages(
 ) -> None:
     frame = frame_of(drawn)
     rows, _ = usable(frame, "train", [], ())
-    kept, _, _ = merge(rows, ["interaction"], alleles=True)
+    kept, _, _ = merge(rows, ["interaction"], ["alleles"])
     together, _, _ = merge(usable(frame.drop("alleles"), "train", [], ())[0], ["interaction"])
     assert kept["genes"].to_list() == sorted(kept["genes"].to_list())
     pairs = list(zip(kept["genes"].to_list(), kept["alleles"].to_list(), strict=True))
@@ -68,7 +68,7 @@ def test_the_spread_is_that_of_one_strain() -> None:
         ],
         schema=SCHEMA, orient="row",
     )  # fmt: skip
-    kept, _, _ = merge(usable(frame, "train", [], ())[0], ["interaction"], alleles=True)
+    kept, _, _ = merge(usable(frame, "train", [], ())[0], ["interaction"], ["alleles"])
     assert kept.select("alleles", "queries", "count", "interaction").rows() == [
         (["x-1", "Δ"], ["A", "B"], 2, mean([0.5, 0.25])), (["y-2", "Δ"], ["A"], 1, -1.0),
     ]  # fmt: skip
@@ -82,7 +82,7 @@ def test_a_gene_set_of_a_test_file_trains_by_no_allele() -> None:
     )  # fmt: skip
     test = train.head(1).with_columns(alleles=pl.lit(["y-2", "Δ"], pl.List(pl.String)))
     rows = [usable(train, "train", [], ())[0], usable(test, "test", [], ())[0]]
-    kept, dropped, _ = merge(pl.concat(rows), ["interaction"], alleles=True)
+    kept, dropped, _ = merge(pl.concat(rows), ["interaction"], ["alleles"])
     assert dropped == 1
     assert kept.select("alleles", "given").rows() == [
         (["y-2", "Δ"], "test"), (["x-1", "Δ"], "train"),

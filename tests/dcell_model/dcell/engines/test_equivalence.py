@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_specs.cell_graph import CellGraph
+from data_specs.cell_lines import with_channels
 from data_specs.parameters.sections import Model as ModelConfig
 from dcell_model.data.dataset import MutantStateBatch, encode_genotypes
+from dcell_model.dcell.layout import widths
 from dcell_model.dcell.loss import dcell_loss
 from dcell_model.dcell.model import DCell
 from tests.engines import WAYS, running
@@ -208,3 +210,87 @@ def test_second_backward_starts_from_zero(way: str) -> None:
         loss.backward()
     for parameter, gradient in zip(model.parameters(), once, strict=True):
         torch.testing.assert_close(parameter.grad, 2 * gradient)
+
+
+# A few states that samples share, the wild type's neighbours, and one above it.
+STATES = [0.0, 0.25, 0.3, 0.999, 2.5]
+
+
+def graded_batch(graph: CellGraph, genotypes: list[dict[int, float]]) -> MutantStateBatch:
+    values = np.random.default_rng(len(genotypes)).normal(size=(len(genotypes), 1))
+    return encode_genotypes(
+        graph,
+        [list(own) for own in genotypes],
+        values.astype(np.float32),
+        [list(own.values()) for own in genotypes],
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    terms=st.integers(2, 25),
+    genotypes=st.lists(
+        st.dictionaries(st.integers(0, 14), st.sampled_from(STATES), max_size=5),
+        min_size=2, max_size=12,
+    ),
+    way=st.sampled_from(WAYS),
+    norm_order=st.sampled_from(["act_norm", "norm_act"]),
+    variant=st.sampled_from([
+        {}, {"gene_input": "disruption"}, {"gene_embedding": 2}, {"layers": 2},
+        {"norm": "layer", "activation": "gelu"},
+    ]),
+    training=st.booleans(),
+)  # fmt: skip
+def test_engines_agree_on_graded_states(
+    seed: int, terms: int, genotypes: list[dict[int, float]], way: str, norm_order: str,
+    variant: dict[str, object], training: bool,
+) -> None:  # fmt: skip
+    graph = random_cell_graph(seed, terms)
+    config = ModelConfig(width_min=2, norm_order=norm_order, **variant)
+    genotypes = [*genotypes, *({gene: 0.5 - gene % 2} for gene in range(15))]
+    assert_equivalent(graph, config, graded_batch(graph, genotypes), way, training=training)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_graded_states_are_told_apart_in_large_genotypes(way: str) -> None:
+    """Sets of more than three genes share a column only where all states agree."""
+    graph = random_cell_graph(11, terms=20, genes=60)
+    random = np.random.default_rng(0)
+    base = {gene: float(random.choice(STATES)) for gene in range(50)}
+    genotypes = [base, base, base | {7: 0.1}, base | {7: 0.2}, {7: 0.1}, {7: 0.2}, {7: 0.1}, {}]
+    genotypes += [{gene: 0.5} for gene in range(60)]
+    config = ModelConfig(width_min=2, width_ratio=0.01)
+    assert_equivalent(graph, config, graded_batch(graph, genotypes), way)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_states_of_zero_are_deletions(way: str) -> None:
+    graph = random_cell_graph(6)
+    zeros = [[0.0] * len(genes) for genes in GENOTYPES]
+    graded = encode_genotypes(graph, GENOTYPES, states=zeros)
+    torch.manual_seed(0)
+    model = DCell(graph, ModelConfig(width_min=3)).double().eval()
+    with running(way) as model.engine:
+        torch.testing.assert_close(model(graded), model(encode_genotypes(graph, GENOTYPES)))
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    genotypes=st.lists(
+        st.lists(st.integers(0, 29), max_size=8, unique=True), min_size=2, max_size=9
+    ),
+    way=st.sampled_from(WAYS),
+    width_genes=st.sampled_from(["direct", "contained"]),
+)
+def test_engines_agree_on_channels(
+    seed: int, genotypes: list[list[int]], way: str, width_genes: str
+) -> None:
+    """Each gene an input a channel; widths are those of the genes."""
+    plain = random_cell_graph(seed)
+    graph = with_channels(plain, ("deletion", "mutation"))
+    config = ModelConfig(width_min=1, width_ratio=0.7, width_genes=width_genes)
+    np.testing.assert_array_equal(widths(graph, config), widths(plain, config))
+    genotypes = [*genotypes, *([number] for number in range(30))]
+    assert_equivalent(graph, config, batch_of(graph, genotypes), way)
