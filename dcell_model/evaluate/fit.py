@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import polars as pl
-
 from data_specs.errors import ArtefactError
 from data_specs.files import replacing_folder
 from data_specs.layout import read_json
@@ -23,6 +21,8 @@ def show_fit(folder: Path) -> Iterator[str]:
     Raises:
         ArtefactError: it has no table of predictions by epoch, or a damaged one.
     """
+    import polars as pl
+
     record, path = read_json(folder / RECORD), folder / FIT
     try:
         table = pl.read_parquet(path)

@@ -76,8 +76,8 @@ def run(
     if given is None:
         files = CellFiles.of(cells)
         if len(files.alterations) > 1 and not trained.graph.channels:
-            tables = ", ".join(files.alterations)
-            print(f"note: a gene is altered if any of {tables} says so", file=sys.stderr)
+            several = ", ".join(files.alterations)
+            print(f"note: a gene is altered if any of {several} says so", file=sys.stderr)
         lines = altered_genes(files, trained.graph.channels)
         genotypes = resolve(trained, list(lines.values()), list(lines))
     else:

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from data_specs.errors import ParameterError
 from data_specs.parameters import Train
-from data_specs.tables import write_table
 
 PANELS = 6  # epochs whose predictions are kept: the first, the last, and some between
 
@@ -70,6 +68,10 @@ def keep_fit(
         measured: `[n]` values, in the phenotype's units.
         predicted: `[n]`, in the same units.
     """
+    import polars as pl
+
+    from data_specs.tables import write_table
+
     new = pl.DataFrame({"sample": samples, "measured": measured, "predicted": predicted}).select(
         pl.lit(epoch).alias("epoch"), pl.all()
     )
