@@ -69,6 +69,7 @@ class GroupPass:
         at, runs: its entries, and the edges that bring differences to them.
         tables, placed: its tokens, and those of its entries.
         config: of the model.
+        count: `[N]` samples that share each entry, in the type of the weights.
         samples, everywhere: of the batch, and of the batches of all processes.
         mean, var: `[n, w]` running statistics in evaluation, None in training or without them.
         dtype: of products.
@@ -79,6 +80,7 @@ class GroupPass:
     tables: TokenTables
     placed: Placed
     config: ModelConfig
+    count: Tensor
     samples: int
     everywhere: int
     mean: Tensor | None
@@ -134,35 +136,64 @@ class GroupPass:
         if len(at.change_input):
             first = at.change_input * embedded + len(own.child)
             rows = (first[:, None] + torch.arange(embedded, device=first.device)).flatten()
-        of_gene = both.index_select(0, rows).view(-1, embedded, w + 3 * A)
+        rows_of = [rows, *(run.all_inputs for run in self.runs)]
+        of_genes, *of_runs = _pick(both, rows_of)
         x = own.embedding.index_select(0, at.change_input)[:, :, None]
-        found.append((of_gene * x).sum(1) * sign)
-        for run, D in zip(self.runs, self._children(own), strict=True):
-            product = self._product(D, run.weights(both))
+        found.append((of_genes.view(-1, embedded, w + 3 * A) * x).sum(1) * sign)
+        for run, D, own_weights in zip(self.runs, self._children(own), of_runs, strict=True):
+            product = self._product(D, own_weights.view(run.edges, run.width, -1))
             found.append(product.flatten(0, 1))
             entry = (run.parent - at.rows.start).clamp(max=at.count)
             entries.append(entry)
             places.append(self._child_tokens(run, entry))
         changes = torch.cat(found)
-        d = changes.new_zeros(at.count + 1, w)
-        d = d.index_add(0, torch.cat(entries), changes[:, :w])
+        of_weights, of_tokens = changes.split([w, 3 * A], dim=1)
         if not tables.count:
-            return z_wt, d[:-1]
+            d = changes.new_zeros(at.count + 1, w)
+            return z_wt, d.index_add(0, torch.cat(entries), of_weights)[:-1]
         qkv = changes.new_zeros(placed.count + 1, 3 * A)
-        qkv = qkv.index_add(0, torch.cat(places), changes[:, w:])[:-1]
+        qkv = qkv.index_add(0, torch.cat(places), of_tokens)[:-1]
         qkv = qkv + qkv_wt.index_select(0, placed.source)
-        mixed = self._from_tokens(own, weights)
-        for own_bucket in placed.buckets:
-            bucket = own_bucket.bucket
-            a_wt, a = self._attend(own_bucket, qkv_wt, qkv)
-            matrix = mixed[bucket.tokens].view(len(bucket.terms), bucket.size * A, w)
-            z_wt = z_wt.index_add(0, bucket.terms, self._product(a_wt[:, None], matrix)[:, 0])
-            a = _with_zero(a - a_wt.index_select(0, own_bucket.term))
-            for terms, places_of_run, entries_of_run in own_bucket.runs:
-                part = a.index_select(0, places_of_run).view(len(terms), -1, bucket.size * A)
-                product = self._product(part, matrix.index_select(0, terms))
-                d = d.index_add(0, entries_of_run, product.flatten(0, 1))
-        return z_wt, d[:-1]
+        from_entries, from_terms = self._attention(own, weights, qkv_wt, qkv, entries)
+        terms = torch.cat([bucket.terms for bucket in tables.buckets])
+        d = changes.new_zeros(at.count + 1, w)
+        d = d.index_add(0, torch.cat(entries), torch.cat([of_weights, *from_entries]))
+        return z_wt.index_add(0, terms, torch.cat(from_terms)), d[:-1]
+
+    def _attention(
+        self, own: GroupTensors, weights: Tensor, qkv_wt: Tensor, qkv: Tensor,
+        entries: list[Tensor],
+    ) -> tuple[list[Tensor], list[Tensor]]:  # fmt: skip
+        """What attention adds to pre-activations, by run of entries, and by bucket of wild types.
+
+        Puts the runs' entries at the end of `entries`.
+        """
+        A, w, buckets = self.config.attention_width, self.at.group.width, self.placed.buckets
+        parts = zip(
+            buckets,
+            qkv_wt.split([len(own.bucket.terms) * own.bucket.size for own in buckets]),
+            qkv.split([len(own.entries) * own.bucket.size for own in buckets]),
+            self._from_tokens(own, weights).split(
+                [len(own.bucket.terms) * own.bucket.size for own in buckets]
+            ),
+            strict=True,
+        )
+        from_entries, from_terms = [], []
+        for placed, of_terms, of_entries, mixed in parts:
+            bucket, numbers = placed.bucket, placed.bucket.size * A
+            a_wt, a = self._attend(placed, of_terms, of_entries)
+            matrix = mixed.view(len(bucket.terms), numbers, w)
+            from_terms.append(self._product(a_wt[:, None], matrix)[:, 0])
+            a = _with_zero(a - a_wt.index_select(0, placed.term))
+            rows = _pick(a, [places for _, places, _ in placed.runs])
+            matrices = _pick(matrix, [terms for terms, _, _ in placed.runs])
+            for (terms, _, of_run), row, own_matrix in zip(
+                placed.runs, rows, matrices, strict=True
+            ):
+                product = self._product(row.view(len(terms), -1, numbers), own_matrix)
+                from_entries.append(product.flatten(0, 1))
+                entries.append(of_run)
+        return from_entries, from_terms
 
     def _children(self, own: GroupTensors) -> list[Tensor]:
         """By run, `[E', b, v]` differences of the children."""
@@ -178,35 +209,37 @@ class GroupPass:
 
     def _child_tokens(self, run: Run, entry: Tensor) -> Tensor:
         """`[E' · b]` tokens of the entries that a run's children change."""
-        token = self.tables.token_in_term.index_select(0, run.first_inputs)
+        token = self.tables.token_in_term.index_select(0, run.all_inputs[:: run.width])
         begin = self.placed.begin.index_select(0, entry)
         return (begin + token.repeat_interleave(run.places)).clamp(max=self.placed.count)
 
     def _from_tokens(self, own: GroupTensors, weights: Tensor) -> Tensor:
         """`[J, A, w]`: from a token's heads back to its width, and through the linear layer."""
         tables = self.tables
-        out = _with_zero(_with_zero(own.out).index_select(0, tables.row_of_input))
-        weights = _with_zero(weights)
-        tokens, products = [], []
-        for token, inputs in tables.inputs_of_tokens:
-            back = out.index_select(0, inputs).view(len(token), -1, out.shape[1])
-            onward = weights.index_select(0, inputs).view(len(token), -1, weights.shape[1])
-            tokens.append(token)
+        out = _with_zero(own.out).index_select(0, tables.row_of_input)
+        both = _with_zero(torch.cat([out, weights], dim=1))
+        sizes = [out.shape[1], weights.shape[1]]
+        picked = _pick(both, [inputs for _, inputs in tables.inputs_of_tokens])
+        products = []
+        for (token, _), rows in zip(tables.inputs_of_tokens, picked, strict=True):
+            back, onward = rows.view(len(token), -1, sum(sizes)).split(sizes, dim=2)
             products.append(self._product(back.transpose(1, 2), onward))
-        mixed = weights.new_zeros(tables.count, out.shape[1], weights.shape[1])
-        return mixed.index_add(0, torch.cat(tokens), torch.cat(products))
+        tokens = torch.cat([token for token, _ in tables.inputs_of_tokens])
+        mixed = weights.new_zeros(tables.count, *sizes)
+        return mixed.index_add(0, tokens, torch.cat(products))
 
     def _attend(self, own: PlacedBucket, qkv_wt: Tensor, qkv: Tensor) -> tuple[Tensor, Tensor]:
-        """What the heads give for the wild types `[n, J · A]` and the entries `[m, J · A]`."""
+        """What the heads of a bucket give, wild types `[n, J · A]` and entries `[m, J · A]`."""
         bucket, heads, A = own.bucket, self.config.attention_heads, self.config.attention_width
-        both = torch.cat([qkv_wt[bucket.tokens], qkv[own.tokens]])
+        both = torch.cat([qkv_wt, qkv])
         q, k, v = both.view(-1, bucket.size, 3, heads, A // heads).permute(2, 0, 3, 1, 4)
         mask = None
         if bucket.real is not None:
             mask = torch.cat([bucket.real, bucket.real.index_select(0, own.term)])[:, None, None]
         mixed = F.scaled_dot_product_attention(q, k, v, mask).transpose(1, 2)
         mixed = mixed.reshape(-1, bucket.size * A)
-        return mixed[: len(bucket.terms)], mixed[len(bucket.terms) :]
+        of_terms, of_entries = mixed.split([len(bucket.terms), len(own.entries)])
+        return of_terms, of_entries
 
     def _normalise(
         self, own: GroupTensors, x_wt: Tensor, d: Tensor
@@ -225,9 +258,11 @@ class GroupPass:
             scale = own.norm * (self.var + NORM_EPS).rsqrt()
             y_wt = (x_wt - self.mean) * scale + own.norm_bias
             return y_wt, d * at.each(scale), self.mean, self.var
-        shift = self._mean(own, at.total(d))
-        squares = at.total((d - at.each(shift)).square())
-        var = self._mean(own, squares + at.untouched(self.samples) * shift.square())
+        count = self.count[:, None]
+        shift = self._mean(own, at.total(d * count))
+        squares = at.total((d - at.each(shift)).square() * count)
+        untouched = self.samples - at.total(count)
+        var = self._mean(own, squares + untouched * shift.square())
         scale = own.norm * (var + NORM_EPS).rsqrt()
         return own.norm_bias - shift * scale, d * at.each(scale), x_wt + shift, var
 
@@ -239,15 +274,28 @@ class GroupPass:
 
     def _by_term(self, x: Tensor, matrices: Tensor) -> Tensor:
         """`[N, w]`: the entries of every term times the term's own matrix."""
-        padded, out = _with_zero(x), x.new_zeros(len(x) + 1, matrices.shape[2])
-        for terms, _, entries in self.placed.by_term:
-            part = padded.index_select(0, entries).view(len(terms), -1, x.shape[1])
-            product = self._product(part, matrices.index_select(0, terms))
-            out = out.index_add(0, entries, product.flatten(0, 1))
-        return out[:-1]
+        runs, out = self.placed.by_term, x.new_zeros(len(x) + 1, matrices.shape[2])
+        if not runs:
+            return out[:-1]
+        entries = [own for _, _, own in runs]
+        rows = _pick(_with_zero(x), entries)
+        picked = _pick(matrices, [terms for terms, _, _ in runs])
+        products = [
+            self._product(row.view(len(own), -1, x.shape[1]), own).flatten(0, 1)
+            for row, own in zip(rows, picked, strict=True)
+        ]
+        return out.index_add(0, torch.cat(entries), torch.cat(products))[:-1]
 
     def _product(self, a: Tensor, b: Tensor) -> Tensor:
         return torch.bmm(a.to(self.dtype), b.to(self.dtype)).to(a.dtype)
+
+
+def _pick(table: Tensor, rows: list[Tensor]) -> list[Tensor]:
+    """Rows of a table by set; backwards, all sets at once, as each would fill a table of zeros."""
+    if not rows:
+        return []
+    sizes = [len(own) for own in rows]
+    return list(table.index_select(0, torch.cat(rows)).split(sizes))
 
 
 def _with_zero(table: Tensor) -> Tensor:

@@ -1,9 +1,10 @@
 """Only what the deletions touch, where terms have attention: in torch, group by group.
 
+Entries are the batch's columns (`dcell_model.dcell.columns`), each of which many samples may share.
 A term that a sample does not touch has the wild type's tokens, so its output is the wild type's:
 what makes `incremental` exact (see `engines.native_pass`) does not ask that a term be linear in its
 inputs. In a touched term all tokens attend to those that differ, so its attention is computed anew
-for each entry (a touched (term, sample)), and once for the wild type.
+for each entry, and once for the wild type.
 
 A pass keeps outputs alone. Backwards, each group's outputs are computed again and differentiated by
 autograd (`engines.attention_group`), so that queries, keys and values are there for one group at a
@@ -18,15 +19,19 @@ import torch
 from torch import Tensor
 
 from dcell_model.data import MutantStateBatch
+from dcell_model.dcell.columns import Columns
 from dcell_model.dcell.engines.attention_group import GroupPass, GroupTensors
 from dcell_model.dcell.engines.edges import RunEdges
 from dcell_model.dcell.engines.indices import Indices
+from dcell_model.dcell.engines.native_pass import find_columns
 from dcell_model.dcell.engines.processes import samples_everywhere
 from dcell_model.dcell.engines.token_tables import Placed, TokenTables
 from dcell_model.dcell.engines.touched import Touched, touch
+from dcell_model.dcell.engines.touched_columns import touched_columns
 from dcell_model.dcell.engines.walk import Entries, Walk
 from dcell_model.dcell.engines.weights import product_dtype, update_running_statistics
 from dcell_model.dcell.heads import ColumnHeads
+from dcell_model.dcell.native import load
 from dcell_model.dcell.parameters import DCellParameters
 
 # The parameters that a pass is differentiated with respect to.
@@ -64,12 +69,40 @@ def forward_with_states(
         wild_type=wild,
         difference=difference,
         term=at.term,
-        count=torch.ones_like(at.term),
-        sample=at.sample,
-        column=torch.arange(len(at.term), device=at.term.device),
+        count=walk.count,
+        sample=walk.sample,
+        column=walk.column,
         samples=len(batch),
     )
     return heads, changes
+
+
+def _entries(
+    model: DCellParameters, batch: MutantStateBatch
+) -> tuple[Touched, Tensor, Tensor, Tensor]:
+    """What a batch touches: columns on a CPU where they can be found, else a sample at a time.
+
+    Returns:
+        The entries, how many samples share each, and sample and entry of all that is touched.
+    """
+    layout = model.layout
+    if model.bias.device.type == "cpu" and load() is not None:
+        if batch.plan is None:
+            find_columns(layout, batch)
+        assert batch.plan is not None
+        columns = Columns(*batch.plan)
+        return (
+            touched_columns(layout, columns),
+            columns.count,
+            columns.entry_sample,
+            columns.entry_column,
+        )
+    touched = Touched(
+        *touch(batch.term, batch.gene, batch.sample, batch.deleted_sample, batch.deleted_gene,
+               len(batch), layout.handle)
+    )  # fmt: skip
+    every = torch.arange(len(touched.term), device=touched.term.device)
+    return touched, torch.ones_like(touched.term), touched.sample, every
 
 
 class AttentionWalk:
@@ -77,6 +110,8 @@ class AttentionWalk:
 
     Attributes:
         walk: the entries of the batch.
+        count: `[N]` samples that share each entry.
+        sample, column: of every touched (term, sample), the sample and the entry.
         known: `[R]` the wild type's outputs, or an empty tensor.
         samples, everywhere: of the batch, and of the batches of all processes.
         measures: whether batch norm takes the batch's mean and variance.
@@ -84,10 +119,11 @@ class AttentionWalk:
 
     def __init__(self, model: DCellParameters, batch: MutantStateBatch) -> None:
         layout, device = model.layout, model.bias.device
-        touched = touch(batch.term, batch.gene, batch.sample, batch.deleted_sample,
-                         batch.deleted_gene, len(batch), layout.handle)  # fmt: skip
         self.model, self.layout, self.config = model, layout, model.config
-        self.walk = walk = Walk(layout.handle, Touched(*touched).to_list(), device)
+        touched, *shared = _entries(model, batch)
+        self.count, self.sample, self.column = shared
+        self.weight = self.count.to(model.bias.dtype)
+        self.walk = walk = Walk(layout.handle, touched.to_list(), device)
         self.known = model.wild_type_cache.get(model)
         self.samples, self.everywhere = len(batch), samples_everywhere(model, len(batch))
         self.measures = model.training and self.config.norm == "batch"
@@ -118,6 +154,7 @@ class AttentionWalk:
                 tables=tables,
                 placed=Placed.of(tables, counts, area, self.config.layers == 2),
                 config=self.config,
+                count=self.weight[at.all_rows],
                 samples=self.samples,
                 everywhere=self.everywhere,
                 mean=mean,

@@ -65,11 +65,11 @@ class Run:
         return len(self.inputs) // self.edges
 
     @property
-    def first_inputs(self) -> Tensor:
-        """`[E]` row of the group's child weights of each edge's first input."""
+    def all_inputs(self) -> Tensor:
+        """`[E · v]` rows of the group's child weights."""
         if isinstance(self.inputs, slice):
-            return self.child.new_full((1,), self.inputs.start)
-        return self.inputs.view(self.edges, -1)[:, 0]
+            return torch.arange(self.inputs.start, self.inputs.stop, device=self.child.device)
+        return self.inputs
 
     def children(self, table_Nv: Tensor) -> Tensor:
         """`[E, b, v]` entries of the children."""

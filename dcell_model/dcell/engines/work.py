@@ -36,12 +36,13 @@ class WorkPlan:
 
 def work_plan(model: DCellParameters, batch: MutantStateBatch) -> WorkPlan:
     """How the model's engine runs such batches, where it is called: under autocast or not."""
+    name = instruction_set() if model.bias.device.type == "cpu" else None
+    ahead = partial(native_pass.find_columns, model.layout) if name else None
     if model.engine == "reference":
         return WorkPlan("term by term", _product_by_term(model, batch))
     if attention_pass.suits(model):
-        return WorkPlan("in torch, with attention", _product_of_entries(model, batch))
-    if native_pass.suits(model) and (name := instruction_set()):
-        ahead = partial(native_pass.find_columns, model.layout)
+        return WorkPlan("in torch, with attention", _product_of_entries(model, batch), ahead)
+    if native_pass.suits(model) and name:
         return WorkPlan(f"native, {name}", _product_of_columns(model, batch), ahead)
     return WorkPlan("in torch", _product_of_entries(model, batch))
 
