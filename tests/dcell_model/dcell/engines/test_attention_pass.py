@@ -222,6 +222,21 @@ def test_states_are_how_far_outputs_are_from_the_wild_type() -> None:
         torch.testing.assert_close(change, expected)
 
 
+def test_products_in_half_precision() -> None:
+    graph = random_cell_graph(1)
+    torch.manual_seed(0)
+    model = DCell(graph, config_of(gene_embedding=2, layers=2))
+    batch = batch_of(graph, GENOTYPES)
+    exact = model(batch).detach()
+    with torch.autocast("cpu", torch.bfloat16):
+        heads = model(batch)
+        loss = dcell_loss(heads, batch.phenotypes, model)
+    loss.backward()
+    assert heads.dtype == torch.float32
+    assert 0 < float((heads.detach() - exact).abs().max()) < 0.05
+    assert model.attention_in.grad.isfinite().all()
+
+
 def test_the_plan_names_the_pass_and_finds_columns_ahead() -> None:
     graph = random_cell_graph(1)
     batch = batch_of(graph, GENOTYPES)
