@@ -206,6 +206,12 @@ def check_together(parameters: Any, where: str) -> None:
                 f"{where}{name}.width is {own.width}; expected a multiple of {name}.heads, "
                 f"{own.heads}"
             )
+    model = parameters.model
+    if model.attention_heads and model.attention_width % model.attention_heads:
+        raise ParameterError(
+            f"{where}model.attention_width is {model.attention_width}; expected a multiple of "
+            f"model.attention_heads, {model.attention_heads}"
+        )
     section = weight_decay_section(parameters)
     decay = getattr(parameters, section).weight_decay
     if decay and train.lr * decay >= 1:  # a step would turn the sign of every weight

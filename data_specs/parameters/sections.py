@@ -191,6 +191,8 @@ class Model:
     norm: Literal["batch", "layer", "none"] = "batch"
     gene_input: Literal["state", "disruption"] = "state"
     gene_embedding: Embedding = 0  # width of a learnable one a gene; 0 feeds the binary state
+    attention_heads: Annotated[int, Ge(0), Le(1000)] = 0  # over a term's inputs; 0: no attention
+    attention_width: Width = 16  # of queries, keys and values, all heads together
     layers: Literal[1, 2] = 1
     init: Literal["fan_in", "uniform"] = "fan_in"
     init_range: Annotated[float, Gt(0), Le(1000)] = 0.001  # half width of `init: uniform`

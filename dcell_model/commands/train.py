@@ -18,6 +18,7 @@ class Train(TakesParameters):
     Example:
       dcell train --data data/kuzmin2018 --set train.epochs=20 model.width_genes=direct \
         --out runs/first
+      dcell train --data data/kuzmin2018 --set model.attention_heads=4 --out runs/attention
     """
 
     data: Build

@@ -1,5 +1,6 @@
 """The network: flat parameters, engines that run them, heads and their loss."""
 
+from dcell_model.dcell.attention import attend
 from dcell_model.dcell.heads import root_of
 from dcell_model.dcell.layout import SubsystemLayout, tensor_shapes
 from dcell_model.dcell.loss import LossParts, dcell_loss, loss_parts
@@ -20,6 +21,7 @@ __all__ = [
     "LossParts",
     "Subsystem",
     "SubsystemLayout",
+    "attend",
     "check_term_shapes",
     "dcell_loss",
     "export_subsystems",

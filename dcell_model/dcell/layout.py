@@ -20,6 +20,7 @@ import numpy as np
 
 from data_specs.cell_graph import CellGraph, IntArray
 from data_specs.parameters import Model as ModelConfig
+from dcell_model.dcell.tokens import tokens_of
 
 NORM_EPS, NORM_MOMENTUM = 1e-5, 0.1  # as in torch.nn.BatchNorm1d
 
@@ -71,6 +72,12 @@ def tensor_shapes(
         shapes |= {"norm_weight": (rows,), "norm_bias": (rows,)}
     if config.norm == "batch":
         shapes |= {"running_mean": (rows,), "running_var": (rows,)}
+    if config.attention_heads:
+        own = [tokens.widths for tokens in tokens_of(graph, config, width)]
+        inputs, attention = sum(map(sum, own)), config.attention_width
+        shapes["attention_in"] = (inputs, 3 * attention)
+        shapes["attention_bias"] = (sum(map(len, own)), 3 * attention)
+        shapes["attention_out"] = (inputs, attention)
     return shapes
 
 
@@ -147,6 +154,9 @@ class SubsystemLayout:
         first_weight: `[T]` where a term's `[fan_in, out]` begin in the flat child weights.
         first_gene_weight: `[M]` where row m of the mutant state has its `[out]` weights in the
             flat gene weights; those of one term follow each other.
+        tokens: `[T]` tokens of every term, none without attention.
+        first_attention, first_attention_bias: `[T]` where a term's rows begin in the parameters
+            of attention.
         groups: in row order.
         handle: the number by which operators, which take no objects, find the layout (`find`).
     """
@@ -177,6 +187,11 @@ class SubsystemLayout:
         self.num_rows = int(self.widths.sum())
         self.num_child_weights = int((self.widths * self.fan_in).sum())
         self.num_gene_weights = int((self.widths * graph.genes_direct).sum())
+        self.tokens = tokens_of(graph, config, self.widths.tolist())
+        self.first_attention = self._starts(self.attention_inputs)
+        self.first_attention_bias = self._starts(
+            np.array([len(own.widths) for own in self.tokens], dtype=np.int64)
+        )
         self.groups = list(self._form_groups())
         self._derived: dict[Any, Any] = {}
 
@@ -236,6 +251,11 @@ class SubsystemLayout:
         """`[fan_in]` rows of the neurons of a term's children, in index order."""
         parts = [self.first_row[c] + np.arange(self.widths[c]) for c in self.children[term]]
         return np.concatenate([np.empty(0, dtype=np.int64), *parts])
+
+    @property
+    def attention_inputs(self) -> IntArray:
+        """`[T]` numbers in the distinct tokens of every term; 0 without attention."""
+        return np.array([sum(own.widths) for own in self.tokens], dtype=np.int64)
 
     @cached_property
     def row_term(self) -> IntArray:

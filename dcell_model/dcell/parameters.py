@@ -48,7 +48,8 @@ class DCellParameters(nn.Module):
         child_weight `[Σ fan_in · out]`, gene_weight `[Σ out (· E)]`, bias `[R]`,
         norm_weight and norm_bias `[R]`, head_weight `[R, P]`, head_bias `[T, P]`; with
         `layers: 2` second_weight `[Σ out²]` and second_bias `[R]`; with `gene_embedding: E`
-        embedding `[G, E]`.
+        embedding `[G, E]`; with `attention_heads` (X numbers in K distinct tokens, A width)
+        attention_in `[X, 3A]`, attention_bias `[K, 3A]` and attention_out `[X, A]`.
     """
 
     running_mean: Tensor
@@ -83,6 +84,10 @@ class DCellParameters(nn.Module):
             self.register_buffer("running_var", torch.ones(shapes["running_var"]))
         self.head_weight = parameter("head_weight")
         self.head_bias = parameter("head_bias")
+        if config.attention_heads:
+            self.attention_in = parameter("attention_in")
+            self.attention_bias = parameter("attention_bias")
+            self.attention_out = parameter("attention_out")
         if config.gene_embedding:
             gene = graph.annotations[layout.gene_weight_pair, 1]
             # Travels with the module to its device, but is not part of its state.
@@ -126,6 +131,15 @@ class DCellParameters(nn.Module):
             nn.init.zeros_(self.norm_bias)
         draw(self.head_weight, width[term_of_row])
         draw(self.head_bias, width)
+        if config.attention_heads:  # last, so that all others are drawn as without it
+            own = [layout.tokens[term].widths for term in layout.order]
+            of_token = torch.tensor([size for sizes in own for size in sizes], dtype=torch.int64)
+            draw(self.attention_in, of_token.repeat_interleave(of_token))
+            draw(self.attention_bias, of_token)
+            draw(
+                self.attention_out,
+                torch.full_like(self.attention_out[:, 0], config.attention_width),
+            )
 
     def gene_columns(self) -> Tensor:
         """Flat gene weights against the binary state: the embedding, if any, is multiplied in."""
@@ -147,4 +161,6 @@ class DCellParameters(nn.Module):
         weights = [self.child_weight, self.gene_weight]
         if self.config.layers == 2:
             weights.append(self.second_weight)
+        if self.config.attention_heads:
+            weights += [self.attention_in, self.attention_out]
         return torch.stack([weight.square().sum() for weight in weights]).sum()

@@ -11,6 +11,7 @@ from data_specs.errors import ArtefactError
 from data_specs.parameters import Model as ModelConfig
 from dcell_model.dcell.layout import exact_widths
 from dcell_model.dcell.parameters import DCellParameters
+from dcell_model.dcell.tokens import tokens_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Subsystem:
         head_weight, head_bias: `[P, out]` and `[P]`.
         norm_weight, norm_bias, running_mean, running_var: `[out]`, where the norm has them.
         second_weight, second_bias: `[out, out]` and `[out]` with `layers: 2`.
+        attention_in, attention_bias, attention_out: `[3A, X]`, `[K, 3A]` and `[X, A]` of the term's
+            K distinct tokens with X numbers, where it has attention (`dcell.tokens`).
     """
 
     weight: Tensor
@@ -35,6 +38,9 @@ class Subsystem:
     running_var: Tensor | None = None
     second_weight: Tensor | None = None
     second_bias: Tensor | None = None
+    attention_in: Tensor | None = None
+    attention_bias: Tensor | None = None
+    attention_out: Tensor | None = None
 
 
 def split_by_term(model: DCellParameters) -> list[Subsystem]:
@@ -65,6 +71,8 @@ def split_by_term(model: DCellParameters) -> list[Subsystem]:
         squares = model.second_weight.split((width**2)[order].tolist())
         second = {t: s.view(width[t], width[t]) for t, s in zip(order, squares, strict=True)}
         optional += [("second_weight", second), ("second_bias", rows(model.second_bias))]
+    if config.attention_heads:
+        optional += _attention_by_term(model)
     subsystems = []
     for term in range(layout.graph.num_terms):
         out = int(width[term])
@@ -76,10 +84,24 @@ def split_by_term(model: DCellParameters) -> list[Subsystem]:
                 bias=bias[term],
                 head_weight=head[term].t(),
                 head_bias=model.head_bias[term],
-                **{name: values[term] for name, values in optional},
+                **{name: values[term] for name, values in optional if term in values},
             )
         )
     return subsystems
+
+
+def _attention_by_term(model: DCellParameters) -> list[tuple[str, dict[int, Tensor]]]:
+    """The parameters of attention, of the terms that have it."""
+    layout = model.layout
+    inputs, tokens = layout.attention_inputs, [len(own.widths) for own in layout.tokens]
+    order = [term for term in layout.order.tolist() if tokens[term]]
+    of_inputs, of_tokens = [int(inputs[term]) for term in order], [tokens[term] for term in order]
+    into = (own.t() for own in model.attention_in.split(of_inputs))
+    return [
+        ("attention_in", dict(zip(order, into, strict=True))),
+        ("attention_bias", dict(zip(order, model.attention_bias.split(of_tokens), strict=True))),
+        ("attention_out", dict(zip(order, model.attention_out.split(of_inputs), strict=True))),
+    ]
 
 
 # Names in per-term checkpoints, as the published per-term modules have them.
@@ -89,6 +111,8 @@ _NAMES = {
     "norm_weight": "norm.weight", "norm_bias": "norm.bias",
     "running_mean": "norm.running_mean", "running_var": "norm.running_var",
     "head_weight": "head.weight", "head_bias": "head.bias",
+    "attention_in": "attention.in_weight", "attention_bias": "attention.in_bias",
+    "attention_out": "attention.out_weight",
 }  # fmt: skip
 
 
@@ -115,7 +139,8 @@ def term_shapes(
     for child, parent in graph.edges:
         inputs[parent] += width[child]
     shapes: dict[str, tuple[int, ...]] = {}
-    for term, own, fan_in in zip(graph.term_ids, width, inputs, strict=True):
+    attention, tokens = config.attention_width, tokens_of(graph, config, width)
+    for term, own, fan_in, sizes in zip(graph.term_ids, width, inputs, tokens, strict=True):
         fields: dict[str, tuple[int, ...]] = {"weight": (own, fan_in), "bias": (own,)}
         if config.layers == 2:
             fields |= {"second_weight": (own, own), "second_bias": (own,)}
@@ -124,6 +149,10 @@ def term_shapes(
         if config.norm == "batch":
             fields |= {"running_mean": (own,), "running_var": (own,)}
         fields |= {"head_weight": (phenotypes, own), "head_bias": (phenotypes,)}
+        if sizes.count:
+            fields["attention_in"] = (3 * attention, sum(sizes.widths))
+            fields["attention_bias"] = (len(sizes.widths), 3 * attention)
+            fields["attention_out"] = (sum(sizes.widths), attention)
         shapes |= {f"subsystems.{term}.{_NAMES[field]}": own for field, own in fields.items()}
     if config.gene_embedding:
         shapes["embedding"] = (graph.num_genes, embedded)

@@ -17,9 +17,11 @@ from torch import Tensor
 
 from data_specs.ragged import ragged_entries
 from dcell_model.data import MutantStateBatch, sizes_of
-from dcell_model.dcell import DCell, Subsystem, split_by_term
+from dcell_model.dcell import DCell, Subsystem, attend, split_by_term
 from dcell_model.dcell.engines import Ranks, normalise
 from dcell_model.predict import IntArray
+
+PIECE = 1024  # samples whose attention is in memory at a time
 
 
 @dataclass(slots=True)
@@ -61,6 +63,9 @@ class TouchedStates:
         state = float(model.config.gene_input == "state")
         sign = 1 - 2 * state
         for term in reversed(range(terms)):  # children have larger indices than parents
+            if model.layout.tokens[term].count:
+                states.set_attended(term)
+                continue
             subsystem = subsystems[term]
             genes = model.graph.annotations[model.layout.gene_rows(term), 1]
             columns = subsystem.weight[:, int(model.layout.fan_in[term]) :]  # [w, m · E]
@@ -79,6 +84,39 @@ class TouchedStates:
             else:
                 states.difference[term] = d
         return states
+
+    def set_attended(self, term: int) -> None:
+        """Put the states of a term with attention in place, from those of its children."""
+        wild_type_first = np.append(-1, self.rows[term])
+        z = self.first_layer(term, self.inputs_of(term, wild_type_first))
+        o = self.output(term, z)
+        self.wild_type[term], self.inputs[term] = o[0], z[1:]
+        self.difference[term] = o[1:] - o[0]
+
+    def inputs_of(self, term: int, samples: IntArray) -> Tensor:
+        """`[n, K + m·max(1, E)]` what a term takes in; the wild type's where a sample is -1."""
+        model = self.model
+        parts = []
+        for child in model.layout.children[term]:
+            found, at = _find(self.rows[child], samples)
+            part = self.wild_type[child].repeat(len(samples), 1)
+            part[found] += self.difference[child][at]
+            parts.append(part)
+        genes = model.graph.annotations[model.layout.gene_rows(term), 1]
+        found, at = _find(self.rows[term], samples)
+        x = model.bias.new_zeros(len(samples), len(genes))
+        x[found] = self.changes[term][at].to(x.dtype)
+        x = 1 - x if model.config.gene_input == "state" else x
+        if model.config.gene_embedding:
+            x = (x[:, :, None] * model.embedding[genes]).flatten(1)
+        return torch.cat([*parts, x], dim=1)
+
+    def first_layer(self, term: int, inputs: Tensor) -> Tensor:
+        """`[n, w]` outputs of the first layer, attention included."""
+        own, tokens = self.subsystems[term], self.model.layout.tokens[term]
+        heads = self.model.config.attention_heads
+        attended = [attend(own, tokens, part, heads) for part in inputs.split(PIECE)]
+        return torch.cat([F.linear(part, own.weight, own.bias) for part in attended])
 
     def child_weights(self, term: int) -> Iterator[tuple[int, Tensor]]:
         """The children of a term, each with the weights `[w, K]` of its neurons."""
@@ -129,13 +167,35 @@ class TouchedStates:
                 continue
             g = G.pop(term)
             yield term, g
-            z = self.inputs[term].detach().requires_grad_()
-            with torch.enable_grad():
-                (g_z,) = torch.autograd.grad(self.output(term, z), z, g)
-            for child, child_weight in self.child_weights(term):
+            for child, part in self._gradients_of_children(term, g):
+                G[child] = G[child] + part if child in G else part
+
+    def _gradients_of_children(self, term: int, g: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Touched children of a term, each with the gradient of its output from the term's."""
+        if self.model.layout.tokens[term].count:
+            pieces = zip(np.split(self.rows[term], range(PIECE, len(g), PIECE)), g.split(PIECE),
+                         strict=True)  # fmt: skip
+            g_inputs = torch.cat([self._gradient_of_inputs(term, *piece) for piece in pieces])
+            first = 0
+            for child in self.model.layout.children[term]:
+                width = int(self.model.layout.widths[child])
                 if len(self.rows[child]):
-                    part = g_z[self.places(child, term)] @ child_weight.detach()
-                    G[child] = G[child] + part if child in G else part
+                    yield child, g_inputs[self.places(child, term), first : first + width]
+                first += width
+            return
+        z = self.inputs[term].detach().requires_grad_()
+        with torch.enable_grad():
+            (g_z,) = torch.autograd.grad(self.output(term, z), z, g)
+        for child, child_weight in self.child_weights(term):
+            if len(self.rows[child]):
+                yield child, g_z[self.places(child, term)] @ child_weight.detach()
+
+    def _gradient_of_inputs(self, term: int, samples: IntArray, g: Tensor) -> Tensor:
+        inputs = self.inputs_of(term, samples).detach().requires_grad_()
+        with torch.enable_grad():
+            output = self.output(term, self.first_layer(term, inputs))
+            (gradient,) = torch.autograd.grad(output, inputs, g)
+        return gradient
 
     @torch.no_grad()
     def without(self, term: int, phenotype: int) -> Tensor:
@@ -147,13 +207,33 @@ class TouchedStates:
         changed = {term: -self.difference[term]}
         for ancestor in _ancestors(self.model, term):
             entries = torch.from_numpy(np.searchsorted(self.rows[ancestor], samples))
-            z = self.inputs[ancestor][entries]
-            for child, weight in self.child_weights(ancestor):
-                if child in changed:
-                    z = z + changed[child] @ weight.t()
+            if self.model.layout.tokens[ancestor].count:
+                z = self.first_layer(ancestor, self._changed_inputs(ancestor, samples, changed))
+            else:
+                z = self.inputs[ancestor][entries]
+                for child, weight in self.child_weights(ancestor):
+                    if child in changed:
+                        z = z + changed[child] @ weight.t()
             before = self.difference[ancestor][entries] + self.wild_type[ancestor]
             changed[ancestor] = self.output(ancestor, z) - before
         return changed[0] @ self.subsystems[0].head_weight[phenotype]
+
+    def _changed_inputs(self, term: int, samples: IntArray, changed: dict[int, Tensor]) -> Tensor:
+        """What a term takes in, with changes `[n, v]` of children's outputs added."""
+        inputs, first = self.inputs_of(term, samples), 0
+        for child in self.model.layout.children[term]:
+            width = int(self.model.layout.widths[child])
+            if child in changed:
+                inputs[:, first : first + width] += changed[child]
+            first += width
+        return inputs
+
+
+def _find(rows: IntArray, samples: IntArray) -> tuple[Tensor, Tensor]:
+    """Which of the samples are among sorted rows, `[n]` bool, and where those are."""
+    at = np.searchsorted(rows, samples)
+    found = np.append(rows, -2)[at] == samples
+    return torch.from_numpy(found), torch.from_numpy(at[found])
 
 
 def _ancestors(model: DCell, term: int) -> list[int]:

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import torch
 
-from dcell_model.dcell.engines import NativeUnits, Units, combine, units_of
+from dcell_model.dcell.engines import NativeUnits, Units, can_combine, combine, units_of
 from dcell_model.predict import IntArray, Trained
 
 MOST_UNITS = 4096  # pairs whose differences are kept at a time, in the triples of one call
@@ -14,7 +14,8 @@ MOST_UNITS = 4096  # pairs whose differences are kept at a time, in the triples 
 class ScreenEngine:
     """Predicts pairs as a gene and a gene, and triples as a pair that recurs and a gene.
 
-    All single deletions are evaluated when the first genotype is asked for.
+    A model with attention predicts each genotype by itself. All single deletions are evaluated when
+    the first genotype is asked for.
 
     Args:
         trained: its members' parameters must not change.
@@ -35,7 +36,8 @@ class ScreenEngine:
     def predict(self, genotypes: IntArray) -> torch.Tensor:
         """`[K, B, P]` predictions of `[B, k]` genotypes, as `Trained.roots` gives them."""
         order = genotypes.shape[1]
-        if order not in (1, 2, 3) or not len(genotypes):
+        combines = all(can_combine(model) for model in self.trained.with_subsystems())
+        if order not in (1, 2, 3) or not len(genotypes) or not combines:
             return self.trained.roots(genotypes, batch_size=self.batch_size)
         if order == 1:
             genes = torch.tensor(genotypes[:, 0], device=self.trained.device)

@@ -90,7 +90,10 @@ def _refuse_others(out: Path, before: dict[str, Any], now: dict[str, Any]) -> No
 
 def _compared(description: dict[str, Any]) -> dict[str, Any]:
     """The values that must stay the same, by the names that a user knows."""
-    fixed = flat(description["trained_with"])
+    given, defaults = description["trained_with"], Parameters().to_dict()
+    # A parameter of a later version than the search's had its default in effect before.
+    later = {name: own for name, own in defaults.items() if isinstance(given.get(name), dict)}
+    fixed = flat(later) | flat(given)
     return {
         "--seed": description["seed"],
         **{f"--search {key}": values for key, values in description["search"].items()},

@@ -143,7 +143,7 @@ def test_every_entry_of_a_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> N
 PARAMETERS: list[tuple[str, Any]] = [
     ("model.width_min", HUGE), ("model.width_min", 10**30), ("model.width_ratio", 1e300),
     ("model.width_ratio", math.inf), ("model.width_ratio", math.nan),
-    ("model.gene_embedding", HUGE),
+    ("model.gene_embedding", HUGE), ("model.attention_heads", 2), ("model.attention_heads", 3),
     ("model.layers", 2), ("model.norm", "none"), ("model.width_genes", "direct"),
     ("model.no_such", 1), ("model.width_min", "x"), ("model.width_min", -1), ("train.model", "x"),
     ("train.model", "dango"), ("train.engine", "x"), ("model", 3), ("nonsense", {"x": 1}),
@@ -241,6 +241,7 @@ def test_an_import_names_the_array(tiny_checkpoint: Path, tmp_path: Path, value:
 VARIANTS: list[dict[str, Any]] = [
     {}, {"norm": "none"}, {"norm": "layer", "layers": 2}, {"gene_embedding": 3, "layers": 2},
     {"width_genes": "direct", "width_ratio": 0.7},
+    {"attention_heads": 2, "layers": 2}, {"attention_heads": 4, "gene_embedding": 3},
 ]  # fmt: skip
 
 

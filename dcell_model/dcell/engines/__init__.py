@@ -1,6 +1,6 @@
 """Ways to run one DCell: each maps a model and a batch to the predictions of all heads."""
 
-from dcell_model.dcell.engines.combined import Units, combine, units_of
+from dcell_model.dcell.engines.combined import Units, can_combine, combine, units_of
 from dcell_model.dcell.engines.incremental import PASSES, forward_with_states
 from dcell_model.dcell.engines.native_pairs import NativeUnits
 from dcell_model.dcell.engines.reference import normalise
@@ -13,6 +13,7 @@ __all__ = [
     "Ranks",
     "Units",
     "WorkPlan",
+    "can_combine",
     "combine",
     "forward_with_states",
     "normalise",

@@ -12,7 +12,8 @@ is not zero only in terms that both touch, and pre-activations are linear in the
     d_ab(t) = d_a(t) + d_b(t) + Σ over children c that both touch of W_tc R(c)
 
 so a pair of yeast needs 16 terms instead of 104. Nothing is neglected: the result is that of the
-other engines. There is no backward pass, and only the root's prediction is made.
+other engines. There is no backward pass, and only the root's prediction is made. Attention is not
+linear, so a model with it is not combined of units.
 
 Shapes: T terms, U units, B genotypes, N entries, w width, P phenotypes.
 """
@@ -38,6 +39,11 @@ from dcell_model.dcell.parameters import DCellParameters
 InPlace = Callable[[Entries, Tensor], None]
 
 
+def can_combine(model: DCellParameters) -> bool:
+    """Whether genotypes can be combined of units: pre-activations are linear in what they read."""
+    return not model.config.attention_heads
+
+
 def units_of(model: DCellParameters, batch: MutantStateBatch) -> "Units":
     """U genotypes, evaluated at all terms that they touch, for `combine`.
 
@@ -45,6 +51,7 @@ def units_of(model: DCellParameters, batch: MutantStateBatch) -> "Units":
         model: in evaluation mode; when its parameters change, its units are to be made anew.
         batch: U genotypes.
     """
+    assert can_combine(model)
     return NativeUnits(model, batch) if native_pass.suits(model) else TorchUnits(model, batch)
 
 

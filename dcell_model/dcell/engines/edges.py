@@ -57,6 +57,20 @@ class Run:
     parent: Tensor
     inputs: slice | Tensor
 
+    @property
+    def width(self) -> int:
+        """The children's width v."""
+        if isinstance(self.inputs, slice):
+            return int(self.inputs.stop - self.inputs.start)
+        return len(self.inputs) // self.edges
+
+    @property
+    def all_inputs(self) -> Tensor:
+        """`[E · v]` rows of the group's child weights."""
+        if isinstance(self.inputs, slice):
+            return torch.arange(self.inputs.start, self.inputs.stop, device=self.child.device)
+        return self.inputs
+
     def children(self, table_Nv: Tensor) -> Tensor:
         """`[E, b, v]` entries of the children."""
         return table_Nv.index_select(0, self.child).view(self.edges, self.places, -1)
@@ -90,6 +104,10 @@ class RunEdges:
         for run in walk.at.runs.tolist():
             group, value = self._run(*run)
             self._runs[group].append(value)
+
+    def of_group(self, number: int) -> list[Run]:
+        """The runs that end in a group's terms."""
+        return self._runs[number]
 
     def _run(self, number: int, b: int, E: int, edge: int, place: int) -> tuple[int, Run]:
         at, ranks = self.walk.at, self.walk.ranks

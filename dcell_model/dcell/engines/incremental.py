@@ -1,9 +1,12 @@
-"""Only what the deletions touch: by the native pass where it suits, else in torch."""
+"""Only what the deletions touch: by the native pass where it suits, else in torch.
+
+A model with attention has a pass of its own (`engines.attention_pass`).
+"""
 
 from torch import Tensor
 
 from dcell_model.data import MutantStateBatch
-from dcell_model.dcell.engines import native_pass, torch_pass
+from dcell_model.dcell.engines import attention_pass, native_pass, torch_pass
 from dcell_model.dcell.heads import ColumnHeads
 from dcell_model.dcell.parameters import DCellParameters
 
@@ -12,6 +15,8 @@ PASSES = {"native": native_pass.forward, "torch": torch_pass.forward}
 
 def forward(model: DCellParameters, batch: MutantStateBatch) -> ColumnHeads:
     """Predictions of all heads, as the wild type's and the differences from it."""
+    if attention_pass.suits(model):
+        return attention_pass.forward(model, batch)
     if native_pass.suits(model):
         return native_pass.forward(model, batch)
     return torch_pass.forward(model, batch)
@@ -25,7 +30,9 @@ def forward_with_states(
     Returns:
         Heads, and `[N]` the root mean square of each entry's differences.
     """
-    if native_pass.suits(model):
+    if attention_pass.suits(model):
+        heads, changes = attention_pass.forward_with_states(model, batch)
+    elif native_pass.suits(model):
         heads, changes = native_pass.forward_with_states(model, batch)
     else:
         heads, changes = torch_pass.forward_with_states(model, batch)

@@ -69,9 +69,13 @@ def find_columns(layout: SubsystemLayout, batch: MutantStateBatch) -> None:
 
 
 def suits(model: DCellParameters) -> bool:
-    """Whether the native pass can run a model: on a CPU, in one process, without autocast."""
+    """Whether the native pass can run a model: on a CPU, in one process, without autocast.
+
+    It has no attention: `engines.attention_pass` runs that.
+    """
     return (
-        model.bias.device.type == "cpu"
+        not model.config.attention_heads
+        and model.bias.device.type == "cpu"
         and model.bias.dtype in REAL
         and not torch.is_autocast_enabled("cpu")
         and not shares_statistics(model)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dcell_model.data import MutantStateBatch, sizes_of
+from dcell_model.dcell.attention import attend
 from dcell_model.dcell.engines.processes import samples_everywhere, sum_everywhere
 from dcell_model.dcell.layout import NORM_EPS, NORM_MOMENTUM
 from dcell_model.dcell.parameters import DCellParameters
@@ -34,6 +35,7 @@ def outputs_and_heads(
         genes = annotations[model.layout.gene_rows(term), 1]
         children = [outputs[child] for child in model.layout.children[term]]
         inputs = torch.cat([*children, x[:, genes].flatten(1)], dim=1)  # [B, K + m]
+        inputs = attend(own, model.layout.tokens[term], inputs, model.config.attention_heads)
         z = F.linear(inputs, own.weight, own.bias)  # [B, out]
         if own.second_weight is not None:
             z = F.linear(model.activate(z), own.second_weight, own.second_bias)

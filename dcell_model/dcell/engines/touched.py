@@ -115,7 +115,7 @@ def entries_of(
     class_begin = np.array([begin[ranks.classes[c].start] for c in ranks.class_of_rank])
     class_end = np.array([begin[ranks.classes[c].stop] for c in ranks.class_of_rank])
     group_begin = np.array([begin[ranks.groups[g].start] for g in ranks.group_of_rank])
-    edges, padded, runs = _runs(ranks, np.diff(begin))
+    edges, padded, runs = runs_of(ranks, np.diff(begin)[ranks.edge_child])
     child_rank, parent_rank = ranks.edge_child[edges], ranks.edge_parent[edges]
     columns = np.stack(
         [
@@ -162,15 +162,19 @@ def entries_of(
     )
 
 
-def _runs(ranks: Ranks, entries: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+def runs_of(ranks: Ranks, carried: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     """Cut the edges with entries into runs.
+
+    Args:
+        ranks: the edges E.
+        carried: `[E]` entries that each carries.
 
     Returns:
         The edges in the order of the runs, the entries that each is padded to, and
         `[runs, 5]` as in `Touched.runs`.
     """
-    edges = np.flatnonzero(entries[ranks.edge_child] > 0)
-    own = entries[ranks.edge_child[edges]]
+    edges = np.flatnonzero(carried > 0)
+    own = carried[edges]
     order = np.lexsort((-own, ranks.edge_set[edges]))
     edges, own = edges[order], own[order]
     number = ranks.edge_set[edges]

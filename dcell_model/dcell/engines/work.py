@@ -11,7 +11,7 @@ import numpy as np
 
 from dcell_model.data import MutantStateBatch
 from dcell_model.dcell.columns import columns_of
-from dcell_model.dcell.engines import native_pass
+from dcell_model.dcell.engines import attention_pass, native_pass
 from dcell_model.dcell.engines.touched import touched_entries
 from dcell_model.dcell.native import NativeHierarchy, instruction_set
 from dcell_model.dcell.parameters import DCellParameters
@@ -36,10 +36,13 @@ class WorkPlan:
 
 def work_plan(model: DCellParameters, batch: MutantStateBatch) -> WorkPlan:
     """How the model's engine runs such batches, where it is called: under autocast or not."""
+    name = instruction_set() if model.bias.device.type == "cpu" else None
+    ahead = partial(native_pass.find_columns, model.layout) if name else None
     if model.engine == "reference":
         return WorkPlan("term by term", _product_by_term(model, batch))
-    if native_pass.suits(model) and (name := instruction_set()):
-        ahead = partial(native_pass.find_columns, model.layout)
+    if attention_pass.suits(model):
+        return WorkPlan("in torch, with attention", _product_of_entries(model, batch), ahead)
+    if native_pass.suits(model) and name:
         return WorkPlan(f"native, {name}", _product_of_columns(model, batch), ahead)
     return WorkPlan("in torch", _product_of_entries(model, batch))
 

@@ -34,7 +34,14 @@ def state_of(graph: CellGraph = GRAPH, **config: Any) -> checkpoint.Checkpoint:
 
 
 @pytest.mark.parametrize(
-    "config", [{}, {"gene_embedding": 3}, {"layers": 2, "norm": "layer"}, {"norm": "none"}]
+    "config",
+    [
+        {},
+        {"gene_embedding": 3},
+        {"layers": 2, "norm": "layer"},
+        {"norm": "none"},
+        {"attention_heads": 4, "gene_embedding": 2},
+    ],
 )
 def test_round_trip_is_the_same_checkpoint(tmp_path: Path, config: dict[str, Any]) -> None:
     state = state_of(**config)

@@ -13,7 +13,14 @@ GRAPH = random_cell_graph(6)
 
 
 @pytest.mark.parametrize(
-    "config", [Model(width_min=2), Model(gene_embedding=3), Model(layers=2, norm="layer")]
+    "config",
+    [
+        Model(width_min=2),
+        Model(gene_embedding=3),
+        Model(layers=2, norm="layer"),
+        Model(attention_heads=2),
+        Model(attention_heads=1, gene_embedding=3),
+    ],
 )
 def test_round_trip(config: Model) -> None:
     torch.manual_seed(0)

@@ -17,6 +17,8 @@ VARIANTS = [
     {"layers": 2, "norm_order": "act_norm"},
     {"gene_input": "disruption", "gene_embedding": 3, "activation": "relu"},
     {"gene_embedding": 2},
+    {"attention_heads": 2, "attention_width": 6, "norm_order": "act_norm"},
+    {"attention_heads": 1, "gene_embedding": 2, "norm": "layer", "gene_input": "disruption"},
 ]  # fmt: skip
 # The wild type, a genotype twice, and a gene without annotation (14) are among them.
 GENOTYPES = [[], [0, 3], [0, 3], [14], [1, 5, 14], [2], [4, 7, 9], [6, 8], [10, 11, 12], [13]]

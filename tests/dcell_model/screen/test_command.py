@@ -21,6 +21,7 @@ from tests.trained_models import NAMES, SCALE, expected_of, trained_model
 VARIANTS = [
     {}, {"norm_order": "norm_act"}, {"norm": "layer", "activation": "gelu"}, {"norm": "none"},
     {"layers": 2}, {"gene_input": "disruption", "gene_embedding": 3, "activation": "relu"},
+    {"attention_heads": 2, "gene_embedding": 2},
 ]  # fmt: skip
 
 

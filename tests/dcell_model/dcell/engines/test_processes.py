@@ -24,6 +24,7 @@ CONFIGS = [
     ModelConfig(width_min=2),
     ModelConfig(width_min=3, norm_order="norm_act", layers=2),
     ModelConfig(width_min=2, norm_order="norm_act", activation="gelu", gene_embedding=2),
+    ModelConfig(width_min=2, attention_heads=2, attention_width=4, layers=2),
 ]
 
 
