@@ -1,19 +1,25 @@
-"""Only what the deletions touch: by the native pass where it suits, else in torch."""
+"""Only what the deletions touch: by the pass for a GPU or a CPU that suits, else in torch."""
 
 from torch import Tensor
 
 from dcell_model.data import MutantStateBatch
-from dcell_model.dcell.engines import native_pass, torch_pass
+from dcell_model.dcell.engines import columns_pass, native_pass, torch_pass
 from dcell_model.dcell.heads import ColumnHeads
 from dcell_model.dcell.parameters import DCellParameters
 
-PASSES = {"native": native_pass.forward, "torch": torch_pass.forward}
+PASSES = {
+    "native": native_pass.forward,
+    "columns": columns_pass.forward,
+    "torch": torch_pass.forward,
+}
 
 
 def forward(model: DCellParameters, batch: MutantStateBatch) -> ColumnHeads:
     """Predictions of all heads, as the wild type's and the differences from it."""
     if native_pass.suits(model):
         return native_pass.forward(model, batch)
+    if columns_pass.suits(model):
+        return columns_pass.forward(model, batch)
     return torch_pass.forward(model, batch)
 
 
@@ -27,6 +33,8 @@ def forward_with_states(
     """
     if native_pass.suits(model):
         heads, changes = native_pass.forward_with_states(model, batch)
+    elif columns_pass.suits(model):
+        heads, changes = columns_pass.forward_with_states(model, batch)
     else:
         heads, changes = torch_pass.forward_with_states(model, batch)
     return heads, changes.index_select(0, heads.column)
