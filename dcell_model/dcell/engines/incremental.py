@@ -7,11 +7,7 @@ from dcell_model.dcell.engines import columns_pass, native_pass, torch_pass
 from dcell_model.dcell.heads import ColumnHeads
 from dcell_model.dcell.parameters import DCellParameters
 
-PASSES = {
-    "native": native_pass.forward,
-    "columns": columns_pass.forward,
-    "torch": torch_pass.forward,
-}
+PASSES = {"native": native_pass.forward, "torch": torch_pass.forward}  # on a CPU
 
 
 def forward(model: DCellParameters, batch: MutantStateBatch) -> ColumnHeads:
