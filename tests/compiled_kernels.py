@@ -44,7 +44,7 @@ def compile_instead(kernel: Any, *arguments: Any, **options: Any) -> None:
     key = kernel.__name__, str(signature), str(constants)
     if key not in compiled:
         source = ASTSource(fn=kernel, signature=signature, constexprs=constants, attrs=aligned)
-        warps = {"num_warps": options.get("num_warps", 4)}
+        warps = {"num_warps": options.get("num_warps", 4), "enable_fp_fusion": True}
         made = triton.compile(source, target=TARGET, options=warps)
         assert made.asm["cubin"]
         # What a block of any GPU since Ampere may have.

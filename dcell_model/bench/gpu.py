@@ -5,6 +5,7 @@ simulated data of yeast's size and on a build of your own. A setting for which n
 row that says so. Nothing is fetched.
 """
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -58,7 +59,7 @@ class Size:
 
 LARGE = Size(
     simulate=at_scale(91_000), batch_sizes=(1024, 4096, 16384), slow=256, seconds=4,
-    tests=("-n", "4", "tests"), limit=440,
+    tests=("tests",), limit=440,
 )  # fmt: skip
 SMALL = Size(
     simulate=("simulate.triples=300", "simulate.queries=10", "simulate.arrays=60"),
@@ -192,6 +193,8 @@ def _tests(given: Sequence[str], end: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="dcell-gpu-tests-") as folder:
         report = Path(folder) / "tests.xml"
         call = [sys.executable, "-m", "pytest", "-m", "gpu", f"--junitxml={report}", *given]
+        if importlib.util.find_spec("xdist") is not None:
+            call += ["-n", str(min(4, os.cpu_count() or 1))]
         try:
             done = subprocess.run(call, cwd=CHECKOUT, capture_output=True, text=True, check=False,
                                   timeout=max(5.0, (end - start) / 2))  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import triton.language as tl
@@ -21,6 +22,12 @@ _TYPES = {
     torch.bfloat16: tl.bfloat16, torch.float16: tl.float16, torch.float32: tl.float32,
     torch.float64: tl.float64,
 }  # fmt: skip
+
+
+def _launch(kernel: Any, programs: tuple[int, ...], *arguments: Any, **options: Any) -> None:
+    """Launch a kernel, unless there is nothing to do; products and sums may be fused."""
+    if programs[0]:
+        kernel[programs](*arguments, enable_fp_fusion=True, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +106,21 @@ class Launches:
         difference = self._new(self.room.rows, self.phenotypes)
         first = known.clone() if self.known else torch.empty_like(own.bias)
         if not self.known:
-            forward_kernels.wild_type_genes[(len(at.term_tiles[0]),)](
+            _launch(
+                forward_kernels.wild_type_genes, (len(at.term_tiles[0]),),
                 own.gene, own.bias, first, *at.term_tiles, at.width, at.row, at.first_gene, at.pair,
                 STATE=self.state, NEURONS=NEURONS, GENES=GENES,
             )  # fmt: skip
         tiles = list(self._tiles(plan.edge_tile, self.room.edge_tiles))
         for stratum in reversed(range(len(tiles))):
-            if len(tiles[stratum][0]):
-                forward_kernels.products_of_edges[(len(tiles[stratum][0]),)](
-                    D, own.child, places, *tiles[stratum], at.child, at.parent, at.weight, at.width,
-                    plan.row_start, plan.number, plan.product, **self.product,
-                )  # fmt: skip
+            _launch(
+                forward_kernels.products_of_edges, (len(tiles[stratum][0]),),
+                D, own.child, places, *tiles[stratum], at.child, at.parent, at.weight, at.width,
+                plan.row_start, plan.number, plan.product, **self.product,
+            )  # fmt: skip
             terms = at.strata[stratum]
-            forward_kernels.outputs_of_terms[(len(terms[0]),)](
+            _launch(
+                forward_kernels.outputs_of_terms, (len(terms[0]),),
                 places, own.gene, first, own.norm, own.norm_bias, own.mean, own.var, moments, X, D,
                 *terms, at.width, at.row, at.down, at.first_gene, plan.samples, plan.row_start,
                 plan.shared, plan.link_start, plan.link_place, plan.change_start, plan.change_gene,
@@ -119,7 +128,8 @@ class Launches:
                 KNOWN=self.known, STATE=self.state, AT_ONCE=AT_ONCE, WILD_AT_ONCE=WILD_AT_ONCE,
                 **self.term,
             )  # fmt: skip
-        forward_kernels.heads_of_rows[(plan.row_tile.shape[1], self.phenotypes)](
+        _launch(
+            forward_kernels.heads_of_rows, (plan.row_tile.shape[1], self.phenotypes),
             D, own.head, own.head_bias, wild, difference, *plan.row_tile, at.width, at.row, at.term,
             plan.row_start, plan.number, self.phenotypes, ROWS=ROWS, INNER=INNER,
         )  # fmt: skip
@@ -138,35 +148,38 @@ class Launches:
         edges = list(self._tiles(plan.edge_tile, self.room.edge_tiles))
         rows = list(self._tiles(plan.row_tile, self.room.row_tiles))
         for stratum, (of_edges, of_rows) in enumerate(zip(edges, rows, strict=True)):
-            backward_kernels.gradients_of_rows[(len(of_rows[0]),)](
+            _launch(
+                backward_kernels.gradients_of_rows, (len(of_rows[0]),),
                 carried, own.child, own.head, grad_wild, grad_difference, gradient, *of_rows,
                 at.width, at.row, at.term, at.up, at.up_edge, at.parent, at.weight, plan.row_start,
                 plan.number, plan.product, self.phenotypes, **self.product,
             )  # fmt: skip
             terms = at.strata[stratum]
-            backward_kernels.gradients_of_terms[(len(terms[0]),)](
+            _launch(
+                backward_kernels.gradients_of_terms, (len(terms[0]),),
                 gradient, first, own.norm, own.mean, own.var, moments, own.norm_bias, X, D,
                 out.bias, out.norm, out.norm_bias, *terms, at.width, at.row, plan.samples,
                 plan.row_start, plan.shared, plan.number, self.numbers, **self.term,
             )  # fmt: skip
-            if len(of_edges[0]):
-                backward_kernels.pull_along_edges[(len(of_edges[0]),)](
-                    gradient, carried, *of_edges, at.parent, at.width, plan.first_place,
-                    plan.pull_start, plan.pull_row, plan.number, plan.product,
-                    ROWS=ROWS, OUTER=OUTER, AT_ONCE=AT_ONCE, num_warps=8,
-                )  # fmt: skip
-        if len(at.weight_tiles[0]):
-            backward_kernels.gradients_of_edges[(len(at.weight_tiles[0]),)](
-                D, carried, out.child, *at.weight_tiles, at.child, at.parent, at.weight, at.width,
-                plan.row_start, plan.number, plan.product, **self.product,
+            _launch(
+                backward_kernels.pull_along_edges, (len(of_edges[0]),),
+                gradient, carried, *of_edges, at.parent, at.width, plan.first_place,
+                plan.pull_start, plan.pull_row, plan.number, plan.product,
+                ROWS=ROWS, OUTER=OUTER, AT_ONCE=AT_ONCE, num_warps=8,
             )  # fmt: skip
-        if len(at.gene_tiles[0]):
-            backward_kernels.gradients_of_genes[(len(at.gene_tiles[0]),)](
-                gradient, out.gene, *at.gene_tiles, at.width, at.first_gene, at.pair,
-                plan.row_start, plan.pair_start, plan.pair_row, plan.number,
-                STATE=self.state, GENES=GENES, OUTER=OUTER, AT_ONCE=AT_ONCE,
-            )  # fmt: skip
-        backward_kernels.gradients_of_heads[(len(at.term_tiles[0]), self.phenotypes)](
+        _launch(
+            backward_kernels.gradients_of_edges, (len(at.weight_tiles[0]),),
+            D, carried, out.child, *at.weight_tiles, at.child, at.parent, at.weight, at.width,
+            plan.row_start, plan.number, plan.product, **self.product,
+        )  # fmt: skip
+        _launch(
+            backward_kernels.gradients_of_genes, (len(at.gene_tiles[0]),),
+            gradient, out.gene, *at.gene_tiles, at.width, at.first_gene, at.pair,
+            plan.row_start, plan.pair_start, plan.pair_row, plan.number,
+            STATE=self.state, GENES=GENES, OUTER=OUTER, AT_ONCE=AT_ONCE,
+        )  # fmt: skip
+        _launch(
+            backward_kernels.gradients_of_heads, (len(at.term_tiles[0]), self.phenotypes),
             D, grad_wild, grad_difference, out.head, *at.term_tiles, at.width, at.row, at.term,
             plan.row_start, plan.number, self.phenotypes, NEURONS=NEURONS, ROWS=TERM_ROWS,
         )  # fmt: skip

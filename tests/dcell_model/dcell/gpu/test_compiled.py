@@ -23,7 +23,7 @@ def test_kernels_compile_for_a_gpu(tmp_path: Path) -> None:
     environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
     environment |= {"TRITON_CACHE_DIR": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.compiled_kernels"], cwd=CHECKOUT,
+        [sys.executable, "-W", "error", "-m", "tests.compiled_kernels"], cwd=CHECKOUT,
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
