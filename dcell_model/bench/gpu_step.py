@@ -61,7 +61,7 @@ def measure(setting: GpuStep) -> dict[str, Any]:
         the gradient against float64.
     """
     torch.manual_seed(0)
-    torch.backends.cuda.matmul.allow_tf32 = setting.precision == "tf32"
+    torch.set_float32_matmul_precision("high" if setting.precision == "tf32" else "highest")
     device = torch.device(setting.device)
     dataset = MutantStateDataset(Path(setting.data) / "store")
     dataset.phenotypes = dataset.phenotypes[:1]

@@ -52,6 +52,14 @@ def _is_there() -> bool:
     return importlib.util.find_spec("triton") is not None and load() is not None
 
 
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _may_round() -> bool:
+    """Whether torch's products of float32 may be tf32, by either of its ways to say so."""
+    matmul = torch.backends.cuda.matmul
+    given: str | None = getattr(matmul, "fp32_precision", None)  # since torch 2.9
+    return bool(matmul.allow_tf32) if given is None else given == "tf32"
+
+
 def forward(model: DCellParameters, batch: MutantStateBatch) -> ColumnHeads:
     """Predictions of all heads, as the wild type's and the differences from it."""
     return _run(model, batch)[0]
@@ -151,7 +159,7 @@ def _run(
         )
     device = model.bias.device
     product = product_dtype(device) or model.bias.dtype
-    tf32 = torch.backends.cuda.matmul.allow_tf32
+    tf32 = _may_round()
     known = model.wild_type_cache.get(model)
     with torch.autocast(device.type, enabled=False):  # the operator sees to its types
         outputs = forward_operator(

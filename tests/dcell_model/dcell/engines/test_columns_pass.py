@@ -202,3 +202,13 @@ def test_no_samples_and_nothing_touched() -> None:
         np.testing.assert_allclose(
             heads.detach(), native_pass.forward(model, batch).dense().detach(), rtol=1e-12
         )
+
+
+def test_products_are_rounded_where_torch_is_told_so() -> None:
+    assert not columns_pass._may_round()
+    try:
+        torch.set_float32_matmul_precision("high")
+        assert columns_pass._may_round()
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert not columns_pass._may_round()
