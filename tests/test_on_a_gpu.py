@@ -1,4 +1,4 @@
-"""On a CUDA device: engines against `reference`, and training of every model; `make gpu` runs it."""
+"""On a CUDA device: engines against `reference`, and training of all models (`make gpu`)."""
 
 from pathlib import Path
 from typing import Any
@@ -104,16 +104,19 @@ def test_one_model_is_replayed_while_it_learns() -> None:
     ("precision", "tolerance"),
     [("fp32", 1e-3), ("tf32", 0.1), ("bf16", 0.5), ("fp16", 0.1)],
 )
-def test_precisions(precision: str, tolerance: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_precisions(precision: str, tolerance: float) -> None:
     """The gradient of all child weights against float64, relative to its length."""
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", precision == "tf32")
     half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
     batch, config = batch_of(GRAPH, DISTINCT), Model(width_min=20, norm_order="norm_act")
     name = "gradient of child_weight"
     expected = results(drawn(config, torch.float64, engine="reference").train(), batch)[name]
     model = drawn(config, torch.float32).train().to(DEVICE)
-    with torch.autocast(DEVICE, half or torch.bfloat16, enabled=half is not None):
-        found = results(model, batch.to(DEVICE))[name]
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    try:
+        with torch.autocast(DEVICE, half or torch.bfloat16, enabled=half is not None):
+            found = results(model, batch.to(DEVICE))[name]
+    finally:
+        torch.set_float32_matmul_precision("highest")
     assert float((found - expected).norm() / expected.norm()) < tolerance
 
 
