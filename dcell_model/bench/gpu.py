@@ -28,7 +28,7 @@ from dcell_model.bench.command import at_scale, build_simulated, provenance
 from dcell_model.bench.gpu_step import GpuStep
 from dcell_model.bench.process import MeasurementError, measured
 from dcell_model.bench.published import PUBLISHED
-from dcell_model.dcell.gpu.replay import VARIABLE as GRAPHS
+from dcell_model.dcell.gpu import VARIABLE as GRAPHS
 from dcell_model.dcell.native import VARIABLE as NATIVE
 from dcell_model.dcell.native import load, native_build
 

@@ -4,7 +4,7 @@ Kernels are imported when they first run, since Triton has no wheels for some pl
 """
 
 from dcell_model.dcell.gpu.plan import Plan, Planned, Sizes
-from dcell_model.dcell.gpu.replay import Recordings
+from dcell_model.dcell.gpu.replay import VARIABLE, Recordings
 from dcell_model.dcell.gpu.tables import Hierarchy, Tables
 
-__all__ = ["Hierarchy", "Plan", "Planned", "Recordings", "Sizes", "Tables"]
+__all__ = ["VARIABLE", "Hierarchy", "Plan", "Planned", "Recordings", "Sizes", "Tables"]
