@@ -38,10 +38,17 @@ class _Recording:
 
     def __init__(self, work: Work, inputs: Sequence[Tensor], record: Any) -> None:
         self.inputs = [tensor.clone() for tensor in inputs]
+        types = {tensor.dtype for tensor in inputs}
+        # By type: one launch copies all of one, and several types take a launch for each tensor.
+        self.alike = [
+            [number for number, tensor in enumerate(inputs) if tensor.dtype == one]
+            for one in sorted(types, key=str)
+        ]
         self.replay, self.results = record(lambda: work(self.inputs))
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        torch._foreach_copy_(self.inputs, list(inputs))
+        for numbers in self.alike:
+            torch._foreach_copy_([self.inputs[n] for n in numbers], [inputs[n] for n in numbers])
         self.replay()
         return [tensor.clone() for tensor in self.results]
 
