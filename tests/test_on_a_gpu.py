@@ -141,7 +141,7 @@ def settings(model: str, precision: str, device: str, **changes: Any) -> Any:
 
 
 @pytest.mark.parametrize("model", ["dcell", "dango", "multigraph"])
-@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
 def test_models_train(simulated_build: Path, tmp_path: Path, model: str, precision: str) -> None:
     """Nearly as on the CPU, from the same seed; a stopped run goes on from its checkpoint."""
     record = train.run(simulated_build, tmp_path / "gpu", settings(model, precision, DEVICE))
