@@ -6,6 +6,7 @@ from unittest import mock
 
 import pytest
 
+from dcell_model.data import MutantStateBatch
 from dcell_model.dcell import DCell
 from dcell_model.dcell.engines import columns_pass, native_pass
 from dcell_model.dcell.native import load
@@ -27,7 +28,7 @@ def running(way: str) -> Iterator[str]:
     def suits(model: DCell) -> bool:  # a mock would not compile
         return way == "native"
 
-    def columns(model: DCell) -> bool:
+    def columns(model: DCell, batch: MutantStateBatch) -> bool:
         return way == "columns"
 
     with (

@@ -76,7 +76,7 @@ def test_engines_agree_in_double_precision(config: Model, training: bool) -> Non
     for _ in range(4):
         expected = results(drawn(config, torch.float64, engine="reference").train(training), batch)
         model = drawn(config, torch.float64).train(training).to(DEVICE)
-        assert columns_pass.suits(model) == (config.norm != "layer" and load() is not None)
+        assert columns_pass.suits(model, batch) == (config.norm != "layer" and load() is not None)
         assert_close(results(model, batch.to(DEVICE)), expected, 1e-9)
         model = drawn(config, torch.float64, engine="reference").train(training).to(DEVICE)
         assert_close(results(model, batch.to(DEVICE)), expected, 1e-9)
@@ -123,7 +123,7 @@ def test_precisions(precision: str, tolerance: float) -> None:
 def test_the_fallback_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
     batch, config = batch_of(GRAPH, GENOTYPES), Model(width_min=3)
     expected = results(drawn(config, torch.float64, engine="reference").train(), batch)
-    monkeypatch.setattr(columns_pass, "suits", lambda model: False)
+    monkeypatch.setattr(columns_pass, "suits", lambda model, batch: False)
     model = drawn(config, torch.float64).train().to(DEVICE)
     assert work_plan(model, batch.to(DEVICE)).engine_pass == "in torch"
     assert_close(results(model, batch.to(DEVICE)), expected, 1e-9)

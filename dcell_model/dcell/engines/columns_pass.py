@@ -31,13 +31,15 @@ from dcell_model.dcell.parameters import DCellParameters
 PLAN = ("narrow", "wide", "term", "count", "sample", "column", "sizes")
 
 
-def suits(model: DCellParameters) -> bool:
-    """Whether the pass can run a model: on a CUDA device, and in one layer a term.
+def suits(model: DCellParameters, batch: MutantStateBatch) -> bool:
+    """Whether the pass can run a batch: on a CUDA device, and in one layer a term.
 
-    Layer norm, two layers a term and statistics over several processes are for the pass in torch.
+    Layer norm, two layers a term, statistics over several processes and genes in states other than
+    0 are for the pass in torch.
     """
     return (
         model.bias.is_cuda
+        and batch.deleted_state is None
         and model.bias.dtype in REAL
         and model.config.layers == 1
         and model.config.norm != "layer"

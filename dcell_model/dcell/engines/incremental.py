@@ -14,7 +14,7 @@ def forward(model: DCellParameters, batch: MutantStateBatch) -> ColumnHeads:
     """Predictions of all heads, as the wild type's and the differences from it."""
     if native_pass.suits(model):
         return native_pass.forward(model, batch)
-    if columns_pass.suits(model):
+    if columns_pass.suits(model, batch):
         return columns_pass.forward(model, batch)
     return torch_pass.forward(model, batch)
 
@@ -29,7 +29,7 @@ def forward_with_states(
     """
     if native_pass.suits(model):
         heads, changes = native_pass.forward_with_states(model, batch)
-    elif columns_pass.suits(model):
+    elif columns_pass.suits(model, batch):
         heads, changes = columns_pass.forward_with_states(model, batch)
     else:
         heads, changes = torch_pass.forward_with_states(model, batch)

@@ -44,7 +44,7 @@ def work_plan(model: DCellParameters, batch: MutantStateBatch) -> WorkPlan:
     if native_pass.suits(model) and (name := instruction_set()):
         ahead = partial(native_pass.find_columns, model.layout)
         return WorkPlan(f"native, {name}", _product_of_columns(model, batch), ahead)
-    if columns_pass.suits(model):
+    if columns_pass.suits(model, batch):
         product = _product_of_columns(model, batch)
         return WorkPlan(
             "columns, Triton", product, columns_pass.planner(model), _planning_threads()

@@ -178,18 +178,20 @@ def test_operators_keep_the_rules_of_torch() -> None:
 
 
 def test_suits_what_it_can() -> None:
-    """Never a model on the CPU; layer norm and two layers are for the pass in torch."""
+    """Never on the CPU; layer norm, two layers and graded states are for the pass in torch."""
     model = DCell(GRAPH, ModelConfig())
-    assert not columns_pass.suits(model)
+    batch = mock.Mock(deleted_state=None)
+    assert not columns_pass.suits(model, batch)
     on_gpu = mock.Mock(is_cuda=True, dtype=torch.float32)
     for config, suits in [
         (ModelConfig(), True), (ModelConfig(norm="layer"), False), (ModelConfig(layers=2), False),
         (ModelConfig(norm="none"), True),
     ]:  # fmt: skip
         model = mock.Mock(bias=on_gpu, config=config, sync_batchnorm=False, training=True)
-        assert columns_pass.suits(model) == suits
+        assert columns_pass.suits(model, batch) == suits
+        assert not columns_pass.suits(model, mock.Mock(deleted_state=torch.ones(1)))
         model.sync_batchnorm = True
-        assert columns_pass.suits(model) == (suits and config.norm != "batch")
+        assert columns_pass.suits(model, batch) == (suits and config.norm != "batch")
 
 
 def test_no_samples_and_nothing_touched() -> None:
