@@ -1,5 +1,6 @@
 # `make demo`: install, then raw files to a trained model on the bundled default.
 # `make bench-quick`: install, then time the engines on this machine.
+# `make gpu`: install, then check and measure on the GPU; without one, on the CPU at a small size.
 # `make docs`: install what builds the site, then build docs/ into site/; warnings are errors.
 # `make test`: install, then lint, type check and all tests; this is what CI runs.
 PYTHON ?= python3.11
@@ -9,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 NO_GIT := $(shell git rev-parse --git-dir >/dev/null 2>&1 || echo .dvc/config.local)
 
-.PHONY: demo docs test test-long lint bench-quick clean install
+.PHONY: demo docs test test-long lint bench-quick gpu clean install
 
 # Times and another processor's rounding make another dvc.lock than the committed one. Where it was
 # as committed it is put back, so that a demo leaves no modified file; `dvc repro` alone keeps it.
@@ -62,6 +63,10 @@ $(BIN)/.docs-installed: $(BIN)/.installed
 # Times the engines, the loader and a store's build at yeast scale, in under two minutes.
 bench-quick: install
 	dcell bench --plan quick --out results/bench.json
+
+# In under eight minutes, and without a network once installed.
+gpu: install
+	python -m dcell_model.bench gpu --out results/gpu
 
 clean:
 	rm -rf .venv data results site .pytest_cache .mypy_cache .ruff_cache .hypothesis

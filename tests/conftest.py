@@ -14,6 +14,8 @@ from tests import plotting
 CHECKOUT = Path(__file__).parents[1]
 TINY = CHECKOUT / "tests" / "data"
 LONG = "DCELL_LONG" in os.environ  # `make test-long`
+if not torch.cuda.is_available():  # before Triton is imported
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 torch.set_num_threads(1)  # tests run side by side
 # No example fails by its time, whatever else the machine does.
 settings.register_profile(

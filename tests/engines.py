@@ -6,8 +6,9 @@ from unittest import mock
 
 import pytest
 
+from dcell_model.data import MutantStateBatch
 from dcell_model.dcell import DCell
-from dcell_model.dcell.engines import native_pass
+from dcell_model.dcell.engines import columns_pass, native_pass
 from dcell_model.dcell.native import load
 
 WAYS = ("native", "torch")
@@ -15,12 +16,23 @@ WAYS = ("native", "torch")
 
 @contextlib.contextmanager
 def running(way: str) -> Iterator[str]:
-    """The name of the engine that runs a DCell in this way; skips without the native library."""
-    if way == "native" and load() is None:
+    """The name of the engine that runs a DCell in this way; skips without the native library.
+
+    Beside `WAYS` there is `columns`, which runs in Triton's interpreter on a CPU, slowly.
+    """
+    if way != "torch" and load() is None:
         pytest.skip("the native pass is not built")
+    if way == "columns":
+        pytest.importorskip("triton", reason="Triton has no wheel for this platform")
 
     def suits(model: DCell) -> bool:  # a mock would not compile
         return way == "native"
 
-    with mock.patch.object(native_pass, "suits", new=suits):
+    def columns(model: DCell, batch: MutantStateBatch) -> bool:
+        return way == "columns"
+
+    with (
+        mock.patch.object(native_pass, "suits", new=suits),
+        mock.patch.object(columns_pass, "suits", new=columns),
+    ):
         yield "incremental"

@@ -232,7 +232,7 @@ class Train:
         "networks of an ensemble, trained with seed, seed + 1, …; their mean predicts",
     ] = 1  # fmt: skip
     device: Annotated[Device, "auto takes a GPU where there is one"] = "auto"
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Literal["fp32", "tf32", "bf16", "fp16"] = "fp32"
     compile: Literal["default", "reduce-overhead"] | None = None  # torch.compile; not of dcell
     num_workers: Annotated[int, Ge(0), Le(1000)] = 0
 

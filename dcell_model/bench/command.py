@@ -140,7 +140,8 @@ def run(
     }
     with tempfile.TemporaryDirectory(prefix="dcell-bench-") as folder:
         if data is None:
-            data, record["store_build"] = _build(Path(folder) / "data", plan.simulate, show)
+            simulated = Path(folder) / "data"
+            data, record["store_build"] = build_simulated(simulated, plan.simulate, show)
         ledger = read_json(DataLayout(data).ledger)
         record["data"] = {"path": "simulated" if folder in str(data) else str(data),
                           "store": ledger["store"]}  # fmt: skip
@@ -186,7 +187,7 @@ def _settings(plan: Plan, data: Path, device: str, profiles: Path | None) -> lis
     ]
 
 
-def _build(
+def build_simulated(
     folder: Path, simulate: Sequence[str], show: Callable[[str], None]
 ) -> tuple[Path, dict[str, Any]]:
     """Simulate raw files, then build them, with the pipeline's own command; time the second."""
@@ -234,7 +235,7 @@ def _cost(
     """Build and train on so many samples, a fifth of them doubles: is a sample's cost flat?"""
     tiny = plan is TINY
     simulate = plan.simulate if tiny else at_scale(samples * 4 // 5)
-    data, build = _build(folder, simulate, show)
+    data, build = build_simulated(folder, simulate, show)
     setting = Step(
         data=str(data), engine="incremental", batch_size=8 if tiny else 1024,
         seconds=plan.seconds, device=device,

@@ -65,7 +65,7 @@ def measure(setting: Step) -> dict[str, Any]:
     device = torch.device(setting.device)
     dataset = MutantStateDataset(Path(setting.data) / "store")
     dataset.phenotypes = dataset.phenotypes[:1]
-    loss_of, after_backward, network = _network(setting, dataset, device)
+    loss_of, after_backward, network = network_of(setting, dataset, device)
     optimiser = torch.optim.AdamW(network.parameters(), fused=True)
     random = np.random.default_rng(0)
 
@@ -112,7 +112,7 @@ def measure(setting: Step) -> dict[str, Any]:
     return result
 
 
-def _network(
+def network_of(
     setting: Step, dataset: MutantStateDataset, device: torch.device
 ) -> tuple[Callable[[MutantStateBatch], Tensor], Callable[[], None], torch.nn.Module]:
     """The loss of a batch, what is to be done after each backward pass, and the module."""

@@ -1,7 +1,8 @@
 """The batches of an epoch: their order, and where they come from."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -153,6 +154,8 @@ class TrainingBatches:
         device: that trains.
         num_workers: processes that gather.
         ahead: makes something of every batch, in a thread, while the batch before is trained on.
+            What it makes is of a batch on the CPU, so no store is held on the device then.
+        threads: how many do that, of as many batches.
     """
 
     def __init__(
@@ -162,10 +165,11 @@ class TrainingBatches:
         device: torch.device,
         num_workers: int = 0,
         ahead: Callable[[MutantStateBatch], None] | None = None,
+        threads: int = 1,
     ) -> None:
-        self.order, self.device, self.ahead = order, device, ahead
+        self.order, self.device, self.ahead, self.threads = order, device, ahead, threads
         self.resident: ResidentSamples | None = None
-        if ResidentSamples.fits(dataset, device):
+        if ahead is None and ResidentSamples.fits(dataset, device):
             self.resident = ResidentSamples(dataset, device)
         self._loader: DataLoader[MutantStateBatch] = DataLoader(
             dataset,  # type: ignore[arg-type]
@@ -179,26 +183,37 @@ class TrainingBatches:
         return len(self.order)
 
     def __iter__(self) -> Iterator[MutantStateBatch]:
-        if self.ahead is None:
-            yield from self._gathered()
-            return
-        batches = self._gathered()
-
-        def next_batch(ahead: Callable[[MutantStateBatch], None]) -> MutantStateBatch | None:
-            batch = next(batches, None)
-            if batch is not None:
-                ahead(batch)
-            return batch
-
-        with ThreadPoolExecutor(1, "batches") as thread:
-            waiting = thread.submit(next_batch, self.ahead)
-            while (batch := waiting.result()) is not None:
-                waiting = thread.submit(next_batch, self.ahead)
-                yield batch
-
-    def _gathered(self) -> Iterator[MutantStateBatch]:
         if self.resident is not None:
-            return map(self.resident.batch, self.order)
-        # Workers begin here, in the thread that asks.
+            yield from map(self.resident.batch, self.order)
+        elif self.ahead is None:
+            # Workers begin here, in the thread that asks.
+            batches = iter(self._loader)
+            yield from (batch.to(self.device, non_blocking=True) for batch in batches)
+        else:
+            yield from self._made_ahead(self.ahead)
+
+    def _made_ahead(self, ahead: Callable[[MutantStateBatch], None]) -> Iterator[MutantStateBatch]:
         batches = iter(self._loader)
-        return (batch.to(self.device, non_blocking=True) for batch in batches)
+
+        def made(gathered: Future[MutantStateBatch | None]) -> MutantStateBatch | None:
+            batch = gathered.result()
+            if batch is None:
+                return None
+            ahead(batch)
+            return batch.to(self.device, non_blocking=True)
+
+        with (
+            ThreadPoolExecutor(1, "batches") as gathering,
+            ThreadPoolExecutor(self.threads, "ahead") as making,
+        ):
+            waiting: deque[Future[MutantStateBatch | None]] = deque()
+
+            def begin() -> None:
+                gathered = gathering.submit(next, batches, None)
+                waiting.append(making.submit(made, gathered))
+
+            for _ in range(self.threads):
+                begin()
+            while (batch := waiting.popleft().result()) is not None:
+                begin()
+                yield batch

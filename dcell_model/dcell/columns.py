@@ -122,6 +122,16 @@ def sum_over_columns(values: Tensor, sample: Tensor, column: Tensor, columns: in
     native = values.device.type == "cpu" and sample.dtype == torch.int32 and values.dtype in REAL
     phenotypes = values.shape[1]
     sums = values.new_zeros(columns, phenotypes)
+    if values.is_cuda:  # in one order, without atomics
+        by_column, order = column.sort(stable=True)
+        starts = torch.searchsorted(
+            by_column, torch.arange(columns + 1, device=column.device, dtype=column.dtype)
+        )
+        rows = values.index_select(0, sample.index_select(0, order))
+        return torch.stack(
+            [torch.segment_reduce(row.contiguous(), "sum", offsets=starts, unsafe=True)
+             for row in rows.t()], 1
+        )  # fmt: skip
     if not native or load() is None:
         return sums.index_add_(0, column, values.index_select(0, sample))
     values, sample, column = values.contiguous(), sample.contiguous(), column.contiguous()

@@ -2,7 +2,7 @@
 
 Half precision (fp16) has no numbers below 6e-8: small gradients would vanish. A scaler multiplies
 the loss before the backward pass and divides the gradients after it; where they overflow, the step
-is skipped and the scale halved.
+is skipped and the scale halved. TF32 rounds the factors of products of fp32 to 10 bits of fraction.
 """
 
 import logging
@@ -28,12 +28,21 @@ def fabric_of(config: TrainConfig) -> Any:
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
     if config.device == "cuda" and not torch.cuda.is_available():
         raise InputError("train.device=cuda: no CUDA device is visible; use auto or cpu")
-    if config.precision == "fp16" and (config.device == "cpu" or not torch.cuda.is_available()):
+    on_cpu = config.device == "cpu" or not torch.cuda.is_available()
+    if config.precision == "tf32" and on_cpu:
+        raise InputError(
+            "train.precision=tf32: found no CUDA device to train on; CPUs have no such products. "
+            "Use fp32, or train.device=cuda where there is one."
+        )
+    if config.precision == "fp16" and on_cpu:
         raise InputError(
             "train.precision=fp16: found no CUDA device to train on; CPUs have no fast products of "
             "half precision, and may overflow without telling. Use bf16 or fp32, or "
             "train.device=cuda where there is one."
         )
+    if not on_cpu:  # a setting of the whole process: that of a training before must not stay
+        rounded = "high" if config.precision == "tf32" else "highest"
+        torch.set_float32_matmul_precision(rounded)
     torchrun = torch.distributed.is_torchelastic_launched()
     with warnings.catch_warnings():
         # Advice on hardware that is not used, from libraries below.
@@ -50,7 +59,7 @@ def fabric_of(config: TrainConfig) -> Any:
     return fabric
 
 
-_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+_PRECISION = {"fp32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 def scaler_state(fabric: Any) -> dict[str, Any]:

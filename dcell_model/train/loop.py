@@ -127,7 +127,7 @@ class _Training:
             least=fabric.world_size * (1 if config.sync_batchnorm else 2),
         )  # fmt: skip
         self.batches = TrainingBatches(
-            dataset, order, fabric.device, config.num_workers, self.plan.ahead
+            dataset, order, fabric.device, config.num_workers, self.plan.ahead, self.plan.threads
         )
         steps = config.epochs * -(-len(self.batches) // config.accumulate)
         given = getattr(parameters, weight_decay_section(parameters)).weight_decay

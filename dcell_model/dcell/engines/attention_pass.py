@@ -21,7 +21,7 @@ from torch import Tensor
 from dcell_model.data import MutantStateBatch
 from dcell_model.dcell.columns import Columns
 from dcell_model.dcell.engines.attention_group import GroupPass, GroupTensors
-from dcell_model.dcell.engines.edges import RunEdges
+from dcell_model.dcell.engines.edges import Edges
 from dcell_model.dcell.engines.indices import Indices
 from dcell_model.dcell.engines.native_pass import find_columns
 from dcell_model.dcell.engines.processes import samples_everywhere
@@ -128,7 +128,7 @@ class AttentionWalk:
         self.samples, self.everywhere = len(batch), samples_everywhere(model, len(batch))
         self.measures = model.training and self.config.norm == "batch"
         self.dtype = product_dtype(device) or model.bias.dtype
-        self.edges, self.tables = RunEdges(walk, self.dtype), TokenTables.of(layout, device)
+        self.edges, self.tables = Edges(walk, self.dtype), TokenTables.of(layout, device)
         indices = Indices.of(layout, device)
         none = torch.empty(0, dtype=torch.int64, device=device)
         self.child_rows = [torch.cat([none, *own]) for own in indices.child_rows]

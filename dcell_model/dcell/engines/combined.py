@@ -27,8 +27,9 @@ from data_specs.ragged import ragged_entries
 from dcell_model.data import MutantStateBatch
 from dcell_model.dcell.activations import ACTIVATIONS
 from dcell_model.dcell.engines import differences, native_pass, torch_pass
+from dcell_model.dcell.engines.edges import Edges
 from dcell_model.dcell.engines.native_pairs import NativeUnits, combine_units
-from dcell_model.dcell.engines.torch_pass import by_term, edges_of
+from dcell_model.dcell.engines.torch_pass import by_term
 from dcell_model.dcell.engines.touched import entries_of, touched_entries
 from dcell_model.dcell.engines.walk import Entries, Walk
 from dcell_model.dcell.engines.weights import Weights
@@ -157,7 +158,7 @@ def _evaluate(
 ) -> tuple[Walk, list[Tensor], list[Tensor]]:  # fmt: skip
     """From the deepest stratum to the root; tables of d and of what `after` leaves of D."""
     config, act = model.config, ACTIVATIONS[model.config.activation]
-    edges = edges_of(walk, samples, own.bias.dtype)
+    edges = Edges(walk, own.bias.dtype)
     D_flat, d_flat = walk.tables(own.bias), walk.tables(own.bias)
     D_tables, d_tables = walk.split(D_flat), walk.split(d_flat)
     for stratum in reversed(range(len(walk.strata))):

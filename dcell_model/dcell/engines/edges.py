@@ -1,42 +1,18 @@
 """Differences along edges: from children to their parents, and gradients back.
 
-`RunEdges` does it in plain torch, run by run (see `engines.touched`); `engines.kernels` has the
-same in Triton. `tables` are those of `Walk`: one row an entry, by width.
+In plain torch, run by run (see `engines.touched`). `tables` are those of `Walk`: one row an entry,
+by width.
 
 Shapes: of a run, E edges of b places, child width v, parents' width w.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from dcell_model.dcell.engines.walk import Walk
 from dcell_model.dcell.engines.weights import Weights
-
-
-class Edges(Protocol):
-    """Ways to carry differences along the edges of a batch."""
-
-    def collect(self, stratum: int, own: Weights, D_flat: Tensor, d_flat: Tensor) -> None:
-        """Put d = Σ over touched children of W D in place, for all terms of a stratum."""
-
-    def before(self, stratum: int, own: Weights, grad_d: Tensor, grad_D: Tensor) -> None:
-        """Called before the backward pass of a stratum: gradients may be fetched from parents."""
-
-    def after(
-        self,
-        stratum: int,
-        own: Weights,
-        out: Weights,
-        tables: tuple[Tensor, Tensor, Tensor],
-    ) -> None:
-        """Called after it, with D and the gradients of d and D, all flat.
-
-        Adds to the gradients of the stratum's child weights in `out`, and, where `before` does
-        not fetch them, the gradients of the children's D.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +70,8 @@ class Run:
             weights_Kw.index_add_(0, self.inputs, values_Evw.flatten(0, 1))
 
 
-class RunEdges:
-    """`Edges` as batched matrix products."""
+class Edges:
+    """The edges of a batch as batched matrix products."""
 
     def __init__(self, walk: Walk, dtype: torch.dtype) -> None:
         self.walk, self.dtype = walk, dtype
@@ -123,7 +99,7 @@ class RunEdges:
         return group, Run(E, b, child_class, at.child[places], at.parent[places], inputs)
 
     def collect(self, stratum: int, own: Weights, D_flat: Tensor, d_flat: Tensor) -> None:
-        """See `Edges`."""
+        """Put d = Σ over touched children of W D in place, for all terms of a stratum."""
         D, d = self.walk.split(D_flat), self.walk.split(d_flat)
         for at in self.walk.strata[stratum]:
             d[at.class_number][at.rows].zero_()
@@ -132,13 +108,14 @@ class RunEdges:
                 product = self._product(run.children(D[run.child_class]), run.weights(weights_Kw))
                 to.index_add_(0, run.parent, product.to(to.dtype).flatten(0, 1))
 
-    def before(self, stratum: int, own: Weights, grad_d: Tensor, grad_D: Tensor) -> None:
-        """See `Edges`; `after` pushes the gradients to the children."""
-
     def after(
         self, stratum: int, own: Weights, out: Weights, tables: tuple[Tensor, Tensor, Tensor]
     ) -> None:
-        """See `Edges`."""
+        """Called after the backward pass of a stratum, with D and the gradients of d and D, flat.
+
+        Adds to the gradients of the stratum's child weights in `out`, and to those of the
+        children's D.
+        """
         D, grad_d, grad_D = (self.walk.split(flat) for flat in tables)
         for at in self.walk.strata[stratum]:
             weights_Kw, grad_Kw = own.children_of(at.group), out.children_of(at.group)

@@ -1,4 +1,4 @@
-"""Only what the deletions touch: by the native pass where it suits, else in torch.
+"""Only what the deletions touch: by the pass for a GPU or a CPU that suits, else in torch.
 
 A model with attention has a pass of its own (`engines.attention_pass`).
 """
@@ -6,11 +6,11 @@ A model with attention has a pass of its own (`engines.attention_pass`).
 from torch import Tensor
 
 from dcell_model.data import MutantStateBatch
-from dcell_model.dcell.engines import attention_pass, native_pass, torch_pass
+from dcell_model.dcell.engines import attention_pass, columns_pass, native_pass, torch_pass
 from dcell_model.dcell.heads import ColumnHeads
 from dcell_model.dcell.parameters import DCellParameters
 
-PASSES = {"native": native_pass.forward, "torch": torch_pass.forward}
+PASSES = {"native": native_pass.forward, "torch": torch_pass.forward}  # on a CPU
 
 
 def forward(model: DCellParameters, batch: MutantStateBatch) -> ColumnHeads:
@@ -19,6 +19,8 @@ def forward(model: DCellParameters, batch: MutantStateBatch) -> ColumnHeads:
         return attention_pass.forward(model, batch)
     if native_pass.suits(model):
         return native_pass.forward(model, batch)
+    if columns_pass.suits(model, batch):
+        return columns_pass.forward(model, batch)
     return torch_pass.forward(model, batch)
 
 
@@ -34,6 +36,8 @@ def forward_with_states(
         heads, changes = attention_pass.forward_with_states(model, batch)
     elif native_pass.suits(model):
         heads, changes = native_pass.forward_with_states(model, batch)
+    elif columns_pass.suits(model, batch):
+        heads, changes = columns_pass.forward_with_states(model, batch)
     else:
         heads, changes = torch_pass.forward_with_states(model, batch)
     return heads, changes.index_select(0, heads.column)

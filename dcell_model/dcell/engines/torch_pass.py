@@ -1,13 +1,13 @@
-"""Only what the deletions touch, in torch: for GPUs, and where the native pass is not built.
+"""Only what the deletions touch, in torch: where neither C++ nor Triton runs the columns.
 
 The equations are those of `engines.native_pass`, with a column for each touched (term, sample), an
-entry (see `engines.touched`): a GPU, several processes and autocast are served, too.
+entry (see `engines.touched`): every variant, device and precision is served, and several processes
+that share batch statistics.
 
 Shapes: T terms, R rows, N entries of a group, n its terms, w its width, P phenotypes; of a run: E
 edges of b places, child width v.
 """
 
-import importlib.util
 from collections.abc import Sequence
 
 import torch
@@ -17,7 +17,7 @@ from dcell_model.data import MutantStateBatch
 from dcell_model.dcell.activations import ACTIVATIONS
 from dcell_model.dcell.engines import differences
 from dcell_model.dcell.engines.derivative import register_backward
-from dcell_model.dcell.engines.edges import Edges, RunEdges
+from dcell_model.dcell.engines.edges import Edges
 from dcell_model.dcell.engines.indices import segment_sum
 from dcell_model.dcell.engines.processes import samples_everywhere
 from dcell_model.dcell.engines.touched import Touched, dynamic, touch
@@ -78,15 +78,6 @@ def _run(
     return heads, touched, outputs
 
 
-def edges_of(walk: Walk, samples: int, dtype: torch.dtype) -> Edges:
-    """Triton on CUDA where it is installed, else plain torch."""
-    if walk.at.rank.is_cuda and importlib.util.find_spec("triton") is not None:
-        from dcell_model.dcell.engines.kernels import KernelEdges
-
-        return KernelEdges(walk, samples, dtype)
-    return RunEdges(walk, dtype)
-
-
 @torch.library.custom_op("dcell::incremental", mutates_args=())
 def _forward(
     weights: Sequence[Tensor],
@@ -108,7 +99,7 @@ def _forward(
     layout, config = walk.layout, walk.layout.config
     act = ACTIVATIONS[config.activation]
     sign = -1 if config.gene_input == "state" else 1
-    edges = edges_of(walk, samples, dtype)
+    edges = Edges(walk, dtype)
     D_flat = walk.tables(own.bias)  # differences of all outputs
     X_flat = walk.tables(own.bias)  # what norm and activation are differentiated with
     Y_flat = walk.tables(own.bias) if config.layers == 2 else own.bias.new_empty(0)  # first layer's
@@ -200,7 +191,7 @@ def _backward(
     sign = -1 if config.gene_input == "state" else 1
     first_R, Z_R, O_R, D_flat, X_flat, Y_flat = saved
     tables, inputs = walk.split(D_flat), walk.split(X_flat)
-    edges = edges_of(walk, samples, dtype)
+    edges = Edges(walk, dtype)
     grad_D_flat = torch.zeros_like(D_flat)  # complete for a term when all its parents are done
     grad_d_flat = walk.tables(own.bias)
     gradients, grad_d = walk.split(grad_D_flat), walk.split(grad_d_flat)
@@ -209,7 +200,6 @@ def _backward(
     grad_O_R = (own.head * wild).sum(1)  # of the wild type's outputs
     out.head, out.head_bias = wild * O_R[:, None], grad_wild.clone()
     for stratum in range(len(walk.strata)):
-        edges.before(stratum, own, grad_d_flat, grad_D_flat)
         for at in walk.strata[stratum]:
             group, w = at.group, at.group.width
             D, x = tables[at.class_number][at.rows], inputs[at.class_number][at.rows]

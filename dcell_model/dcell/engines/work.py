@@ -3,6 +3,7 @@
 Threads are chosen by it, and records say it.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ import numpy as np
 
 from dcell_model.data import MutantStateBatch
 from dcell_model.dcell.columns import columns_of
-from dcell_model.dcell.engines import attention_pass, native_pass
+from dcell_model.dcell.engines import attention_pass, columns_pass, native_pass
 from dcell_model.dcell.engines.touched import touched_entries
 from dcell_model.dcell.native import NativeHierarchy, instruction_set
 from dcell_model.dcell.parameters import DCellParameters
@@ -27,11 +28,13 @@ class WorkPlan:
         product: multiply-adds that threads share before they wait for each other.
         ahead: makes of a batch, in any thread and before its pass, what does not depend on the
             weights; None where there is nothing of the kind.
+        threads: how many make it, of as many batches.
     """
 
     engine_pass: str
     product: float
     ahead: Callable[[MutantStateBatch], None] | None = None
+    threads: int = 1
 
 
 def work_plan(model: DCellParameters, batch: MutantStateBatch) -> WorkPlan:
@@ -44,7 +47,17 @@ def work_plan(model: DCellParameters, batch: MutantStateBatch) -> WorkPlan:
         return WorkPlan("in torch, with attention", _product_of_entries(model, batch), ahead)
     if native_pass.suits(model) and name:
         return WorkPlan(f"native, {name}", _product_of_columns(model, batch), ahead)
+    if columns_pass.suits(model, batch):
+        product = _product_of_columns(model, batch)
+        return WorkPlan(
+            "columns, Triton", product, columns_pass.planner(model), _planning_threads()
+        )
     return WorkPlan("in torch", _product_of_entries(model, batch))
+
+
+def _planning_threads() -> int:
+    """A plan takes one core much longer than the pass takes a GPU."""
+    return max(1, min(8, len(os.sched_getaffinity(0)) // 2))
 
 
 def _product_by_term(model: DCellParameters, batch: MutantStateBatch) -> float:
@@ -57,7 +70,8 @@ def _product_of_columns(model: DCellParameters, batch: MutantStateBatch) -> floa
     """Half of all: threads of the native pass wait for each other at its end only."""
     hierarchy = NativeHierarchy.of(model.layout)
     columns = columns_of(
-        model.layout, batch.deleted_sample, batch.deleted_gene, len(batch), batch.deleted_state
+        model.layout, batch.deleted_sample.cpu(), batch.deleted_gene.cpu(), len(batch),
+        None if batch.deleted_state is None else batch.deleted_state.cpu(),
     ).starts.diff().numpy()  # fmt: skip
     return float((columns[hierarchy.edge_child] * hierarchy.edge_area).sum()) / 2
 

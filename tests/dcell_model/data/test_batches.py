@@ -1,5 +1,6 @@
 """The batches of an epoch: order, resume in its middle, and samples held on a device."""
 
+import itertools
 import threading
 from pathlib import Path
 
@@ -155,6 +156,22 @@ def test_batches_are_made_ready_one_ahead(dataset: MutantStateDataset, workers: 
             assert torch.equal(batch.plan[0], batch.index)
             assert len(ready) in (number, number + 1)
         assert len(ready) == len(order)
+
+
+def test_several_threads_make_batches_ahead_in_order(dataset: MutantStateDataset) -> None:
+    order = EpochBatches(np.arange(len(dataset)), 8)
+    whole = len(order) // 3 * 3
+    together, made = threading.Barrier(3), itertools.count()
+
+    def ahead(batch: MutantStateBatch) -> None:
+        if next(made) < whole:
+            together.wait(timeout=60)  # three are under way, or this fails
+        batch.plan = [batch.index]
+
+    batches = TrainingBatches(dataset, order, torch.device("cpu"), ahead=ahead, threads=3)
+    found = [batch.index.tolist() for batch in batches]
+    assert found == list(order)
+    assert not {"batches", "ahead"} & {t.name.split("_")[0] for t in threading.enumerate()}
 
 
 def test_what_goes_wrong_ahead_ends_the_epoch(dataset: MutantStateDataset) -> None:

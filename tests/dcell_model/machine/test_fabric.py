@@ -10,13 +10,15 @@ from tests.half_precision import half_precision_fabric
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu"])
-def test_half_precision_is_refused_on_a_cpu(device: str) -> None:
+@pytest.mark.parametrize(
+    ("precision", "remedy"), [("fp16", "Use bf16 or fp32"), ("tf32", "Use fp32")]
+)
+def test_precisions_of_gpus_are_refused_on_a_cpu(device: str, precision: str, remedy: str) -> None:
     if device == "auto" and torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
-    config = resolve({"train": {"precision": "fp16", "device": device}}).train
-    with pytest.raises(
-        InputError, match=r"precision=fp16: found no CUDA device.* Use bf16 or fp32"
-    ):
+    config = resolve({"train": {"precision": precision, "device": device}}).train
+    expected = rf"precision={precision}: found no CUDA device.* {remedy}"
+    with pytest.raises(InputError, match=expected):
         fabric_of(config)
 
 
