@@ -57,7 +57,7 @@ def of_genotypes(genotypes: Mapping[str, Any]) -> list[str]:
     """The rows of the genotype tables, and the genotypes that they are."""
     rows = f"{genotypes['rows']:,} rows, {genotypes['genotypes']:,} genotypes ({orders(genotypes)})"
     lines = [rows, f"{dropped(genotypes['dropped'])}; {genotypes['merged']:,} rows merged"]
-    for file in genotypes["files"]:
+    for file in genotypes.get("files", ()):
         if own := file.get("cell_lines"):
             lines.insert(0, _of_cell_lines(own))
     if kept := genotypes.get("alleles"):

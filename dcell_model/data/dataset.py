@@ -94,10 +94,10 @@ class MutantStateBatch:
 
     def states(self) -> tuple[Tensor, Tensor]:
         """`[N]` and `[D]` float32, the states of changed rows and of the deleted genes."""
-        if self.state is None or self.deleted_state is None:
-            rows, genes = self.phenotypes.new_zeros(len(self.gene)), len(self.deleted_gene)
-            return rows, rows.new_zeros(genes)
-        return self.state, self.deleted_state
+        if self.state is not None and self.deleted_state is not None:
+            return self.state, self.deleted_state
+        zeros = self.phenotypes.new_zeros
+        return zeros(len(self.gene)), zeros(len(self.deleted_gene))
 
     def _map(self, function: Any) -> "MutantStateBatch":
         values = (getattr(self, field.name) for field in fields(self))
@@ -272,11 +272,11 @@ class MutantStateDataset(Dataset[MutantState]):
         offset = position - block.first
         rows = slice(*block.state_offsets[offset : offset + 2])
         own = slice(*block.gene_offsets[offset : offset + 2])
-        genes = block.genes[own]
+        none = np.zeros(own.stop - own.start, dtype=np.float32)
         return MutantState(
             index=int(position),
-            genes=genes,
-            states=np.zeros(len(genes), np.float32) if block.states is None else block.states[own],
+            genes=block.genes[own],
+            states=none if block.states is None else block.states[own],
             rows={name: column[rows] for name, column in block.state.items()},
             phenotypes={name: float(values[offset]) for name, values in block.phenotypes.items()},
             graph=self.graph,
@@ -312,8 +312,7 @@ class MutantStateDataset(Dataset[MutantState]):
         )  # fmt: skip
         graded = None
         if self.meta.graded:
-            states = take("states", entry, blocks[gene_owner])
-            graded = take("state", row, blocks[owner]), states
+            graded = take("state", row, blocks[owner]), take("states", entry, blocks[gene_owner])
         return _to_batch(positions, columns, phenotypes, self.phenotypes, graded)
 
     def deleted_genes(

@@ -101,7 +101,7 @@ class Commit:
                       "--trials", "1", "--repeats", "1", "--search", "train.lr=0.01:0.1",
                       *self.set(small))  # fmt: skip
 
-        if "states:" in known:
+        if '"states"' in known or "states:" in known:
             self.make_inputs()
 
     def make_inputs(self) -> None:

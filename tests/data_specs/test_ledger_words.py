@@ -50,6 +50,15 @@ def test_every_drop_is_said_with_its_reason(reasons: dict[str, int]) -> None:
           "orders": {"1": 200, "2": 999, "4": 1}},
          ["1,500 rows, 1,200 genotypes (200 single, 999 double, 1 4-fold)",
           "dropped: 10 bad row; 290 rows merged"]),
+        (ledger_words.of_genotypes,
+         {"rows": 9, "genotypes": 8, "merged": 1, "dropped": {}, "orders": {"2": 8},
+          "files": [{"cell_lines": {
+              "rows": 14, "dropped": {"other_drug": 5}, "cell_lines": 8, "drugs": {"A": 9},
+              "channels": ["del", "mut"], "apart": False}}, {}],
+          "states": {"0": 12, "0.5": 4}},
+         ["14 responses, 8 cell lines; taken: A (9); dropped: 5 other drug; channels: del, mut "
+          "together", "9 rows, 8 genotypes (8 double)", "dropped: none; 1 rows merged",
+          "states of the genes of genotypes: 12 in 0, 4 in 0.5"]),
         (ledger_words.of_store, {"samples": 9, "bytes_per_sample": 1.5, "dropped": {}},
          ["9 samples, 1.5 bytes each"]),
         (ledger_words.of_store,
