@@ -15,10 +15,11 @@ COMMAND = "dcell train"
 class Train(TakesParameters):
     r"""Train a model, evaluate it, compare it with the baselines on one split, and report.
 
-    Example:
+    Examples:
       dcell train --data data/kuzmin2018 --set train.epochs=20 model.width_genes=direct \
         --out runs/first
       dcell train --data data/kuzmin2018 --set model.attention_heads=4 --out runs/attention
+      dcell train --data data/kuzmin2018 --set train.overfit=1 train.epochs=300 --out runs/overfit
     """
 
     data: Build

@@ -154,7 +154,10 @@ def test_interrupted(table: Path, tmp_path: Path) -> None:
     with start(table, tmp_path / "build", "dask.workers=2") as process:
         wait_for(tmp_path, IN_GENOTYPES, process)
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=60)
+        try:
+            _, error = process.communicate(timeout=60)
+        finally:  # or the end of the block waits for it for ever
+            process.kill()
     assert process.returncode == 130
     assert "interrupted; earlier outputs are untouched" in error
     assert [path.name for path in tmp_path.iterdir()] == ["build"]

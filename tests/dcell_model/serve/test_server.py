@@ -209,7 +209,10 @@ def test_ctrl_c_ends_it_quietly(saved: Path) -> None:
         assert found[1] == str(saved)
         answer = json.loads(ask(found[2], "/api/genotype?gene=YAL001C")[2])
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        try:
+            _, errors = process.communicate(timeout=20)
+        finally:  # or the end of the block waits for it for ever
+            process.kill()
     assert (process.returncode, errors) == (0, "")
     expected = open_run(saved).predict(np.array([[1]]))[0]
     assert answer["predicted"] == pytest.approx(expected.tolist())
