@@ -25,7 +25,7 @@ def show_fit(folder: Path) -> Iterator[str]:
 
     record, path = read_json(folder / RECORD), folder / FIT
     try:
-        table = pl.read_parquet(path)
+        table = pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ArtefactError(f"{path}: {error}. Train again.") from error
     by_epoch = {

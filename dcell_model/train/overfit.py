@@ -76,6 +76,6 @@ def keep_fit(
         pl.lit(epoch).alias("epoch"), pl.all()
     )
     if path.exists():
-        before = pl.read_parquet(path).filter(pl.col("epoch") < epoch)
+        before = pl.read_parquet(path, glob=False).filter(pl.col("epoch") < epoch)
         new = pl.concat([before.cast(new.schema), new])
     write_table(new, path)

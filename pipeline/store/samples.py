@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow.parquet as pq
 
 from data_specs.cell_graph import DELETED, CellGraph, IntArray
 from data_specs.tables import ALLELES, GENOTYPE_KEYS, STATES
@@ -67,7 +68,7 @@ def select_samples(
 
 def has_states(part: Path) -> bool:
     """Whether a part of the genotype table has a state other than 0."""
-    if STATES not in pl.read_parquet_schema(part):
+    if STATES not in pq.read_schema(part).names:
         return False
     states = pl.read_parquet(part, columns=[STATES], glob=False)[STATES].explode()
     return bool((states != DELETED).any())

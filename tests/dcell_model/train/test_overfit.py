@@ -42,9 +42,11 @@ def test_epochs_that_are_shown(epochs: int, shown: list[int]) -> None:
 
 def test_a_stopped_run_replaces_the_epochs_that_it_trains_again(tmp_path: Path) -> None:
     samples, values = np.array([4, 7]), np.array([0.5, 1.0])
+    path = tmp_path / "[a]*?" / FIT  # no pattern
+    path.parent.mkdir()
     for epoch, add in ((1, 0.0), (2, 0.1), (4, 0.2), (2, 0.3)):
-        keep_fit(tmp_path / FIT, epoch, samples, values.astype(np.float32), values + add)
-    table = pl.read_parquet(tmp_path / FIT)
+        keep_fit(path, epoch, samples, values.astype(np.float32), values + add)
+    table = pl.read_parquet(path, glob=False)
     assert table["epoch"].to_list() == [1, 1, 2, 2]
     assert table["predicted"].to_list() == [0.5, 1.0, 0.8, 1.3]
 
