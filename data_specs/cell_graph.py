@@ -26,6 +26,7 @@ import pyarrow as pa
 
 from data_specs.cell_graph_checks import fault_of
 from data_specs.errors import ArtefactError
+from data_specs.gene_states import WILD_TYPE
 from data_specs.layout import json_text, read_json
 
 IntArray = npt.NDArray[np.int64]
@@ -51,7 +52,6 @@ SCHEMAS = {
     "edges": pa.schema([("child", pa.int64()), ("parent", pa.int64())]),
     "names": pa.schema([("name", pa.string()), ("gene", pa.string()), ("kind", pa.string())]),
 }
-WILD_TYPE, DELETED = 1, 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from typing import Any
 
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
+from data_specs.gene_states import DELETED, name_and_state
 from data_specs.genotype_text import whole_names
 
 KINDS = ("systematic", "symbol", "synonym")
@@ -137,6 +138,10 @@ class GeneNames:
         if found.how == AMBIGUOUS:
             raise InputError(f"{self.explain(name)}. Write the systematic name of the one meant.")
         return found.gene if found.known else None
+
+    def name_and_state(self, part: str) -> tuple[str, float]:
+        """As the function of `gene_states`; a known name may hold `=` itself."""
+        return (part, float(DELETED)) if self.resolve(part).known else name_and_state(part)
 
     def number(self, name: str) -> int | None:
         """The number of the gene of a name in the cell graph; None if it has no such gene."""

@@ -4,9 +4,9 @@ A genotype lists genes that are not as in the wild type. In a text the state of 
 deleted stands behind its name, as in `YAL001C=0.5`. States are float32, as the store holds them.
 """
 
-from data_specs.cell_graph import DELETED, WILD_TYPE
 from data_specs.errors import InputError
 
+WILD_TYPE, DELETED = 1, 0
 LARGEST_STATE = 10.0
 NEAREST = 1e-6  # of a state to the wild type's: float32 tells them apart
 

@@ -102,6 +102,13 @@ def parts_of(table: Path) -> list[Path]:
     return sorted(path.absolute() for path in table.glob("[0-9]*.parquet"))
 
 
+def joined_states(between: str) -> "pl.Expr":
+    """The states of each genotype as one text, for keys."""
+    import polars as pl
+
+    return pl.col(STATES).list.eval(pl.element().cast(pl.String)).list.join(between)
+
+
 def write_table(frame: "pl.DataFrame", path: Path) -> None:
     """Write a stage's table as Parquet; the same frame gives the same bytes."""
     frame.write_parquet(path, compression="zstd", statistics=False)

@@ -12,7 +12,7 @@ from data_specs.cell_graph import CellGraph
 from data_specs.chain import chain
 from data_specs.errors import ArtefactError, InputError
 from data_specs.gene_names import GeneNames
-from data_specs.gene_states import name_and_state, with_state
+from data_specs.gene_states import with_state
 from data_specs.genotype_text import split_names
 from data_specs.layout import DataLayout, read_json
 from data_specs.measurement_error import best_scores, told_by
@@ -129,11 +129,12 @@ def _show_genotype(graph: CellGraph, reader: StoreReader, genotype: str | None) 
         genes = block.genes[own].astype(np.int64)
         states = [0.0] * len(genes) if block.states is None else block.states[own].tolist()
     else:
-        parts = [name_and_state(part) for part in split_names(genotype, names.whole)]
-        genes = _indices([name for name, _ in parts], ids, names)
-        states = [state for _, state in parts]
-        if len(genes) < len(states):
-            states = [0.0] * len(genes)
+        parts = [names.name_and_state(part) for part in split_names(genotype, names.whole)]
+        numbers = _indices([name for name, _ in parts], ids, names)
+        of_gene: dict[int, float] = {}
+        for number, (_, state) in zip(numbers, parts, strict=True):
+            of_gene.setdefault(number, state)
+        genes, states = np.array(list(of_gene), dtype=np.int64), list(of_gene.values())
     encoder = StateEncoder(graph, len(ids))
     _, rows, _ = encoder.delta(np.array([0, len(genes)]), genes)
     named = zip(genes, states, strict=True)
@@ -168,8 +169,8 @@ def _show_alleles(reader: StoreReader, genes: npt.NDArray[np.int64]) -> None:
             print(f"  {entry.first + sample:>7}  {value:>11.4f}  {count:>4.0f}  {named}")
 
 
-def _indices(given: list[str], ids: list[str], names: GeneNames) -> npt.NDArray[np.int64]:
-    """The genes of a genotype, each once, in the order given."""
+def _indices(given: list[str], ids: list[str], names: GeneNames) -> list[int]:
+    """The genes of a genotype, in the order given."""
     if not given:
         raise InputError("--genotype names no gene; expected 'YAL001C|YBR002C'")
     index = {gene: position for position, gene in enumerate(ids)}
@@ -183,4 +184,4 @@ def _indices(given: list[str], ids: list[str], names: GeneNames) -> npt.NDArray[
                 else f"{names.explain(name)}. Write a systematic or standard name, or a synonym."
             )
         found.append(index[gene])
-    return np.array(list(dict.fromkeys(found)), dtype=np.int64)
+    return found

@@ -11,8 +11,7 @@ States are float32, as the store holds them.
 
 import polars as pl
 
-from data_specs.cell_graph import DELETED, WILD_TYPE
-from data_specs.gene_states import LARGEST_STATE, NEAREST
+from data_specs.gene_states import DELETED, LARGEST_STATE, NEAREST, WILD_TYPE
 from data_specs.genotype_tables.alleles import kinds_of_rows
 from data_specs.genotype_tables.cells import cell
 from data_specs.genotype_tables.headers import Form

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import BaseMetadata, Ge, Gt, Le, Lt, MinLen, Predicate
 
 from data_specs.errors import ParameterError
+from data_specs.gene_states import DELETED, LARGEST_STATE, is_state
 from data_specs.parameters.presets import SYSTEMATIC_NAME
 
 MOST = 10**9  # of anything that is counted
@@ -53,10 +54,6 @@ def _pattern(text: str) -> bool:
     return True
 
 
-def _changed(state: float) -> bool:
-    return abs(state - 1) > 1e-6
-
-
 def _scheduler(text: str) -> bool:
     return text == "local" or ":" in text
 
@@ -66,7 +63,7 @@ _EXPECTED = {
     _different: "values that all differ",
     _date: "YYYY-MM-DD",
     _pattern: "a regular expression as the Rust crate regex reads it",
-    _changed: "a state other than 1, which is that of the wild type",
+    is_state: "a state other than 1, which is that of the wild type",
     _scheduler: "local, or an address such as tcp://host:8786",
 }
 DIFFERENT = Predicate(_different)
@@ -96,8 +93,7 @@ Control = Literal["none", "genes", "terms"]
 Device = Literal["auto", "cpu", "cuda"]
 CONTROLS = ("genes", "terms")  # the parts of a hierarchy that can be randomised
 Orders = Annotated[tuple[Annotated[int, Ge(1), Le(1000)], ...], DIFFERENT]
-# 0 is a deletion, and 1 the wild type.
-AlleleState = Annotated[float, Ge(0), Le(10), Predicate(_changed)]
+AlleleState = Annotated[float, Ge(DELETED), Le(LARGEST_STATE), Predicate(is_state)]
 AlleleStates = dict[Literal["ts", "damp", "other"], AlleleState]
 RidgeAlphas = Annotated[tuple[Annotated[float, Gt(0), Le(10**9)], ...], MinLen(1), DIFFERENT]
 

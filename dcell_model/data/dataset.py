@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torch.utils.data._utils.collate import default_collate_fn_map
 
-from data_specs.cell_graph import WILD_TYPE, CellGraph
+from data_specs.cell_graph import CellGraph
 from data_specs.errors import ArtefactError, InputError
+from data_specs.gene_states import WILD_TYPE
 from data_specs.mutant_state import StateEncoder
 from data_specs.parameters import no_such
 from data_specs.ragged import ragged_entries
@@ -42,10 +43,7 @@ class MutantState:
 
     @property
     def delta(self) -> npt.NDArray[Any]:
-        """`[n, 4]` copy: the rows (term, gene, stratum, state) unlike the wild type's.
-
-        It is int64; of a store with graded states float64.
-        """
+        """`[n, 4]` changed rows (term, gene, stratum, state); int64, of graded states float64."""
         kind = np.float64 if self.rows["state"].dtype.kind == "f" else np.int64
         table = np.stack([self.rows[name].astype(kind) for name in STATE_COLUMNS], axis=1)
         changed: npt.NDArray[Any] = table[table[:, 3] != WILD_TYPE]

@@ -4,7 +4,7 @@ from dcell_model.predict.command import print_unknown
 from dcell_model.predict.genotype_input import read_gene_names
 from dcell_model.predict.of_store import predict_members, predict_together
 from dcell_model.predict.opened_run import Run, open_run
-from dcell_model.predict.tables import name_and_state_of, predictions, resolve
+from dcell_model.predict.tables import predictions, resolve
 from dcell_model.predict.trained import FloatArray, IntArray, Trained
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "IntArray",
     "Run",
     "Trained",
-    "name_and_state_of",
     "open_run",
     "predict_members",
     "predict_together",

@@ -8,7 +8,7 @@ from typing import Any
 
 from data_specs.errors import InputError
 from data_specs.gene_names import GeneNames
-from data_specs.gene_states import name_and_state, with_state
+from data_specs.gene_states import with_state
 from data_specs.genotype_text import split_names
 from data_specs.naming import Naming
 from data_specs.parameters import Genotypes
@@ -58,7 +58,7 @@ def read_genotypes(
 def read_gene_names(path: Path, names: GeneNames) -> list[str]:
     """The names of all genes in a file of `read_genotypes`, each once, in order; no states."""
     genotypes = read_genotypes(str(path), names)
-    return list(dict.fromkeys(name_and_state(name)[0] for own in genotypes for name in own))
+    return list(dict.fromkeys(names.name_and_state(name)[0] for own in genotypes for name in own))
 
 
 def _read_file(path: Path, names: GeneNames, states: Mapping[str, float] | None) -> list[list[str]]:
@@ -135,7 +135,7 @@ def _read_list(path: Path, names: GeneNames, unknown_form: InputError) -> list[l
 
 def _is_known(name: str, names: GeneNames) -> bool:
     try:
-        return names.gene(name_and_state(name)[0]) is not None
+        return names.gene(names.name_and_state(name)[0]) is not None
     except InputError:  # of several genes, or with a state that is none
         return True
 

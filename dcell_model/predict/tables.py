@@ -37,7 +37,7 @@ import pyarrow as pa
 import torch
 
 from data_specs.errors import InputError
-from data_specs.gene_states import name_and_state, with_state
+from data_specs.gene_states import with_state
 from dcell_model.checkpoint import LEVEL, Predictions
 from dcell_model.data import MutantStateBatch
 from dcell_model.dcell import root_of
@@ -87,7 +87,7 @@ def resolve(
         InputError: a state that is none, of one gene in a genotype two states, or states for a
             model that knows none.
     """
-    parts = {part: name_and_state_of(trained, part) for own in genotypes for part in own}
+    parts = {part: trained.names.name_and_state(part) for own in genotypes for part in own}
     index = {part: trained.names.number(name) for part, (name, _) in parts.items()}
     rows = []
     for own in genotypes:
@@ -112,15 +112,6 @@ def resolve(
         unknown=[[parts[n][0] for n in own if index[n] is None] for own in genotypes],
         states=states if graded else None,
     )
-
-
-def name_and_state_of(trained: Trained, part: str) -> tuple[str, float]:
-    """The name in a part of a genotype's text, and its state; a known name may hold `=` itself.
-
-    Raises:
-        InputError: what stands behind `=` is no state.
-    """
-    return (part, 0.0) if trained.names.resolve(part).known else name_and_state(part)
 
 
 def predictions(

@@ -15,7 +15,7 @@ from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError
 from data_specs.gene_states import with_state
 from dcell_model.checkpoint import LEVEL
-from dcell_model.predict import IntArray, Trained, name_and_state_of, predictions, resolve
+from dcell_model.predict import IntArray, Trained, predictions, resolve
 
 MAX_GENES, MAX_LENGTH = 50, 100
 EXPLAINED = 10  # unknown names that near ones are looked for; each takes some 30 ms
@@ -110,7 +110,7 @@ def genotype_view(trained: Trained, given: Sequence[str]) -> dict[str, Any]:
 
 def _gene(trained: Trained, gene: str, given: str) -> dict[str, str]:
     """A gene that was given by some name, with its state."""
-    symbol, (_, state) = trained.names.symbol(gene), name_and_state_of(trained, given)
+    symbol, (_, state) = trained.names.symbol(gene), trained.names.name_and_state(given)
     # A mapping may have another meaning for the systematic name.
     by_itself = trained.names.resolve(gene).gene == gene
     return {
@@ -147,7 +147,7 @@ def suggestions(trained: Trained, text: str, count: int = 8) -> list[dict[str, s
     """
     (text,) = _checked([text]) or [""]
     try:
-        text, state = name_and_state_of(trained, text)
+        text, state = trained.names.name_and_state(text)
     except InputError:  # not typed to its end yet
         text, state = text.partition("=")[0], 0.0
     return [
@@ -180,7 +180,7 @@ def _sort_out(
     known: dict[str, str] = {}
     unknown: list[dict[str, Any]] = []
     for given in names:
-        name, _ = name_and_state_of(trained, given)
+        name, _ = trained.names.name_and_state(given)
         found = trained.names.resolve(name)
         if found.known and found.gene in trained.names.index:
             known.setdefault(found.gene, given)

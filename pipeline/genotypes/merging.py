@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from data_specs.tables import ALLELES, STATES
+from data_specs.tables import ALLELES, STATES, joined_states
 from pipeline.genotypes.measurement_noise import Sums, sums_of
 
 Given = Literal["train", "test"]
@@ -51,7 +51,7 @@ def usable(
     if further := [name for name in (STATES, ALLELES) if name in rows.columns]:
         key = pl.col("key") + BEHIND
         if STATES in further:
-            key += pl.col(STATES).list.eval(pl.element().cast(pl.String)).list.join("\t")
+            key += joined_states("\t")
         if ALLELES in further:
             key += BEFORE_ALLELES + pl.col(ALLELES).list.join("\t")
         rows = rows.with_columns(key=key)

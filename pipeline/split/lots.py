@@ -16,7 +16,7 @@ import polars as pl
 
 from data_specs.errors import InputError
 from data_specs.parameters import Split
-from data_specs.tables import ALLELES, STATES
+from data_specs.tables import ALLELES, STATES, joined_states
 
 Hashes = npt.NDArray[np.uint64]
 Indices = npt.NDArray[Any]  # unsigned integers, as narrow as they go
@@ -74,7 +74,7 @@ def draw(samples: pl.DataFrame, settings: Split) -> Lots:
     """Reduce samples, as `split` takes them, to their lots."""
     samples = samples.with_columns(key=pl.col("genes").list.join("|"))
     if STATES in samples.columns:
-        states = pl.col(STATES).list.eval(pl.element().cast(pl.String)).list.join("|")
+        states = joined_states("|")
         samples = samples.with_columns(key=pl.col("key") + "\t\t" + states)
     if ALLELES in samples.columns and settings.alleles == "together":
         samples = _with_queries_of_all_alleles(samples)

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow.parquet as pq
 
-from data_specs.cell_graph import DELETED, CellGraph, IntArray
+from data_specs.cell_graph import CellGraph, IntArray
+from data_specs.gene_states import DELETED
 from data_specs.tables import ALLELES, GENOTYPE_KEYS, STATES
 
 

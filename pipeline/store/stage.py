@@ -16,10 +16,11 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from data_specs.cell_graph import DELETED, WILD_TYPE, CellGraph
+from data_specs.cell_graph import CellGraph
 from data_specs.chain import write_link
 from data_specs.errors import InputError
 from data_specs.files import replacing_file, replacing_folder, size_of
+from data_specs.gene_states import DELETED, WILD_TYPE
 from data_specs.layout import DataLayout, write_json
 from data_specs.mutant_state import StateEncoder
 from data_specs.parameters import Parameters

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from data_specs.cell_graph import DELETED, CellGraph
+from data_specs.cell_graph import CellGraph
+from data_specs.gene_states import DELETED
 from data_specs.layout import DataLayout, read_json
 from data_specs.ledger_words import counted
 from data_specs.store import STATE_COLUMNS, BlockEntry, StoreReader
-from data_specs.tables import ALLELES, PARTS, STATES, parts_of
+from data_specs.tables import ALLELES, PARTS, STATES, joined_states, parts_of
 from pipeline.verify.promises import require
 
 
@@ -151,11 +152,11 @@ def check_alleles(reader: StoreReader, layout: DataLayout) -> str:
     sets = several = 0
     states = [STATES] * reader.meta.graded
     for first, samples in _samples(reader, layout, "genes", ALLELES, *states):
-        texts = pl.col("genes", ALLELES).list.join("|")
-        table = samples.select(texts, sizes=pl.col("genes").list.len())
-        if states:  # a model knows genes with their states
-            text = samples[STATES].list.eval(pl.element().cast(pl.String)).list.join("|")
-            table = table.with_columns(genes=pl.col("genes") + "\t" + text)
+        known = pl.col("genes").list.join("|")
+        if reader.meta.graded:  # a model knows genes with their states
+            known = known + "\t" + joined_states("|")
+        alleles = pl.col(ALLELES).list.join("|")
+        table = samples.select(known, alleles, sizes=pl.col("genes").list.len())
         table = table.with_columns(part=parts.slice(first, samples.height))
         require(table.select("genes", ALLELES).is_unique().all(), "a genotype is there twice")
         named = samples[ALLELES].list.len()
