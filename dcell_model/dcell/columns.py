@@ -10,7 +10,7 @@ Shapes: T terms, E edges, C columns, N entries (touched (term, sample) pairs), L
 """
 
 import ctypes
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,11 @@ from torch import Tensor
 from dcell_model.data import sizes_of
 from dcell_model.dcell.layout import SubsystemLayout
 from dcell_model.dcell.native import REAL, NativeHierarchy, call, load
+from dcell_model.dcell.tensor_fields import TensorFields
 
 
 @dataclass(slots=True)
-class Columns:
+class Columns(TensorFields):
     """The columns of a batch, sorted by their terms' rank; links and changes count inside a term.
 
     Attributes:
@@ -51,10 +52,6 @@ class Columns:
     change_column: Tensor
     change_weight: Tensor
     change_size: Tensor
-
-    def to_list(self) -> list[Tensor]:
-        """All tensors in the order of the fields."""
-        return [getattr(self, field.name) for field in fields(self)]
 
 
 def columns_of(

@@ -10,7 +10,7 @@ of entries; A attention width, E embedding width (1 without); of a run of edges,
 places, v child width.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -23,10 +23,11 @@ from dcell_model.dcell.engines.processes import sum_everywhere
 from dcell_model.dcell.engines.token_tables import Placed, PlacedBucket, TokenTables
 from dcell_model.dcell.engines.walk import Entries
 from dcell_model.dcell.layout import NORM_EPS
+from dcell_model.dcell.tensor_fields import TensorFields
 
 
 @dataclass(slots=True)
-class GroupTensors:
+class GroupTensors(TensorFields):
     """What a group's outputs are differentiated with respect to; what a model lacks is empty.
 
     Attributes:
@@ -55,10 +56,6 @@ class GroupTensors:
     out: Tensor
     children: Tensor
     entries: Tensor
-
-    def to_list(self) -> list[Tensor]:
-        """All tensors in the order of the fields."""
-        return [getattr(self, field.name) for field in fields(self)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ equal widths run together as one batched matrix product; edges with nearly as ma
 run, and shorter ones are padded with a row of zeros.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,13 +21,14 @@ from data_specs.ragged import ragged_entries
 from dcell_model.data import sizes_of
 from dcell_model.dcell.layout import SubsystemLayout
 from dcell_model.dcell.ranks import Ranks
+from dcell_model.dcell.tensor_fields import TensorFields
 
 # Multiplications by zero that a run may hold: less than what one more run would cost.
 PADDING = 200_000
 
 
 @dataclass(slots=True)
-class Touched:
+class Touched(TensorFields):
     """The entries of one batch, and its runs of edges. N entries, Q places in runs, C changes.
 
     Attributes:
@@ -56,10 +57,6 @@ class Touched:
     change_input: Tensor
     change_size: Tensor
     change_bounds: Tensor
-
-    def to_list(self) -> list[Tensor]:
-        """All tensors in the order of the fields."""
-        return [getattr(self, field.name) for field in fields(self)]
 
 
 def touched_entries(

@@ -1,16 +1,17 @@
 """What the operators of engines take and give back: the flat parameters, in one fixed order."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from dcell_model.dcell.layout import NORM_MOMENTUM, Group
 from dcell_model.dcell.parameters import DCellParameters
+from dcell_model.dcell.tensor_fields import TensorFields
 
 
 @dataclass(slots=True)
-class Weights:
+class Weights(TensorFields):
     """The flat parameters, as `DCellParameters` has them; one that it lacks is an empty tensor.
 
     The gene weights are those against the binary state: an embedding is multiplied in. Mean and
@@ -48,10 +49,6 @@ class Weights:
             mean=state.get("running_mean", empty),
             var=state.get("running_var", empty),
         )
-
-    def to_list(self) -> list[Tensor]:
-        """All tensors in the order of the fields, which operators keep."""
-        return [getattr(self, field.name) for field in fields(self)]
 
     def empty_like(self) -> "Weights":
         """Room for the gradients; mean and variance have none."""

@@ -8,7 +8,7 @@ import triton
 import triton.language as tl
 
 from dcell_model.dcell.gpu.activations import change, slope, slope_at, slope_change, value
-from dcell_model.dcell.gpu.sums import product, sum_rows
+from dcell_model.dcell.gpu.sums import add_product, sum_rows
 
 _EPS = tl.constexpr(1e-5)  # dcell_model/dcell/layout.py
 
@@ -44,19 +44,12 @@ def gradients_of_rows(
         for number in range(tl.load(up_ptr + rank), tl.load(up_ptr + rank + 1)):
             edge = tl.load(up_edge_ptr + number)
             parent_width = tl.load(width_ptr + tl.load(parent_ptr + edge))
-            carried = carried_ptr + tl.load(product_ptr + edge)
-            weights_of_edge = weight_ptr + tl.load(edge_weight_ptr + edge)
-            for first in range(0, parent_width, INNER):
-                inner = first + tl.arange(0, INNER)
-                a = tl.load(
-                    carried + row[:, None] * parent_width + inner[None, :],
-                    mask=live[:, None] & (inner < parent_width)[None, :], other=0.0,
-                )  # fmt: skip
-                b = tl.load(
-                    weights_of_edge + column.to(tl.int64)[None, :] * parent_width + inner[:, None],
-                    mask=real[None, :] & (inner < parent_width)[:, None], other=0.0,
-                )  # fmt: skip
-                total += product(a, b, total, PRODUCT, PRECISION)
+            total = add_product(
+                total,
+                carried_ptr + tl.load(product_ptr + edge), row, live, parent_width, 1,
+                weight_ptr + tl.load(edge_weight_ptr + edge), column.to(tl.int64), real, 1,
+                parent_width, parent_width, PRODUCT, PRECISION, INNER,
+            )  # fmt: skip
         to = grad_ptr + tl.load(number_ptr + rank)
         tl.store(to + row[:, None] * width + column[None, :], total,
                  mask=live[:, None] & real[None, :])  # fmt: skip
@@ -225,25 +218,17 @@ def gradients_of_edges(
     inner = tl.load(tile_inner_ptr + tl.program_id(0)) + tl.arange(0, INNER)
     column = tl.load(tile_outer_ptr + tl.program_id(0)) + tl.arange(0, OUTER)
     rows = tl.load(row_start_ptr + child + 1) - tl.load(row_start_ptr + child)
-    D = D_ptr + tl.load(number_ptr + child)
-    carried = carried_ptr + tl.load(product_ptr + edge)
-    total = tl.zeros((INNER, OUTER), dtype=grad_ptr.dtype.element_ty)
-    for first in range(0, rows, ROWS):
-        row = first + tl.arange(0, ROWS)
-        live = row < rows
-        row = row.to(tl.int64)
-        a = tl.load(
-            D + row[None, :] * child_width + inner[:, None],
-            mask=live[None, :] & (inner < child_width)[:, None], other=0.0,
-        )  # fmt: skip
-        b = tl.load(
-            carried + row[:, None] * width + column[None, :],
-            mask=live[:, None] & (column < width)[None, :], other=0.0,
-        )  # fmt: skip
-        total += product(a, b, total, PRODUCT, PRECISION)
+    is_inner, is_column = inner < child_width, column < width
+    inner, column = inner.to(tl.int64), column.to(tl.int64)
+    total = add_product(
+        tl.zeros((INNER, OUTER), dtype=grad_ptr.dtype.element_ty),
+        D_ptr + tl.load(number_ptr + child), inner, is_inner, 1, child_width,
+        carried_ptr + tl.load(product_ptr + edge), column, is_column, width, 1,
+        rows, PRODUCT, PRECISION, ROWS,
+    )  # fmt: skip
     to = grad_ptr + tl.load(edge_weight_ptr + edge)
-    tl.store(to + inner.to(tl.int64)[:, None] * width + column[None, :], total,
-             mask=(inner < child_width)[:, None] & (column < width)[None, :])  # fmt: skip
+    tl.store(to + inner[:, None] * width + column[None, :], total,
+             mask=is_inner[:, None] & is_column[None, :])  # fmt: skip
 
 
 @triton.jit

@@ -8,7 +8,7 @@ import triton
 import triton.language as tl
 
 from dcell_model.dcell.gpu.activations import change, value
-from dcell_model.dcell.gpu.sums import product, sum_rows
+from dcell_model.dcell.gpu.sums import add_product, sum_rows
 
 _EPS = tl.constexpr(1e-5)  # dcell_model/dcell/layout.py
 
@@ -58,20 +58,12 @@ def products_of_edges(
         column = tl.load(tile_neuron_ptr + tl.program_id(0)) + tl.arange(0, OUTER)
         live, real = row < rows, column < width
         row = row.to(tl.int64)
-        source = D_ptr + tl.load(number_ptr + child)
-        weights = weight_ptr + tl.load(edge_weight_ptr + edge)
-        total = tl.zeros((ROWS, OUTER), dtype=places_ptr.dtype.element_ty)
-        for first in range(0, child_width, INNER):
-            inner = first + tl.arange(0, INNER)
-            a = tl.load(
-                source + row[:, None] * child_width + inner[None, :],
-                mask=live[:, None] & (inner < child_width)[None, :], other=0.0,
-            )  # fmt: skip
-            b = tl.load(
-                weights + inner.to(tl.int64)[:, None] * width + column[None, :],
-                mask=(inner < child_width)[:, None] & real[None, :], other=0.0,
-            )  # fmt: skip
-            total += product(a, b, total, PRODUCT, PRECISION)
+        total = add_product(
+            tl.zeros((ROWS, OUTER), dtype=places_ptr.dtype.element_ty),
+            D_ptr + tl.load(number_ptr + child), row, live, child_width, 1,
+            weight_ptr + tl.load(edge_weight_ptr + edge), column.to(tl.int64), real, width, 1,
+            child_width, PRODUCT, PRECISION, INNER,
+        )  # fmt: skip
         to = places_ptr + tl.load(product_ptr + edge)
         tl.store(to + row[:, None] * width + column[None, :], total,
                  mask=live[:, None] & real[None, :])  # fmt: skip

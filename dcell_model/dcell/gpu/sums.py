@@ -1,4 +1,4 @@
-"""What kernels share: sums of listed rows, and a matrix product in a chosen type."""
+"""What kernels share: sums of listed rows, and matrix products in a chosen type."""
 
 import triton
 import triton.language as tl
@@ -30,6 +30,23 @@ def sum_rows(
 
 
 @triton.jit
-def product(a, b, like, PRODUCT: tl.constexpr, PRECISION: tl.constexpr):
-    """`a @ b` with factors of type `PRODUCT`, in the type of `like`."""
-    return tl.dot(a.to(PRODUCT), b.to(PRODUCT), input_precision=PRECISION).to(like.dtype)
+def add_product(
+    total, a_ptr, m, is_m, a_m, a_k, b_ptr, n, is_n, b_k, b_n, size,
+    PRODUCT: tl.constexpr, PRECISION: tl.constexpr, STEP: tl.constexpr,
+):  # fmt: skip
+    """`total + a @ b`, `[m, n]`, over 0 ≤ k < size, with factors of type `PRODUCT`.
+
+    `m` and `n` are int64 places, with whether there are such; `a[m, k]` lies at
+    `m · a_m + k · a_k`, `b[k, n]` at `k · b_k + n · b_n`.
+    """
+    for first in range(0, size, STEP):
+        k = first + tl.arange(0, STEP)
+        is_k = k < size
+        k = k.to(tl.int64)
+        a = tl.load(a_ptr + m[:, None] * a_m + k[None, :] * a_k,
+                    mask=is_m[:, None] & is_k[None, :], other=0.0)  # fmt: skip
+        b = tl.load(b_ptr + k[:, None] * b_k + n[None, :] * b_n,
+                    mask=is_k[:, None] & is_n[None, :], other=0.0)  # fmt: skip
+        factors = tl.dot(a.to(PRODUCT), b.to(PRODUCT), input_precision=PRECISION)
+        total += factors.to(total.dtype)
+    return total
