@@ -80,7 +80,7 @@ def _refuse_written_around(folder: Path, real: Path) -> None:
                 f"{folder}: lies in {above}, which is being written by another process: {holder}. "
                 "Wait until it ends, or name another folder."
             )
-    for path in sorted([*real.rglob(lock_name(Path("*"))), *real.rglob(_INSIDE)]):
+    for path in sorted(real.rglob(f".*{_ENDING[1:]}")):
         inner = path.parent
         if path.name != _INSIDE:
             inner /= path.name.removeprefix(".").removesuffix(_ENDING)

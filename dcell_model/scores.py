@@ -16,6 +16,11 @@ PART_NAMES = {"test": "test", "val": "validation", "train": "training"}
 SCORE_NAMES = {"pearson": "Pearson", "spearman": "Spearman", "r2": "R²", "mse": "MSE"}
 
 
+def in_words(value: float | None, form: str = ".3f") -> str:
+    """A score as people read it."""
+    return "not defined" if value is None else f"{value:{form}}"
+
+
 def scores(predicted: Values, measured: Values) -> dict[str, float | None]:
     """Score predictions `[N]` against measurements `[N]`, computed in float64.
 

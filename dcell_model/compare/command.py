@@ -34,7 +34,7 @@ from dcell_model.data import target_names
 from dcell_model.machine import provenance
 from dcell_model.models import MODELS
 from dcell_model.predict import open_run
-from dcell_model.scores import scores
+from dcell_model.scores import in_words, scores
 from dcell_model.train import refuse_changes, refuse_overfit
 
 MARKER = MARKERS["comparison"]
@@ -222,9 +222,7 @@ def _scored(
 
 
 def _told(result: Result) -> str:
-    pearson = result["pearson"]
-    shown = "not defined" if pearson is None else f"{pearson:.3f}"
-    return f"Pearson {shown}, {result['seconds']:.1f} s"
+    return f"Pearson {in_words(result['pearson'])}, {result['seconds']:.1f} s"
 
 
 def summarise(runs: Sequence[Result]) -> Iterator[dict[str, Any]]:

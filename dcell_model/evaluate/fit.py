@@ -9,7 +9,7 @@ from data_specs.layout import read_json
 from data_specs.terminal import printable
 from dcell_model.checkpoint import FIT, PLOTS, RECORD
 from dcell_model.evaluate import plots
-from dcell_model.scores import scores
+from dcell_model.scores import in_words, scores
 
 
 def show_fit(folder: Path) -> Iterator[str]:
@@ -47,10 +47,7 @@ def show_fit(folder: Path) -> Iterator[str]:
         )  # fmt: skip
     yield f"{printable(name)} of the {len(measured):,} genotypes that the model was fitted to:"
     for epoch, found in scored.items():
-        pearson, r2 = (
-            "not defined" if (value := found[key]) is None else f"{value:.3f}"
-            for key in ("pearson", "r2")
-        )
+        pearson, r2 = in_words(found["pearson"]), in_words(found["r2"])
         yield f"  epoch {epoch:>5}: Pearson {pearson}, R² {r2}"
     begun, ended = (record["history"][epoch]["train_root"] for epoch in (0, -1))
     yield f"The root's part of the training loss went from {begun:.3g} to {ended:.3g}."

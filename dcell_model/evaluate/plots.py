@@ -10,7 +10,7 @@ import numpy.typing as npt
 from data_specs.plots import BLUE, GREY, INK, ORANGE, saved_plot
 from data_specs.terminal import printable
 from dcell_model.models import title_of
-from dcell_model.scores import PART_NAMES, SCORE_NAMES
+from dcell_model.scores import PART_NAMES, SCORE_NAMES, in_words
 from dcell_model.scores import scores as score
 
 if TYPE_CHECKING:
@@ -271,6 +271,4 @@ def _draw_ceiling(axes: "Axes", ceiling: float, bars: int) -> None:
 
 
 def _format(value: float | None, key: str) -> str:
-    if value is None:
-        return "not defined"
-    return (f"{value:.3g}" if key == "mse" else f"{value:z.3f}").replace("-", "−")
+    return in_words(value, ".3g" if key == "mse" else "z.3f").replace("-", "−")

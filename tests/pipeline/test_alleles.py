@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 
 from data_specs.errors import InputError
-from data_specs.genotype_tables import FORMS
 from data_specs.layout import DataLayout, read_json, write_json
 from data_specs.parameters import resolve
 from data_specs.store import StoreReader, alleles_of
@@ -17,6 +16,7 @@ from pipeline.cli import main
 from pipeline.export import cellmaps_tables
 from pipeline.verify import verify
 from tests.conftest import tiny_parameters
+from tests.strain_tables import write_long_form
 
 ROWS = [  # query, its allele, array, its allele, interaction
     ("YAL001C_tsq1", "abc-1", "YAL002W_dma2", "def", -0.5),
@@ -33,11 +33,8 @@ CALLED = ["abc-1|Δ", "abc-2|Δ", "abc-2|Δ", "tsq5|Δ", "Δ|Δ", "Δ|Δ", "Δ|�
 
 
 def tables(folder: Path) -> list[str]:
-    rest = "DMA30\t{}\t0.5\t1\t1\t0.9\t0.02"
-    rows = ["\t".join([*own, rest.format(score)]) for *own, score in ROWS]
-    (folder / "long.txt").write_text("\n".join(["\t".join(FORMS["costanzo_2016"]), *rows]) + "\n")
     (folder / "plain.tsv").write_text(PLAIN)
-    return [str(folder / "long.txt"), str(folder / "plain.tsv")]
+    return [write_long_form(folder / "long.txt", ROWS), str(folder / "plain.tsv")]
 
 
 @pytest.fixture(scope="module")

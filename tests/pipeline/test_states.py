@@ -11,7 +11,6 @@ from torch_geometric.loader import DataLoader
 
 from data_specs.cell_graph import CellGraph
 from data_specs.errors import InputError, ParameterError
-from data_specs.genotype_tables import FORMS
 from data_specs.layout import DataLayout, read_json
 from data_specs.parameters import override, resolve
 from data_specs.store import StoreReader
@@ -24,6 +23,7 @@ from pipeline.cli import main
 from pipeline.export import cellmaps_tables
 from pipeline.verify import verify
 from tests.conftest import tiny_parameters
+from tests.strain_tables import write_long_form
 
 ROWS = [  # query, its allele, array, its allele, interaction
     ("YAL001C_tsq1", "abc-1", "YAL002W_dma2", "def", -0.5),
@@ -55,11 +55,7 @@ PLAIN = [
 
 
 def strains(folder: Path) -> str:
-    rest = "DMA30\t{}\t0.5\t1\t1\t0.9\t0.02"
-    rows = ["\t".join([*own, rest.format(score)]) for *own, score in ROWS]
-    path = folder / "long.txt"
-    path.write_text("\n".join(["\t".join(FORMS["costanzo_2016"]), *rows]) + "\n")
-    return str(path)
+    return write_long_form(folder / "long.txt", ROWS)
 
 
 def plain(folder: Path, rows: list[tuple[str, str, float]] = PLAIN) -> str:

@@ -22,7 +22,7 @@ from dcell_model.dcell.model import DCell
 from dcell_model.dcell.native import load
 from tests.dcell_model.dcell.engines.test_equivalence import (
     GENOTYPES,
-    STATES,
+    GRADED,
     assert_equal,
     assert_equivalent,
     batch_of,
@@ -108,10 +108,7 @@ def test_engines_agree_on_random_hierarchies(
 @given(
     seed=st.integers(0, 10_000),
     terms=st.integers(2, 25),
-    genotypes=st.lists(
-        st.dictionaries(st.integers(0, 14), st.sampled_from(STATES), max_size=4),
-        min_size=2, max_size=9,
-    ),
+    genotypes=GRADED,
     entries=st.sampled_from(ENTRIES),
     gene_input=st.sampled_from(["state", "disruption"]),
     embedding=st.sampled_from([0, 2]),
@@ -123,7 +120,6 @@ def test_engines_agree_on_graded_states(
 ) -> None:  # fmt: skip
     graph = random_cell_graph(seed, terms)
     config = config_of(gene_input=gene_input, gene_embedding=embedding)
-    genotypes = [*genotypes, *({gene: 0.5 - gene % 2} for gene in range(15))]
     with taking(entries) as way:
         assert_equivalent(graph, config, graded_batch(graph, genotypes), way, training=training)
 

@@ -216,6 +216,11 @@ def test_second_backward_starts_from_zero(way: str) -> None:
 
 # A few states that samples share, the wild type's neighbours, and one above it.
 STATES = [0.0, 0.25, 0.3, 0.999, 2.5]
+GRADED = st.lists(
+    st.dictionaries(st.integers(0, 14), st.sampled_from(STATES), max_size=5),
+    min_size=2,
+    max_size=12,
+).map(lambda drawn: [*drawn, *({gene: 0.5 - gene % 2} for gene in range(15))])
 
 
 def graded_batch(graph: CellGraph, genotypes: list[dict[int, float]]) -> MutantStateBatch:
@@ -232,10 +237,7 @@ def graded_batch(graph: CellGraph, genotypes: list[dict[int, float]]) -> MutantS
 @given(
     seed=st.integers(0, 10_000),
     terms=st.integers(2, 25),
-    genotypes=st.lists(
-        st.dictionaries(st.integers(0, 14), st.sampled_from(STATES), max_size=5),
-        min_size=2, max_size=12,
-    ),
+    genotypes=GRADED,
     way=st.sampled_from(WAYS),
     norm_order=st.sampled_from(["act_norm", "norm_act"]),
     variant=st.sampled_from([
@@ -250,7 +252,6 @@ def test_engines_agree_on_graded_states(
 ) -> None:  # fmt: skip
     graph = random_cell_graph(seed, terms)
     config = ModelConfig(width_min=2, norm_order=norm_order, **variant)
-    genotypes = [*genotypes, *({gene: 0.5 - gene % 2} for gene in range(15))]
     assert_equivalent(graph, config, graded_batch(graph, genotypes), way, training=training)
 
 
