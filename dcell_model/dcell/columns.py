@@ -10,10 +10,11 @@ Shapes: T terms, E edges, C columns, N entries (touched (term, sample) pairs), L
 """
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -70,47 +71,78 @@ def columns_of(
         samples: B.
         deleted_state: `[D]` float32; none: all are 0.
     """
+    with found_columns(layout, deleted_sample, deleted_gene, samples, deleted_state) as found:
+        columns, entries, links, changes = found.sizes
+        terms, edges = layout.graph.num_terms, NativeHierarchy.of(layout).edges
+
+        def room(length: int, dtype: torch.dtype = torch.int32) -> Tensor:
+            return torch.empty(length, dtype=dtype)
+
+        made = Columns(
+            starts=room(terms + 1, torch.int64),
+            count=room(columns),
+            entry_starts=room(terms + 1, torch.int64),
+            entry_sample=room(entries),
+            entry_column=room(entries),
+            link_starts=room(edges + 1, torch.int64),
+            link_parent=room(links),
+            link_child=room(links),
+            change_starts=room(terms + 1, torch.int64),
+            change_column=room(changes),
+            change_weight=room(changes, torch.int64),
+            change_size=room(0 if deleted_state is None else changes, torch.float64),
+        )
+        found.library.dcell_take_columns(
+            found.handle, *(tensor.data_ptr() for tensor in made.to_list())
+        )
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class FoundColumns:
+    """The columns of a batch in the memory of the native library.
+
+    Attributes:
+        library: which has them.
+        handle: its name for them.
+        sizes: C, N, L and X.
+    """
+
+    library: ctypes.CDLL
+    handle: ctypes.c_void_p
+    sizes: tuple[int, int, int, int]
+
+
+@contextmanager
+def found_columns(
+    layout: SubsystemLayout,
+    deleted_sample: Tensor,
+    deleted_gene: Tensor,
+    samples: int,
+    deleted_state: Tensor | None = None,
+) -> Iterator[FoundColumns]:
+    """Find the columns of a batch, and free them afterwards; arguments as of `columns_of`."""
     library = load()
     assert library is not None
-    hierarchy = NativeHierarchy.of(layout)
     sample, gene = deleted_sample.contiguous(), deleted_gene.contiguous()
     size = None if deleted_state is None else sizes_of(deleted_state)
-    sizes = np.zeros(4, dtype=np.int64)
-    made = library.dcell_make_columns(
-        ctypes.byref(hierarchy.struct),
+    sizes = (ctypes.c_int64 * 4)()
+    handle = library.dcell_make_columns(
+        NativeHierarchy.of(layout).address,
         sample.data_ptr(),
         gene.data_ptr(),
         None if size is None else size.data_ptr(),
         len(gene),
         samples,
-        sizes.ctypes.data,
+        sizes,
     )
-    if not made:
+    if not handle:
         raise MemoryError("no room for the columns of a batch; take a smaller train.batch_size")
-    columns, entries, links, changes = sizes.tolist()
-    terms = layout.graph.num_terms
-
-    def room(length: int, dtype: torch.dtype = torch.int32) -> Tensor:
-        return torch.empty(length, dtype=dtype)
-
-    plan = Columns(
-        starts=room(terms + 1, torch.int64),
-        count=room(columns),
-        entry_starts=room(terms + 1, torch.int64),
-        entry_sample=room(entries),
-        entry_column=room(entries),
-        link_starts=room(hierarchy.edges + 1, torch.int64),
-        link_parent=room(links),
-        link_child=room(links),
-        change_starts=room(terms + 1, torch.int64),
-        change_column=room(changes),
-        change_weight=room(changes, torch.int64),
-        change_size=room(0 if size is None else changes, torch.float64),
-    )
-    library.dcell_take_columns(
-        ctypes.c_void_p(made), *(tensor.data_ptr() for tensor in plan.to_list())
-    )
-    return plan
+    columns, entries, links, changes = sizes
+    try:
+        yield FoundColumns(library, ctypes.c_void_p(handle), (columns, entries, links, changes))
+    finally:
+        library.dcell_free_columns(handle)
 
 
 @torch.library.custom_op("dcell::sum_over_columns", mutates_args=())

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from dcell_model.data import MutantStateBatch
-from dcell_model.dcell.columns import columns_of
+from dcell_model.dcell.columns import found_columns
 from dcell_model.dcell.engines.derivative import register_backward
 from dcell_model.dcell.engines.processes import shares_statistics
 from dcell_model.dcell.engines.touched import dynamic
@@ -93,32 +93,33 @@ def planner(model: DCellParameters) -> Callable[[MutantStateBatch], None]:
     Hierarchy.of(layout), NativeHierarchy.of(layout), _Rooms.of(layout)
 
     def make_plan(batch: MutantStateBatch) -> None:
-        *tensors, sizes = plan_of(layout, batch.deleted_sample, batch.deleted_gene, len(batch))
-        if device.type == "cuda":
+        pinned = device.type == "cuda"
+        *tensors, sizes = plan_of(
+            layout, batch.deleted_sample, batch.deleted_gene, len(batch), pinned=pinned
+        )
+        if pinned:
             with torch.cuda.device(device):  # a thread of its own would begin on the first one
-                tensors = [t.pin_memory().to(device, non_blocking=True) for t in tensors]
+                tensors = [tensor.to(device, non_blocking=True) for tensor in tensors]
         batch.plan = [*tensors, sizes]
 
     return make_plan
 
 
 def plan_of(
-    layout: SubsystemLayout, deleted_sample: Tensor, deleted_gene: Tensor, samples: int
+    layout: SubsystemLayout,
+    deleted_sample: Tensor,
+    deleted_gene: Tensor,
+    samples: int,
+    *,
+    pinned: bool = False,
 ) -> list[Tensor]:
-    """The tensors of `PLAN`, on the CPU; arguments as of `columns_of`."""
-    own = Hierarchy.of(layout)
-    columns = columns_of(layout, deleted_sample.cpu(), deleted_gene.cpu(), samples)
-    planned = Planned.of(own, columns, samples)
-    room = _Rooms.of(layout).room_for(planned.sizes)
-    term = np.repeat(own.terms, np.diff(columns.starts.numpy()))
-    return [
-        *planned.pack(room, own),
-        torch.from_numpy(term),
-        columns.count,
-        columns.entry_sample,
-        columns.entry_column,
-        torch.tensor([len(columns.count), *room.to_list()]),
-    ]
+    """The tensors of `PLAN`, on the CPU; arguments as of `columns_of` and `Planned.pack`."""
+    given = deleted_sample.cpu(), deleted_gene.cpu()
+    with found_columns(layout, *given, samples) as found:
+        planned = Planned(layout, found, samples)
+        room = _Rooms.of(layout).room_for(planned.sizes)
+        tensors = planned.pack(room, pinned=pinned)
+    return [*tensors, torch.tensor([len(tensors[3]), *room.to_list()])]
 
 
 class _Rooms:

@@ -13,18 +13,23 @@ Shapes: T terms, E edges, C columns, R rows (C + T), Q places, L links (those of
 included), X changes, M pairs of a term and a direct gene.
 """
 
+import ctypes
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from data_specs.cell_graph import IntArray
-from dcell_model.dcell.columns import Columns
-from dcell_model.dcell.gpu.tables import OUTER, Hierarchy, tiles
+from dcell_model.dcell.columns import FoundColumns
+from dcell_model.dcell.gpu.tables import OUTER, Hierarchy
+from dcell_model.dcell.layout import SubsystemLayout
+from dcell_model.dcell.native import NativeHierarchy, Tiling
 
 ROWS = 64  # what one program takes of the rows of a matrix product
+_TILING = Tiling(ROWS, OUTER)
+_BEFORE_TILES = 6  # numbers of `Sizes`
 STEP = 1.25  # from one size of the ladder to the next
 _ALIGNED = 4  # int32 in 16 bytes
 
@@ -136,8 +141,8 @@ class Plan:
 
     @classmethod
     def unpacked(cls, packed: Sequence[Tensor], room: Sizes, own: Hierarchy) -> "Plan":
-        """Views of the two tensors of `Planned.pack`."""
-        lengths = cls.lengths(room, len(own.terms), len(own.child), int(own.pair[-1]))
+        """Views of the first two tensors of `Planned.pack`."""
+        lengths = cls.lengths(room, len(own.width), len(own.child), int(own.pair[-1]))
         narrow, wide = packed
         views = [*narrow.split(lengths[:-2]), *wide.split(lengths[-2:])]
         tiles = zip(views[12:14], (room.edge_tiles, room.row_tiles), strict=True)
@@ -145,144 +150,52 @@ class Plan:
         return cls(*views[:12], *tables, *views[14:])
 
 
-@dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan before it is padded: its arrays by name, and its sizes."""
+    """A plan in the memory of the native library, before it is padded.
 
-    arrays: dict[str, IntArray]
-    edge_tiles: list[IntArray]
-    row_tiles: list[IntArray]
-    sizes: Sizes
+    Attributes:
+        sizes: of the plan.
+    """
 
-    @classmethod
-    def of(cls, own: Hierarchy, columns: Columns, samples: int) -> "Planned":
-        """Plan a batch of so many samples."""
-        terms, edges = len(own.terms), len(own.child)
-        starts = columns.starts.numpy()
-        count = np.diff(starts)
-        rows = count + 1
-        row_start = starts + np.arange(terms + 1)
-        rank = np.repeat(np.arange(terms), count)  # of every column
-        row_of_column = np.arange(len(rank)) + rank
-        wild = row_start[1:] - 1
-        shared = np.empty(row_start[-1], dtype=np.int64)
-        shared[row_of_column] = columns.count.numpy()
-        shared[wild] = samples - np.diff(columns.entry_starts.numpy())
+    def __init__(self, layout: SubsystemLayout, found: FoundColumns, samples: int) -> None:
+        self._own, self._native = Hierarchy.of(layout), NativeHierarchy.of(layout)
+        self._found, self._samples = found, samples
+        sizes = (ctypes.c_int64 * (_BEFORE_TILES + 2 * self._own.strata))()
+        found.library.dcell_size_plan(self._native.address, found.handle, _TILING, sizes)
+        self.sizes = Sizes.of(list(sizes))
 
-        places = rows[own.child]
-        first_place = np.concatenate([[0], np.cumsum(places)])
-        row, place, parent = _links(own, columns, row_start, first_place)
-        link_start, by_row = grouped(row, int(row_start[-1]))
-        pull_start, by_place = grouped(place, int(first_place[-1]))
-        of_term = first_place[own.down[:-1]]  # the first place of every term's edges
+    def pack(self, room: Sizes, *, pinned: bool = False) -> list[Tensor]:
+        """The plan padded to `room`, and what `ColumnHeads` needs, on the CPU.
 
-        change_rank = np.repeat(np.arange(terms), np.diff(columns.change_starts.numpy()))
-        change_row = columns.change_column.numpy() + row_start[change_rank]
-        gene = columns.change_weight.numpy() - own.first_gene[change_rank]
-        gene //= own.width[change_rank]
-        change_start, by_changed = grouped(change_row, int(row_start[-1]))
-        pair_start, by_pair = grouped(own.pair[change_rank] + gene, int(own.pair[-1]))
-        arrays = {
-            "samples": np.array([samples]),
-            "row_start": row_start,
-            "shared": shared,
-            "link_start": link_start,
-            "link_place": (place - of_term[parent])[by_row],
-            "pull_start": pull_start,
-            "pull_row": (row - row_start[parent])[by_place],
-            "change_start": change_start,
-            "change_gene": gene[by_changed],
-            "pair_start": pair_start,
-            "pair_row": (change_row - row_start[change_rank])[by_pair],
-            "first_place": first_place,
-            "number": np.cumsum(rows * own.width) - rows * own.width,
-            "product": np.concatenate([[0], np.cumsum(places * own.width[own.parent])]),
-        }
-        edge_tiles = _by_stratum(
-            own, own.parent, *_two_way(places, own.width[own.parent], np.arange(edges))
-        )
-        row_tiles = _by_stratum(own, np.arange(terms), *_two_way(rows, own.width, np.arange(terms)))
-        sizes = Sizes(
-            rows=int(row_start[-1]),
-            places=int(first_place[-1]),
-            links=len(row),
-            changes=len(gene),
-            numbers=int((rows * own.width).sum()),
-            products=int(arrays["product"][-1]),
-            edge_tiles=tuple(part.shape[1] for part in edge_tiles),
-            row_tiles=tuple(part.shape[1] for part in row_tiles),
-        )
-        return cls(arrays, edge_tiles, row_tiles, sizes)
+        Args:
+            room: with at least the plan's sizes.
+            pinned: whether to take page-locked memory, from which copies need not wait.
 
-    def pack(self, room: Sizes, own: Hierarchy) -> tuple[Tensor, Tensor]:
-        """All arrays padded to `room`, int32 in one tensor and int64 in another, on the CPU."""
-        names = [field.name for field in fields(Plan)]
-        lengths = Plan.lengths(room, len(own.terms), len(own.child), int(own.pair[-1]))
-        narrow = torch.zeros(sum(lengths[:-2]), dtype=torch.int32)
-        wide = torch.zeros(sum(lengths[-2:]), dtype=torch.int64)
-        parts = [*narrow.split(lengths[:-2]), *wide.split(lengths[-2:])]
-        for name, part in zip(names, parts, strict=True):
-            to = part.numpy()
-            if name == "edge_tile":
-                _put_tiles(to, self.edge_tiles, room.edge_tiles)
-            elif name == "row_tile":
-                _put_tiles(to, self.row_tiles, room.row_tiles)
-            else:
-                array = self.arrays[name]
-                to[: len(array)] = array
-        return narrow, wide
+        Returns:
+            All arrays of `Plan`, int32 in one tensor and int64 in another; then `[C]` int64 terms
+            and `[C]` int32 multiplicities of the columns, and `[N]` int32 samples and columns.
+
+        Raises:
+            MemoryError: there is no room for the lists of a term.
+        """
+        own = self._own
+        lengths = Plan.lengths(room, len(own.width), len(own.child), int(own.pair[-1]))
+        columns, entries, *_ = self._found.sizes
+
+        def tensor(length: int, dtype: torch.dtype = torch.int32) -> Tensor:
+            return torch.empty(length, dtype=dtype, pin_memory=pinned)
+
+        tensors = [
+            tensor(sum(lengths[:-2])), tensor(sum(lengths[-2:]), torch.int64),
+            tensor(columns, torch.int64), tensor(columns), tensor(entries), tensor(entries),
+        ]  # fmt: skip
+        if self._found.library.dcell_take_plan(
+            self._native.address, self._found.handle, _TILING, self._samples,
+            _int64(room.to_list()), _int64(lengths), *(part.data_ptr() for part in tensors),
+        ):  # fmt: skip
+            raise MemoryError("no room for the plan of a batch; take a smaller train.batch_size")
+        return tensors
 
 
-def _links(
-    own: Hierarchy, columns: Columns, row_start: IntArray, first_place: IntArray
-) -> tuple[IntArray, IntArray, IntArray]:
-    """Row, place and parent of every link, the wild types' after the others."""
-    start = columns.link_starts.numpy()
-    number = np.empty(len(own.child), dtype=np.int64)
-    number[own.native_edge] = np.arange(len(own.child))
-    edge = np.repeat(number, np.diff(start))
-    row = row_start[own.parent[edge]] + columns.link_parent.numpy()
-    place = first_place[edge] + columns.link_child.numpy()
-    wild_row, wild_place = row_start[own.parent + 1] - 1, first_place[1:] - 1
-    parent = np.concatenate([own.parent[edge], own.parent])
-    return np.concatenate([row, wild_row]), np.concatenate([place, wild_place]), parent
-
-
-def grouped(keys: IntArray, groups: int) -> tuple[IntArray, IntArray]:
-    """Where each of the groups 0 … begins, and a stable order of the keys by group."""
-    start = np.zeros(groups + 1, dtype=np.int64)
-    np.cumsum(np.bincount(keys, minlength=groups), out=start[1:])
-    # NumPy sorts 16 bits by counting: twice that is several times as fast as a sort of 32.
-    order = np.argsort((keys & 0xFFFF).astype(np.uint16), kind="stable")
-    if groups > 1 << 16:
-        assert groups < 1 << 32
-        order = order[np.argsort((keys >> 16).astype(np.uint16)[order], kind="stable")]
-    return start, order
-
-
-def _two_way(
-    rows: IntArray, width: IntArray, names: IntArray
-) -> tuple[IntArray, IntArray, IntArray]:
-    """Name, first row and first neuron of tiles."""
-    name, row = tiles(names, rows, ROWS)
-    which, neuron = tiles(np.arange(len(name)), width[name], OUTER)
-    return name[which], row[which], neuron
-
-
-def _by_stratum(
-    own: Hierarchy, rank: IntArray, name: IntArray, row: IntArray, neuron: IntArray
-) -> list[IntArray]:
-    """`[3, .]` tiles of every stratum, where `rank` is that of each name."""
-    stratum = own.stratum[rank[name]]
-    order = np.argsort(stratum, kind="stable")
-    bounds = np.searchsorted(stratum[order], np.arange(1, own.strata))
-    return np.split(np.stack([name, row, neuron])[:, order], bounds, axis=1)
-
-
-def _put_tiles(to: IntArray, parts: list[IntArray], room: tuple[int, ...]) -> None:
-    table = to[: 3 * sum(room)].reshape(3, -1)
-    table[0] = -1
-    first = 0
-    for part, length in zip(parts, room, strict=True):
-        table[:, first : first + part.shape[1]] = part
-        first += length
+def _int64(numbers: Sequence[int]) -> Any:
+    return (ctypes.c_int64 * len(numbers))(*numbers)

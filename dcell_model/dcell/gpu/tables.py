@@ -36,7 +36,6 @@ class Hierarchy:
         weight: `[E]` first of the edge's `[child width, width]` flat child weights.
         down: `[T + 1]` where the edges into each rank begin.
         up: `[T + 1]` where the edges out of each rank begin in `up_edge`, `[E]`.
-        native_edge: `[E]` number of every edge among those of `NativeHierarchy`.
         first_gene: `[T]` first of the term's flat gene weights.
         pair: `[T + 1]` where the pairs of each rank begin; they are in the order of its weights.
         strata: how many there are.
@@ -52,7 +51,6 @@ class Hierarchy:
     down: IntArray
     up: IntArray
     up_edge: IntArray
-    native_edge: IntArray
     first_gene: IntArray
     pair: IntArray
     strata: int
@@ -89,7 +87,6 @@ class Hierarchy:
             down=np.searchsorted(parent, every),
             up=np.searchsorted(child[up_edge], every),
             up_edge=up_edge,
-            native_edge=order,
             first_gene=first_gene,
             pair=np.concatenate([[0], np.cumsum(direct)]),
             strata=graph.num_strata,

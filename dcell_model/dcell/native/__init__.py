@@ -2,6 +2,15 @@
 
 from dcell_model.dcell.native.hierarchy import NativeHierarchy
 from dcell_model.dcell.native.interface import REAL, Settings, call
-from dcell_model.dcell.native.library import VARIABLE, instruction_set, load
+from dcell_model.dcell.native.library import VARIABLE, Tiling, instruction_set, load
 
-__all__ = ["REAL", "VARIABLE", "NativeHierarchy", "Settings", "call", "instruction_set", "load"]
+__all__ = [
+    "REAL",
+    "VARIABLE",
+    "NativeHierarchy",
+    "Settings",
+    "Tiling",
+    "call",
+    "instruction_set",
+    "load",
+]

@@ -3,7 +3,8 @@
 // Two samples whose deletions agree under a term have the same column there. Sets are compared exactly,
 // never by a hash alone.
 
-#include "hierarchy.h"
+#include "columns.h"
+#include "functions.h"
 
 #include <algorithm>
 #include <new>
@@ -25,9 +26,9 @@ uint64_t random_of(uint64_t item) { // splitmix64
 }
 
 // The columns of (rank, key), by open addressing; several may have the same key.
-class Found {
+class Table {
 public:
-    Found() : slots_(1024) {}
+    Table() : slots_(1024) {}
 
     // The first column with that rank and key of which same(column) holds, else a new one.
     template <class Same> int32_t &find(int32_t rank, uint64_t key, const Same &same) {
@@ -61,12 +62,6 @@ private:
 
     std::vector<Slot> slots_;
     size_t used_ = 0;
-};
-
-struct Plan {
-    std::vector<int64_t> starts, entry_starts, link_starts, change_starts, change_weight;
-    std::vector<int32_t> count, entry_sample, entry_column, link_parent, link_child, change_column;
-    std::vector<double> change_size;
 };
 
 // What samples have instead of the wild type: a gene in a state. Where all states are 0, an item has
@@ -130,8 +125,10 @@ void items_by_sample(const Hierarchy &h, const Items &all, const int64_t *sample
     starts[samples] = kept;
 }
 
-void make(const Hierarchy &h, const int64_t *sample, const int64_t *gene, const double *size,
-          int64_t deleted, int64_t samples, Plan &plan) {
+} // namespace
+
+void dcell::find_columns(const Hierarchy &h, const int64_t *sample, const int64_t *gene, const double *size,
+                         int64_t deleted, int64_t samples, FoundColumns &found) {
     const Items all(h, gene, size, deleted);
     std::vector<int64_t> of_sample;
     std::vector<int32_t> items;
@@ -157,7 +154,7 @@ void make(const Hierarchy &h, const int64_t *sample, const int64_t *gene, const 
     std::vector<Under> under(T);
     std::vector<int32_t> touched;
     std::vector<int64_t> direct_starts(T + 1, 0);
-    plan.entry_starts.assign(T + 1, 0);
+    found.entry_starts.assign(T + 1, 0);
     for (int64_t s = 0; s < samples; ++s) {
         const int32_t sample = static_cast<int32_t>(s);
         touched.clear();
@@ -184,16 +181,16 @@ void make(const Hierarchy &h, const int64_t *sample, const int64_t *gene, const 
             const Under &own = under[r];
             const bool by_items = fits && own.items <= ITEMS_IN_KEY;
             by_sample.push_back({by_items ? own.key : own.sum | IS_SUM, sample, r});
-            ++plan.entry_starts[r + 1];
+            ++found.entry_starts[r + 1];
         }
     }
 
     // Sorted by rank; samples stay in order.
     std::vector<int64_t> next(T), next_direct(T);
     for (int32_t r = 0; r < T; ++r) {
-        plan.entry_starts[r + 1] += plan.entry_starts[r];
+        found.entry_starts[r + 1] += found.entry_starts[r];
         direct_starts[r + 1] += direct_starts[r];
-        next[r] = plan.entry_starts[r];
+        next[r] = found.entry_starts[r];
         next_direct[r] = direct_starts[r];
     }
     std::vector<Entry> by_rank(by_sample.size());
@@ -223,24 +220,24 @@ void make(const Hierarchy &h, const int64_t *sample, const int64_t *gene, const 
         int32_t rank, column;
     };
     std::vector<Single> singles(all.count(), {-1, 0}); // of one item: no search
-    Found found;
+    Table table;
     std::vector<int32_t> first_sample;
-    plan.starts.assign(T + 1, 0);
-    plan.change_starts.assign(T + 1, 0);
-    plan.entry_sample.resize(by_rank.size());
-    plan.entry_column.resize(by_rank.size());
+    found.starts.assign(T + 1, 0);
+    found.change_starts.assign(T + 1, 0);
+    found.entry_sample.resize(by_rank.size());
+    found.entry_column.resize(by_rank.size());
     for (int32_t r = 0; r < T; ++r) {
         int64_t direct = direct_starts[r];
-        for (int64_t i = plan.entry_starts[r]; i < plan.entry_starts[r + 1]; ++i) {
+        for (int64_t i = found.entry_starts[r]; i < found.entry_starts[r + 1]; ++i) {
             const Entry &entry = by_rank[i];
-            const int32_t fresh = static_cast<int32_t>(plan.count.size());
+            const int32_t fresh = static_cast<int32_t>(found.count.size());
             int32_t column;
             if (entry.key < static_cast<uint64_t>(all.count())) {
                 Single &own = singles[entry.key];
                 if (own.rank != r) own = {r, fresh};
                 column = own.column;
             } else {
-                int32_t &own = found.find(r, entry.key, [&](int32_t c) {
+                int32_t &own = table.find(r, entry.key, [&](int32_t c) {
                     return !(entry.key & IS_SUM) || same_under(entry.sample, first_sample[c], r);
                 });
                 if (own < 0) own = fresh;
@@ -248,44 +245,46 @@ void make(const Hierarchy &h, const int64_t *sample, const int64_t *gene, const 
             }
             while (direct < direct_starts[r + 1] && direct_by_rank[direct].sample < entry.sample) ++direct;
             if (column == fresh) {
-                plan.count.push_back(0);
+                found.count.push_back(0);
                 first_sample.push_back(entry.sample);
                 for (; direct < direct_starts[r + 1] && direct_by_rank[direct].sample == entry.sample; ++direct) {
-                    plan.change_column.push_back(static_cast<int32_t>(column - plan.starts[r]));
-                    plan.change_weight.push_back(direct_by_rank[direct].weight);
-                    if (size) plan.change_size.push_back(all.sizes[direct_by_rank[direct].item]);
+                    found.change_column.push_back(static_cast<int32_t>(column - found.starts[r]));
+                    found.change_weight.push_back(direct_by_rank[direct].weight);
+                    if (size) found.change_size.push_back(all.sizes[direct_by_rank[direct].item]);
                 }
             }
-            ++plan.count[column];
-            plan.entry_sample[i] = entry.sample;
-            plan.entry_column[i] = column;
+            ++found.count[column];
+            found.entry_sample[i] = entry.sample;
+            found.entry_column[i] = column;
         }
-        plan.starts[r + 1] = static_cast<int64_t>(plan.count.size());
-        plan.change_starts[r + 1] = static_cast<int64_t>(plan.change_column.size());
+        found.starts[r + 1] = static_cast<int64_t>(found.count.size());
+        found.change_starts[r + 1] = static_cast<int64_t>(found.change_column.size());
     }
 
     // A parent's column decides its child's: any sample that has the one tells the other.
     std::vector<int32_t> column_of(samples, 0), seen_at(samples, -1);
-    plan.link_starts.assign(h.edges + 1, 0);
+    found.link_starts.assign(h.edges + 1, 0);
     for (int32_t child = 0; child < T; ++child) {
-        const int64_t first = plan.starts[child];
-        if (plan.starts[child + 1] > first && h.edges_up[child + 1] > h.edges_up[child])
-            for (int64_t i = plan.entry_starts[child]; i < plan.entry_starts[child + 1]; ++i) {
-                column_of[plan.entry_sample[i]] = static_cast<int32_t>(plan.entry_column[i] - first);
-                seen_at[plan.entry_sample[i]] = child;
+        const int64_t first = found.starts[child];
+        if (found.starts[child + 1] > first && h.edges_up[child + 1] > h.edges_up[child])
+            for (int64_t i = found.entry_starts[child]; i < found.entry_starts[child + 1]; ++i) {
+                column_of[found.entry_sample[i]] = static_cast<int32_t>(found.entry_column[i] - first);
+                seen_at[found.entry_sample[i]] = child;
             }
         for (int32_t e = h.edges_up[child]; e < h.edges_up[child + 1]; ++e) {
             const int32_t parent = h.edge_parent[e];
-            if (plan.starts[child + 1] > first)
-                for (int64_t q = plan.starts[parent]; q < plan.starts[parent + 1]; ++q)
+            if (found.starts[child + 1] > first)
+                for (int64_t q = found.starts[parent]; q < found.starts[parent + 1]; ++q)
                     if (seen_at[first_sample[q]] == child) {
-                        plan.link_parent.push_back(static_cast<int32_t>(q - plan.starts[parent]));
-                        plan.link_child.push_back(column_of[first_sample[q]]);
+                        found.link_parent.push_back(static_cast<int32_t>(q - found.starts[parent]));
+                        found.link_child.push_back(column_of[first_sample[q]]);
                     }
-            plan.link_starts[e + 1] = static_cast<int64_t>(plan.link_parent.size());
+            found.link_starts[e + 1] = static_cast<int64_t>(found.link_parent.size());
         }
     }
 }
+
+namespace {
 
 template <class T> T *copied(const std::vector<T> &from, T *to) {
     return std::copy(from.begin(), from.end(), to);
@@ -307,58 +306,53 @@ void sum_over_columns(int64_t entries, const int32_t *sample, const int32_t *col
 
 extern "C" {
 
-// What the sources were that this library was made of (dcell_model/dcell/native/native_build.py).
-DCELL_EXPORT const char *dcell_sources() { return DCELL_SOURCES; }
+const char *dcell_sources() { return DCELL_SOURCES; }
 
-// Makes the columns of a batch; `size` is 1 less the state of every deleted gene, or null where all
-// states are 0. `sizes` takes columns, entries, links and changes. The result is for one call of
-// `dcell_take_columns`. Returns null where memory ran out.
-DCELL_EXPORT void *dcell_make_columns(const Hierarchy *h, const int64_t *sample, const int64_t *gene,
-                         const double *size, int64_t deleted, int64_t samples, int64_t *sizes) {
-    Plan *plan = nullptr;
+void *dcell_make_columns(const Hierarchy *h, const int64_t *sample, const int64_t *gene, const double *size,
+                         int64_t deleted, int64_t samples, int64_t *sizes) {
+    dcell::FoundColumns *found = nullptr;
     try {
-        plan = new Plan;
-        make(*h, sample, gene, size, deleted, samples, *plan);
+        found = new dcell::FoundColumns;
+        dcell::find_columns(*h, sample, gene, size, deleted, samples, *found);
     } catch (const std::bad_alloc &) {
-        delete plan;
+        delete found;
         return nullptr;
     }
-    sizes[0] = static_cast<int64_t>(plan->count.size());
-    sizes[1] = static_cast<int64_t>(plan->entry_sample.size());
-    sizes[2] = static_cast<int64_t>(plan->link_parent.size());
-    sizes[3] = static_cast<int64_t>(plan->change_column.size());
-    return plan;
+    sizes[0] = static_cast<int64_t>(found->count.size());
+    sizes[1] = static_cast<int64_t>(found->entry_sample.size());
+    sizes[2] = static_cast<int64_t>(found->link_parent.size());
+    sizes[3] = static_cast<int64_t>(found->change_column.size());
+    return found;
 }
 
-// Copies what `dcell_make_columns` made into the caller's arrays, and frees it.
-DCELL_EXPORT void dcell_take_columns(void *made, int64_t *starts, int32_t *count, int64_t *entry_starts,
+void dcell_free_columns(void *made) { delete static_cast<dcell::FoundColumns *>(made); }
+
+void dcell_take_columns(const void *made, int64_t *starts, int32_t *count, int64_t *entry_starts,
                         int32_t *entry_sample, int32_t *entry_column, int64_t *link_starts,
                         int32_t *link_parent, int32_t *link_child, int64_t *change_starts,
                         int32_t *change_column, int64_t *change_weight, double *change_size) {
-    const Plan *plan = static_cast<Plan *>(made);
-    copied(plan->starts, starts);
-    copied(plan->count, count);
-    copied(plan->entry_starts, entry_starts);
-    copied(plan->entry_sample, entry_sample);
-    copied(plan->entry_column, entry_column);
-    copied(plan->link_starts, link_starts);
-    copied(plan->link_parent, link_parent);
-    copied(plan->link_child, link_child);
-    copied(plan->change_starts, change_starts);
-    copied(plan->change_column, change_column);
-    copied(plan->change_weight, change_weight);
-    copied(plan->change_size, change_size);
-    delete plan;
+    const auto *found = static_cast<const dcell::FoundColumns *>(made);
+    copied(found->starts, starts);
+    copied(found->count, count);
+    copied(found->entry_starts, entry_starts);
+    copied(found->entry_sample, entry_sample);
+    copied(found->entry_column, entry_column);
+    copied(found->link_starts, link_starts);
+    copied(found->link_parent, link_parent);
+    copied(found->link_child, link_child);
+    copied(found->change_starts, change_starts);
+    copied(found->change_column, change_column);
+    copied(found->change_weight, change_weight);
+    copied(found->change_size, change_size);
 }
 
-// Sums of values [B, P] over the samples of every column, [C, P], from zero.
-DCELL_EXPORT int dcell_sum_float(int64_t entries, const int32_t *sample, const int32_t *column, int64_t P,
-                     const float *values, int64_t columns, double *room, float *sums) {
+int dcell_sum_float(int64_t entries, const int32_t *sample, const int32_t *column, int64_t P,
+                    const float *values, int64_t columns, double *room, float *sums) {
     sum_over_columns(entries, sample, column, P, values, columns, room, sums);
     return 0;
 }
-DCELL_EXPORT int dcell_sum_double(int64_t entries, const int32_t *sample, const int32_t *column, int64_t P,
-                      const double *values, int64_t columns, double *room, double *sums) {
+int dcell_sum_double(int64_t entries, const int32_t *sample, const int32_t *column, int64_t P,
+                     const double *values, int64_t columns, double *room, double *sums) {
     sum_over_columns(entries, sample, column, P, values, columns, room, sums);
     return 0;
 }

@@ -7,14 +7,13 @@
 
 #include <cstdint>
 
-#define DCELL_EXPORT __attribute__((visibility("default")))
-
 extern "C" {
 
 struct Hierarchy {
-    int32_t terms, edges, genes;
+    int32_t terms, edges, genes, strata;
     const int32_t *width;          // [T]
     const int32_t *term;           // [T] index of the term, as heads have it
+    const int32_t *stratum;        // [T]
     const int64_t *row;            // [T] first neuron among all rows
     const int32_t *rank_of_place;  // [T] ranks in row order: parents before children
     const int64_t *first_gene;     // [T] first of the term's flat gene weights
@@ -46,6 +45,11 @@ struct Columns {
     const int32_t *change_column; // [X]
     const int64_t *change_weight; // [X] first of the flat gene weights of the deleted gene
     const double *change_size;    // [X] 1 less the gene's state; null: every deleted gene is in state 0
+};
+
+// What one program of a GPU takes of a matrix product: so many rows and so many neurons.
+struct Tiling {
+    int32_t rows, neurons;
 };
 
 struct Settings {

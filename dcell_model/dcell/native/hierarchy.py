@@ -9,19 +9,19 @@ from dcell_model.dcell.layout import SubsystemLayout
 from dcell_model.dcell.ranks import Ranks
 
 _INT32 = (
-    "width", "term", "rank_of_place", "direct_genes", "edge_child", "edge_parent", "edges_up",
-    "edges_down", "down", "touched_ranks", "direct_ranks",
+    "width", "term", "stratum", "rank_of_place", "direct_genes", "edge_child", "edge_parent",
+    "edges_up", "edges_down", "down", "touched_ranks", "direct_ranks",
 )  # fmt: skip
 _FIELDS = (
-    "width", "term", "row", "rank_of_place", "first_gene", "direct_genes", "first_second",
-    "edge_child", "edge_parent", "edge_weight", "edges_up", "edges_down", "down",
+    "width", "term", "stratum", "row", "rank_of_place", "first_gene", "direct_genes",
+    "first_second", "edge_child", "edge_parent", "edge_weight", "edges_up", "edges_down", "down",
     "touched_starts", "touched_ranks", "direct_starts", "direct_ranks", "direct_weight",
 )  # fmt: skip
 
 
 class _Struct(ctypes.Structure):
     _fields_ = [
-        *((name, ctypes.c_int32) for name in ("terms", "edges", "genes")),
+        *((name, ctypes.c_int32) for name in ("terms", "edges", "genes", "strata")),
         *((name, ctypes.c_void_p) for name in _FIELDS),
     ]
 
@@ -31,6 +31,7 @@ class NativeHierarchy:
 
     Attributes:
         struct: what functions of the library take; it points to arrays of this object.
+        address: of the struct, as a call takes it.
         terms: `[T]` term of every rank.
         width: `[T]` int64, neurons of every rank.
         edge_child: `[E]` rank of every edge's child.
@@ -71,6 +72,7 @@ class NativeHierarchy:
         self._arrays = {
             "width": width,
             "term": terms,
+            "stratum": graph.strata[terms],
             "row": layout.first_row[terms],
             "rank_of_place": ranks.rank[layout.order],
             "first_gene": first_gene[terms],
@@ -93,8 +95,10 @@ class NativeHierarchy:
             graph.num_terms,
             self.edges,
             graph.num_genes,
+            graph.num_strata,
             *(self._arrays[name].ctypes.data for name in _FIELDS),
         )
+        self.address = ctypes.byref(self.struct)
 
 
 def _array(name: str, values: npt.NDArray[np.int64]) -> npt.NDArray[np.integer]:

@@ -17,6 +17,12 @@ _REMEDY = (
 )
 
 
+class Tiling(ctypes.Structure):
+    """The struct `Tiling` of `hierarchy.h`."""
+
+    _fields_ = [("rows", ctypes.c_int32), ("neurons", ctypes.c_int32)]
+
+
 @functools.cache
 def load() -> ctypes.CDLL | None:
     """The library for the best instruction set of this processor, or None.
@@ -71,8 +77,13 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     library.dcell_make_columns.restype = pointer
     library.dcell_make_columns.argtypes = [*[pointer] * 4, number, number, pointer]
+    library.dcell_free_columns.restype = None
+    library.dcell_free_columns.argtypes = [pointer]
     library.dcell_take_columns.restype = None
     library.dcell_take_columns.argtypes = [pointer] * 13
+    library.dcell_size_plan.restype = None
+    library.dcell_size_plan.argtypes = [pointer, pointer, Tiling, pointer]
+    library.dcell_take_plan.argtypes = [pointer, pointer, Tiling, number, *[pointer] * 8]
     for real in ("float", "double"):
         getattr(library, f"dcell_sum_{real}").argtypes = [
             number,

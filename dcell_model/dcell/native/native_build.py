@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-SOURCES = ("columns.cpp", "pairs.cpp", "pass.cpp")
-HEADERS = ("activations.h", "hierarchy.h", "products.h", "team.h", "terms.h")
+SOURCES = ("columns.cpp", "pairs.cpp", "pass.cpp", "plan.cpp")
+HEADERS = (
+    "activations.h", "columns.h", "functions.h", "hierarchy.h", "products.h", "team.h", "terms.h",
+)  # fmt: skip
 # By the names of `torch.backends.cpu.get_cpu_capability`, best first.
 INSTRUCTION_SETS = {
     "AVX512": ["-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx512bw", "-mfma"],

@@ -4,9 +4,9 @@
 // goes through the terms that some of them share, so that a term's weights serve many of them; blocks
 // do not depend on the threads, so that any number of these makes the same bytes.
 
-#include "terms.h"
-
+#include "functions.h"
 #include "team.h"
+#include "terms.h"
 
 #include <algorithm>
 #include <atomic>
@@ -218,13 +218,13 @@ int combine(const Hierarchy *h, const Settings *s, R *const *weights, const R *f
 
 extern "C" {
 
-DCELL_EXPORT int dcell_combine_float(const Hierarchy *h, const Settings *s, float *const *weights,
+int dcell_combine_float(const Hierarchy *h, const Settings *s, float *const *weights,
                                      const float *first, const float *last, const Units *left,
                                      const Units *right, int64_t pairs, const int64_t *left_unit,
                                      const int64_t *right_unit, float *out) {
     return combine<float>(h, s, weights, first, last, left, right, pairs, left_unit, right_unit, out);
 }
-DCELL_EXPORT int dcell_combine_double(const Hierarchy *h, const Settings *s, double *const *weights,
+int dcell_combine_double(const Hierarchy *h, const Settings *s, double *const *weights,
                                       const double *first, const double *last, const Units *left,
                                       const Units *right, int64_t pairs, const int64_t *left_unit,
                                       const int64_t *right_unit, double *out) {

@@ -4,9 +4,9 @@
 // that it belongs to (of an edge: its child), which sums in a fixed order: any number of threads
 // makes the same bytes.
 
-#include "terms.h"
-
+#include "functions.h"
 #include "team.h"
+#include "terms.h"
 
 #include <algorithm>
 #include <new>
@@ -356,20 +356,20 @@ int backward(const Hierarchy *h, const Columns *c, const Settings *s, R *const *
 
 extern "C" {
 
-DCELL_EXPORT int dcell_forward_float(const Hierarchy *h, const Columns *c, const Settings *s, float *const *weights,
+int dcell_forward_float(const Hierarchy *h, const Columns *c, const Settings *s, float *const *weights,
                         float *const *state) {
     return forward<float>(h, c, s, weights, state);
 }
-DCELL_EXPORT int dcell_forward_double(const Hierarchy *h, const Columns *c, const Settings *s, double *const *weights,
+int dcell_forward_double(const Hierarchy *h, const Columns *c, const Settings *s, double *const *weights,
                          double *const *state) {
     return forward<double>(h, c, s, weights, state);
 }
-DCELL_EXPORT int dcell_backward_float(const Hierarchy *h, const Columns *c, const Settings *s, float *const *weights,
+int dcell_backward_float(const Hierarchy *h, const Columns *c, const Settings *s, float *const *weights,
                          float *const *state, float *const *given, float *const *gradients,
                          float *grad_columns, float *grad_first) {
     return backward<float>(h, c, s, weights, state, given, gradients, grad_columns, grad_first);
 }
-DCELL_EXPORT int dcell_backward_double(const Hierarchy *h, const Columns *c, const Settings *s, double *const *weights,
+int dcell_backward_double(const Hierarchy *h, const Columns *c, const Settings *s, double *const *weights,
                           double *const *state, double *const *given, double *const *gradients,
                           double *grad_columns, double *grad_first) {
     return backward<double>(h, c, s, weights, state, given, gradients, grad_columns, grad_first);

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from data_specs.cell_graph import CellGraph
 from data_specs.parameters import Model
-from dcell_model.dcell.columns import columns_of
+from dcell_model.dcell.columns import found_columns
 from dcell_model.dcell.engines import columns_pass
 from dcell_model.dcell.engines.weights import Weights
-from dcell_model.dcell.gpu import Hierarchy, Planned, Sizes
+from dcell_model.dcell.gpu import Hierarchy, Plan, Planned, Sizes
 from dcell_model.dcell.model import DCell
 from dcell_model.dcell.native import load
 from tests.columns_in_torch import TWINS, Given
@@ -198,34 +198,34 @@ def test_rows_without_samples_change_nothing() -> None:
     graph, config = random_cell_graph(1), Model(width_min=3, norm_order="act_norm")
     torch.manual_seed(0)
     model = DCell(graph, config).double().to(DEVICE)
-    own = Hierarchy.of(model.layout)
-    genotypes = [[0], [1, 2], [3], [1, 2, 4]]
-
-    def planned(count: int, samples: int) -> tuple[Planned, Any]:
-        genes = torch.tensor([g for genotype in genotypes[:count] for g in genotype])
-        sample = torch.repeat_interleave(torch.tensor([len(g) for g in genotypes[:count]]))
-        columns = columns_of(model.layout, sample, genes, count)
-        extra = columns.entry_sample >= samples
-        columns.count.index_add_(0, columns.entry_column[extra], -torch.ones_like(
-            columns.entry_column[extra]))  # fmt: skip
-        rank = torch.repeat_interleave(columns.entry_starts.diff())
-        lost = torch.bincount(rank[extra], minlength=graph.num_terms)
-        columns.entry_starts[1:] -= lost.cumsum(0)
-        return Planned.of(own, columns, samples), columns
-
+    own, genotypes = Hierarchy.of(model.layout), [[0], [1, 2], [3], [1, 2, 4]]
     results = []
-    for count in (3, 4):
-        plan, columns = planned(count, 3)
-        if count == 4:
-            assert (columns.count == 0).any()
-        room = plan.sizes.padded()
-        packed = tuple(tensor.to(DEVICE) for tensor in plan.pack(room, own))
+    for made_of in (3, 4):
+        genes = torch.tensor([g for genotype in genotypes[:made_of] for g in genotype])
+        sample = torch.repeat_interleave(torch.tensor([len(g) for g in genotypes[:made_of]]))
+        with found_columns(model.layout, sample, genes, made_of) as found:
+            planned = Planned(model.layout, found, made_of)
+            room = planned.sizes.padded()
+            narrow, wide, _, count, of_sample, of_column = planned.pack(room)
+        if made_of == 4:  # the last sample is taken away, but not the columns that it alone has
+            plan = Plan.unpacked((narrow, wide), room, own)
+            plan.samples[0] = 3
+            ends = plan.row_start[1 : graph.num_terms + 1]
+            rank = torch.repeat_interleave(plan.row_start[: graph.num_terms + 1].diff())
+            columns = torch.ones(len(rank), dtype=torch.bool)
+            columns[ends - 1] = False
+            rows = columns.nonzero()[of_column[of_sample == 3], 0]
+            plan.shared[rows] -= 1
+            plan.shared[[int(end) - 1 for r, end in enumerate(ends) if r not in rank[rows]]] -= 1
+            count[of_column[of_sample == 3]] -= 1
+            assert (count == 0).any()
         weights = Weights(*(tensor.detach().clone() for tensor in Weights.of(model).to_list()))
         options = Options(True, False, torch.float64, tf32=False)
-        launches = Launches(model.layout, options, weights, packed, room)  # type: ignore[arg-type]
+        packed = narrow.to(DEVICE), wide.to(DEVICE)
+        launches = Launches(model.layout, options, weights, packed, room)
         wild, difference, mean, var, *saved = launches.forward(weights.bias[:0])
         some = torch.zeros_like(difference)
-        some[: len(columns.count)] = (columns.count > 0)[:, None].to(DEVICE)
+        some[: len(count)] = (count > 0)[:, None].to(DEVICE)
         gradients = launches.backward(torch.ones_like(wild), some, tuple(saved))
         results.append([wild, mean, var, *gradients])
     for a, b in zip(*results, strict=True):

@@ -1,6 +1,6 @@
 // Runs the native pass on random hierarchies and batches, for sanitizers to watch.
 
-#include "hierarchy.h"
+#include "functions.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -9,18 +9,6 @@
 #include <numeric>
 #include <random>
 #include <vector>
-
-extern "C" {
-void *dcell_make_columns(const Hierarchy *, const int64_t *, const int64_t *, int64_t, int64_t, int64_t *);
-void dcell_take_columns(void *, int64_t *, int32_t *, int64_t *, int32_t *, int32_t *, int64_t *, int32_t *,
-                        int32_t *, int64_t *, int32_t *, int64_t *);
-int dcell_forward_float(const Hierarchy *, const Columns *, const Settings *, float *const *, float *const *);
-int dcell_backward_float(const Hierarchy *, const Columns *, const Settings *, float *const *, float *const *,
-                         float *const *, float *const *, float *, float *);
-int dcell_combine_float(const Hierarchy *, const Settings *, float *const *, const float *, const float *,
-                        const Units *, const Units *, int64_t, const int64_t *, const int64_t *, float *);
-int dcell_sum_float(int64_t, const int32_t *, const int32_t *, int64_t, const float *, int64_t, double *, float *);
-}
 
 namespace {
 
@@ -34,7 +22,7 @@ std::vector<float> numbers(size_t n) {
 
 // Terms in row order are ranks here: a child has a larger number than its parents.
 struct Random {
-    std::vector<int32_t> width, term, place, direct, child, parent, up, down_starts, down, touched_ranks, direct_ranks;
+    std::vector<int32_t> width, term, place, stratum, direct, child, parent, up, down_starts, down, touched_ranks, direct_ranks;
     std::vector<int64_t> row, first_gene, second, weight, touched_starts, direct_starts, direct_weight;
     int64_t rows = 0, genes_weights = 0, children_weights = 0, second_weights = 0;
     Hierarchy h{};
@@ -87,7 +75,10 @@ struct Random {
         }
         touched_starts.push_back(static_cast<int64_t>(touched_ranks.size()));
         direct_starts.push_back(static_cast<int64_t>(direct_ranks.size()));
-        h = {T, static_cast<int32_t>(child.size()), G, width.data(), term.data(), row.data(), place.data(),
+        // A parent's number is smaller, and so its stratum is not larger.
+        for (int32_t t = 0; t < T; ++t) stratum.push_back((t + 3) / 4);
+        h = {T, static_cast<int32_t>(child.size()), G, (T + 2) / 4 + 1, width.data(), term.data(),
+             stratum.data(), row.data(), place.data(),
              first_gene.data(), direct.data(), second.data(), child.data(), parent.data(), weight.data(), up.data(),
              down_starts.data(), down.data(), touched_starts.data(), touched_ranks.data(), direct_starts.data(),
              direct_ranks.data(), direct_weight.data()};
@@ -97,19 +88,47 @@ struct Random {
 struct Batch {
     std::vector<int64_t> starts, entry_starts, link_starts, change_starts, change_weight;
     std::vector<int32_t> count, entry_sample, entry_column, link_parent, link_child, change_column;
+    std::vector<double> change_size;
     Columns c{};
 
-    Batch(const Hierarchy &h, const std::vector<int64_t> &sample, const std::vector<int64_t> &gene, int64_t samples) {
+    Batch(const Hierarchy &h, const std::vector<int64_t> &sample, const std::vector<int64_t> &gene, const double *size,
+          int64_t samples) {
         int64_t sizes[4];
-        void *made = dcell_make_columns(&h, sample.data(), gene.data(), static_cast<int64_t>(gene.size()), samples, sizes);
+        void *made = dcell_make_columns(&h, sample.data(), gene.data(), size, static_cast<int64_t>(gene.size()),
+                                        samples, sizes);
         starts.resize(h.terms + 1), entry_starts.resize(h.terms + 1), change_starts.resize(h.terms + 1);
         link_starts.resize(h.edges + 1), count.resize(sizes[0]), entry_sample.resize(sizes[1]), entry_column.resize(sizes[1]);
         link_parent.resize(sizes[2]), link_child.resize(sizes[2]), change_column.resize(sizes[3]), change_weight.resize(sizes[3]);
+        change_size.resize(size ? sizes[3] : 0);
         dcell_take_columns(made, starts.data(), count.data(), entry_starts.data(), entry_sample.data(), entry_column.data(),
                            link_starts.data(), link_parent.data(), link_child.data(), change_starts.data(),
-                           change_column.data(), change_weight.data());
+                           change_column.data(), change_weight.data(), change_size.data());
+        if (!size) plan(h, made, sizes, samples);
+        dcell_free_columns(made);
         c = {starts.data(), count.data(), entry_starts.data(), link_starts.data(), link_parent.data(), link_child.data(),
-             change_starts.data(), change_column.data(), change_weight.data()};
+             change_starts.data(), change_column.data(), change_weight.data(), size ? change_size.data() : nullptr};
+    }
+
+    // The plan for a GPU, in rooms as large as it is and larger.
+    static void plan(const Hierarchy &h, const void *made, const int64_t *sizes, int64_t samples) {
+        for (const int64_t more : {0, 5}) {
+            std::vector<int64_t> room(6 + 2 * h.strata);
+            dcell_size_plan(&h, made, {64, 32}, room.data());
+            for (int64_t &part : room) part += more;
+            const auto sum = [](auto first, auto last) { return std::accumulate(first, last, int64_t(0)); };
+            const int64_t edge_tiles = sum(room.begin() + 6, room.begin() + 6 + h.strata);
+            const int64_t row_tiles = sum(room.begin() + 6 + h.strata, room.end());
+            const int64_t pairs = sum(h.direct_genes, h.direct_genes + h.terms);
+            const std::vector<int64_t> lengths{1, h.terms + 1, room[0], room[0] + 1, room[2], room[1] + 1, room[2],
+                                               room[0] + 1, room[3], pairs + 1, room[3], h.edges + 1,
+                                               3 * edge_tiles, 3 * row_tiles, h.terms, h.edges + 1};
+            std::vector<int32_t> narrow(sum(lengths.begin(), lengths.end() - 2));
+            std::vector<int64_t> wide(lengths[14] + lengths[15]), term(sizes[0]);
+            std::vector<int32_t> count(sizes[0]), sample(sizes[1]), column(sizes[1]);
+            if (dcell_take_plan(&h, made, {64, 32}, samples, room.data(), lengths.data(), narrow.data(), wide.data(),
+                                term.data(), count.data(), sample.data(), column.data()))
+                std::abort();
+        }
     }
 };
 
@@ -117,7 +136,9 @@ void step(const Random &r, Settings s) {
     std::vector<int64_t> sample, gene;
     for (int64_t i = 0; i < s.samples; ++i)
         for (int64_t n = i == 1 ? r.h.genes - 1 : up_to(5); n > 0; --n) sample.push_back(i), gene.push_back(up_to(r.h.genes + 1));
-    const Batch b(r.h, sample, gene, s.samples);
+    std::vector<double> sizes(gene.size());
+    for (double &one : sizes) one = static_cast<double>(1 + up_to(3)) / 4; // graded states in half of the steps
+    const Batch b(r.h, sample, gene, up_to(2) ? sizes.data() : nullptr, s.samples);
     const int64_t P = s.phenotypes;
     size_t size = 0;
     for (int32_t t = 0; t < r.h.terms; ++t) size += static_cast<size_t>((b.starts[t + 1] - b.starts[t] + 1) * r.width[t]);
