@@ -15,8 +15,8 @@ from data_specs.parameters import Model
 from dcell_model.data.dataset import encode_genotypes
 from dcell_model.dcell.engines import columns_pass
 from dcell_model.dcell.engines.weights import Weights
-from dcell_model.dcell.gpu import Sizes
-from dcell_model.dcell.gpu.launches import Launches, Options
+from dcell_model.dcell.gpu import Sizes, launches
+from dcell_model.dcell.gpu.launches import Options
 from dcell_model.dcell.model import DCell
 from tests.hierarchies import random_cell_graph
 
@@ -61,9 +61,9 @@ def passes(config: Model, options: Options, dtype: torch.dtype, phenotypes: int 
     plan = columns_pass.plan_of(model.layout, batch.deleted_sample, batch.deleted_gene, 3)
     room = Sizes.of(plan[-1].tolist()[1:])
     weights = Weights(*(tensor.detach() for tensor in Weights.of(model).to_list()))
-    launches = Launches(model.layout, options, weights, (plan[0], plan[1]), room)
-    wild, difference, _, _, *saved = launches.forward(weights.bias.clone())
-    launches.backward(wild, difference, tuple(saved))
+    passed = launches.Launches(model.layout, options, weights, (plan[0], plan[1]), room)
+    wild, difference, _, _, *saved = passed.forward(weights.bias.clone())
+    passed.backward(wild, difference, tuple(saved))
 
 
 if __name__ == "__main__":
@@ -81,3 +81,6 @@ if __name__ == "__main__":
         Options(False, True, torch.float16, False), single,
     )  # fmt: skip
     passes(Model(norm_order="act_norm", norm="none"), Options(False, True, single, False), single)
+    launches.rows_at_once = lambda rows: launches.MANY_ROWS  # as in a batch of thousands of samples
+    passes(Model(norm_order="norm_act"), Options(True, False, single, False), single)
+    passes(Model(norm_order="act_norm"), Options(True, False, double, False), double)

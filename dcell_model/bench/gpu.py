@@ -192,9 +192,19 @@ def _tests(given: Sequence[str], end: float) -> dict[str, Any]:
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="dcell-gpu-tests-") as folder:
         report = Path(folder) / "tests.xml"
-        call = [sys.executable, "-m", "pytest", "-m", "gpu", f"--junitxml={report}", *given]
+        call = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-m",
+            "gpu",
+            f"--junitxml={report}",
+            *given,
+            "-p",
+            "no:benchmark",
+        ]  # pytest-benchmark, where it is there, warns beside xdist
         if importlib.util.find_spec("xdist") is not None:
-            call += ["-n", str(min(4, os.cpu_count() or 1))]
+            call += ["-n", str(min(8, os.cpu_count() or 1))]
         try:
             done = subprocess.run(call, cwd=CHECKOUT, capture_output=True, text=True, check=False,
                                   timeout=max(5.0, (end - start) / 2))  # fmt: skip

@@ -24,6 +24,7 @@ from dcell_model.bench.step import PHASES, Step, network_of
 from dcell_model.data import EpochBatches, MutantStateBatch, MutantStateDataset, TrainingBatches
 from dcell_model.dcell import DCell, dcell_loss
 from dcell_model.dcell.engines import WorkPlan, work_plan
+from dcell_model.machine import keep_freed_memory
 
 WARM_UP = 4  # steps: the first launches compile kernels, the second of a shape are recorded
 LOOKED_INTO = 3  # steps that are profiled
@@ -60,6 +61,7 @@ def measure(setting: GpuStep) -> dict[str, Any]:
         is waited for; peak memory; launches, and how busy kernels kept the device; the error of
         the gradient against float64.
     """
+    keep_freed_memory()
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high" if setting.precision == "tf32" else "highest")
     device = torch.device(setting.device)

@@ -56,8 +56,8 @@ def work_plan(model: DCellParameters, batch: MutantStateBatch) -> WorkPlan:
 
 
 def _planning_threads() -> int:
-    """A plan takes one core much longer than the pass takes a GPU."""
-    return max(1, min(8, len(os.sched_getaffinity(0)) // 2))
+    """A plan takes one core much longer than the pass takes a GPU; two cores are for the rest."""
+    return max(1, min(16, len(os.sched_getaffinity(0)) - 2))
 
 
 def _product_by_term(model: DCellParameters, batch: MutantStateBatch) -> float:

@@ -15,9 +15,10 @@ from dcell_model.dcell.gpu.tables import GENES, INNER, NEURONS, OUTER, Hierarchy
 from dcell_model.dcell.layout import SubsystemLayout
 from dcell_model.dcell.native.interface import ACTIVATIONS
 
-# Rows of a term that a program takes at a time, and listed rows that it fetches together: of
-# columns, and of the wild type, which has one for each child.
-TERM_ROWS, AT_ONCE, WILD_AT_ONCE = 32, 4, 64
+# Rows of a term that a program takes at a time, in batches with few and with many rows a term, by
+# so many warps; and listed rows that it fetches together: of columns, and of the wild type, which
+# has one for each child. On an H200 a program with fewer rows or warps waits longer for memory.
+FEW_ROWS, MANY_ROWS, TERM_WARPS, AT_ONCE, WILD_AT_ONCE = 64, 128, 8, 4, 64
 _TYPES = {
     torch.bfloat16: tl.bfloat16, torch.float16: tl.float16, torch.float32: tl.float32,
     torch.float64: tl.float64,
@@ -28,6 +29,11 @@ def _launch(kernel: Any, programs: tuple[int, ...], *arguments: Any, **options: 
     """Launch a kernel, unless there is nothing to do; products and sums may be fused."""
     if programs[0]:
         kernel[programs](*arguments, enable_fp_fusion=True, **options)
+
+
+def rows_at_once(rows: float) -> int:
+    """How many rows of a term a program takes at a time, where terms have so many on average."""
+    return MANY_ROWS if rows > FEW_ROWS else FEW_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,9 @@ class Launches:
             "BATCH_NORM": config.norm == "batch",
             "NORM_FIRST": config.norm_order == "norm_act",
             "TRAINING": options.training,
-            "NEURONS": NEURONS, "ROWS": TERM_ROWS,
+            "NEURONS": NEURONS,
+            "ROWS": rows_at_once(room.rows / len(self.at.term)),
+            "num_warps": TERM_WARPS,
         }  # fmt: skip
 
     def _new(self, *shape: int, dtype: torch.dtype | None = None) -> Tensor:
@@ -181,6 +189,6 @@ class Launches:
         _launch(
             backward_kernels.gradients_of_heads, (len(at.term_tiles[0]), self.phenotypes),
             D, grad_wild, grad_difference, out.head, *at.term_tiles, at.width, at.row, at.term,
-            plan.row_start, plan.number, self.phenotypes, NEURONS=NEURONS, ROWS=TERM_ROWS,
+            plan.row_start, plan.number, self.phenotypes, NEURONS=NEURONS, ROWS=FEW_ROWS,
         )  # fmt: skip
         return out.to_list()
