@@ -24,7 +24,7 @@ from dcell_model.bench.step import PHASES, Step, network_of
 from dcell_model.data import EpochBatches, MutantStateBatch, MutantStateDataset, TrainingBatches
 from dcell_model.dcell import DCell, dcell_loss
 from dcell_model.dcell.engines import WorkPlan, work_plan
-from dcell_model.machine import keep_freed_memory
+from dcell_model.machine import keep_freed_memory, threads_for
 
 WARM_UP = 4  # steps: the first launches compile kernels, the second of a shape are recorded
 LOOKED_INTO = 3  # steps that are profiled
@@ -98,29 +98,30 @@ def measure(setting: GpuStep) -> dict[str, Any]:
         times.append(now())
         return [b - a for a, b in itertools.pairwise(times)]
 
-    batches = _endless(TrainingBatches(dataset, order, device, 0, plan.ahead, plan.threads))
-    for _ in range(WARM_UP):
-        train(next(batches))
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-    _synchronize(device)
-    samples, steps, start = 0, 0, time.perf_counter()
-    while steps < 3 or time.perf_counter() - start < setting.seconds:
-        batch = next(batches)
-        train(batch)
-        samples, steps = samples + len(batch), steps + 1
-    _synchronize(device)
-    rate = samples / (time.perf_counter() - start)
-    phases = np.array([train(next(batches), wait=True) for _ in range(min(steps, 10))]) * 1e3
-    result: dict[str, Any] = {
-        "engine_pass": plan.engine_pass,
-        "threads_that_plan": plan.threads if plan.ahead else 0,
-        "samples_per_second": round(rate, 1),
-        "steps": steps,
-        **{f"{name}_ms": round(float(np.median(phases[:, phase])), 3)
-           for phase, name in enumerate(PHASES)},
-        "profile": _profile(lambda: train(next(batches)), device),
-    }  # fmt: skip
+    with threads_for(plan.product):
+        batches = _endless(TrainingBatches(dataset, order, device, 0, plan.ahead, plan.threads))
+        for _ in range(WARM_UP):
+            train(next(batches))
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        _synchronize(device)
+        samples, steps, start = 0, 0, time.perf_counter()
+        while steps < 3 or time.perf_counter() - start < setting.seconds:
+            batch = next(batches)
+            train(batch)
+            samples, steps = samples + len(batch), steps + 1
+        _synchronize(device)
+        rate = samples / (time.perf_counter() - start)
+        phases = np.array([train(next(batches), wait=True) for _ in range(min(steps, 10))]) * 1e3
+        result: dict[str, Any] = {
+            "engine_pass": plan.engine_pass,
+            "threads_that_plan": plan.threads if plan.ahead else 0,
+            "samples_per_second": round(rate, 1),
+            "steps": steps,
+            **{f"{name}_ms": round(float(np.median(phases[:, phase])), 3)
+               for phase, name in enumerate(PHASES)},
+            "profile": _profile(lambda: train(next(batches)), device),
+        }  # fmt: skip
     if device.type == "cuda":
         result["peak_memory_mib"] = round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
     if isinstance(network, DCell):

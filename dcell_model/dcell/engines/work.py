@@ -48,10 +48,8 @@ def work_plan(model: DCellParameters, batch: MutantStateBatch) -> WorkPlan:
     if native_pass.suits(model) and name:
         return WorkPlan(f"native, {name}", _product_of_columns(model, batch), ahead)
     if columns_pass.suits(model, batch):
-        product = _product_of_columns(model, batch)
-        return WorkPlan(
-            "columns, Triton", product, columns_pass.planner(model), _planning_threads()
-        )
+        # The CPU multiplies nothing, and more threads that gather batches only hinder the planning.
+        return WorkPlan("columns, Triton", 0.0, columns_pass.planner(model), _planning_threads())
     return WorkPlan("in torch", _product_of_entries(model, batch))
 
 
