@@ -151,10 +151,10 @@ class Plan:
 
 
 class Planned:
-    """A plan in the memory of the native library, before it is padded.
+    """A plan of columns that are in the memory of the native library, as long as they are there.
 
     Attributes:
-        sizes: of the plan.
+        sizes: of the plan, before it is padded.
     """
 
     def __init__(self, layout: SubsystemLayout, found: FoundColumns, samples: int) -> None:

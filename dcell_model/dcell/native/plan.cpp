@@ -16,7 +16,7 @@ namespace {
 
 using dcell::FoundColumns;
 
-// How many of each, in the order of `dcell_size_plan`.
+// How many of each, in the order of `dcell_size_plan` and of `Sizes` in gpu/plan.py.
 enum Size { ROWS, PLACES, LINKS, CHANGES, NUMBERS, PRODUCTS, TILES };
 
 int64_t up(int64_t a, int64_t b) { return (a + b - 1) / b; }
