@@ -38,8 +38,7 @@ def top_subsystems(table: pa.Table, path: Path, *, phenotype: str, samples: int)
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0, labelsize=11)
         axes.margins(y=0.02)
-        axes.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4), useMathText=True)
-        axes.xaxis.get_offset_text().set_parse_math(True)  # the only mathematics
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel(
             f"increase of the mean squared error of {printable(phenotype)} where "
             "the term is touched"
