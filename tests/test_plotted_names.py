@@ -94,7 +94,7 @@ def test_names_are_drawn_as_they_stand(
 ) -> None:
     path = tmp_path / f"drawn.{suffix}"
     DRAWN[what](path, name)
-    assert [text for text in parsed if "10^" not in text] == []  # 10^{-6} of an axis with powers
+    assert parsed == []
     if suffix == "svg":  # one that a browser shows
         ElementTree.parse(path)
         assert not re.search("[\x00\x1b\u202e]", path.read_text(encoding="utf-8"))

@@ -192,17 +192,9 @@ def _tests(given: Sequence[str], end: float) -> dict[str, Any]:
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="dcell-gpu-tests-") as folder:
         report = Path(folder) / "tests.xml"
-        call = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-m",
-            "gpu",
-            f"--junitxml={report}",
-            *given,
-            "-p",
-            "no:benchmark",
-        ]  # pytest-benchmark, where it is there, warns beside xdist
+        # pytest-benchmark, where it is there, warns beside xdist.
+        call = [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:benchmark",
+                f"--junitxml={report}", *given]  # fmt: skip
         if importlib.util.find_spec("xdist") is not None:
             call += ["-n", str(min(8, os.cpu_count() or 1))]
         try:

@@ -6,6 +6,7 @@ the end. Run in a process of its own by `bench.gpu`.
 
 import itertools
 import json
+import math
 import sys
 import time
 import warnings
@@ -74,7 +75,7 @@ def measure(setting: GpuStep) -> dict[str, Any]:
     half = torch.autocast(device.type, torch.bfloat16, enabled=setting.precision == "bf16")
     order = EpochBatches(np.arange(len(dataset)), min(setting.batch_size, len(dataset)))
     some = dataset.batch(next(iter(order)))
-    plan = WorkPlan("published", 0.0)
+    plan = WorkPlan("published", math.inf)  # on all threads
     if isinstance(network, DCell):
         with half:
             plan = work_plan(network, some.to(device))

@@ -43,7 +43,7 @@ class MutantState:
 
     @property
     def delta(self) -> npt.NDArray[Any]:
-        """`[n, 4]` changed rows (term, gene, stratum, state); int64, of graded states float64."""
+        """`[n, 4]` copy of changed rows (term, gene, stratum, state); int64, if graded float64."""
         kind = np.float64 if self.rows["state"].dtype.kind == "f" else np.int64
         table = np.stack([self.rows[name].astype(kind) for name in STATE_COLUMNS], axis=1)
         changed: npt.NDArray[Any] = table[table[:, 3] != WILD_TYPE]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from data_specs.cell_graph import IntArray
 from dcell_model.dcell.layout import SubsystemLayout
-from dcell_model.dcell.ranks import Ranks
+from dcell_model.dcell.native import NativeHierarchy
 
 # What one program takes: neurons of a term's activation and norm; neurons and summands of a matrix
 # product, whose sides are powers of two from 16 on; genes whose gradients it collects.
@@ -62,33 +62,24 @@ class Hierarchy:
 
     @classmethod
     def _make(cls, layout: SubsystemLayout) -> "Hierarchy":
-        graph, ranks = layout.graph, Ranks.of(layout)
-        terms, every = ranks.terms, np.arange(graph.num_terms + 1)
-        width = layout.widths[terms]
-        native = np.lexsort((ranks.edge_parent, ranks.edge_child))
-        child, parent = ranks.edge_child[native], ranks.edge_parent[native]
-        group_first = np.array([g.child_weights.start for g in layout.groups], dtype=np.int64)
-        weight = group_first[ranks.group_of_rank[parent]] + ranks.edge_input[native] * width[parent]
-        order = np.lexsort((weight, parent))
-        child, parent = child[order], parent[order]
+        graph, every = layout.graph, np.arange(layout.graph.num_terms + 1)
+        native = NativeHierarchy.of(layout)  # whose plans name terms and edges
+        of = {name: array.astype(np.int64) for name, array in native.arrays.items()}
+        child, parent = of["edge_child"][of["down"]], of["edge_parent"][of["down"]]
         up_edge = np.argsort(child, kind="stable")
-        first_gene = np.zeros(graph.num_terms, dtype=np.int64)
-        direct = graph.genes_direct[terms]
-        first_pair = np.searchsorted(graph.annotations[:, 0], terms)
-        first_gene[direct > 0] = layout.first_gene_weight[first_pair[direct > 0]]
         return cls(
-            terms=terms,
-            width=width,
-            row=layout.first_row[terms],
-            stratum=graph.strata[terms],
+            terms=of["term"],
+            width=of["width"],
+            row=of["row"],
+            stratum=of["stratum"],
             child=child,
             parent=parent,
-            weight=weight[order],
-            down=np.searchsorted(parent, every),
+            weight=of["edge_weight"][of["down"]],
+            down=of["edges_down"],
             up=np.searchsorted(child[up_edge], every),
             up_edge=up_edge,
-            first_gene=first_gene,
-            pair=np.concatenate([[0], np.cumsum(direct)]),
+            first_gene=of["first_gene"],
+            pair=np.concatenate([[0], np.cumsum(of["direct_genes"])]),
             strata=graph.num_strata,
         )
 

@@ -32,6 +32,7 @@ class NativeHierarchy:
     Attributes:
         struct: what functions of the library take; it points to arrays of this object.
         address: of the struct, as a call takes it.
+        arrays: all of the struct, by its names; the order of `down` is that of the edges on a GPU.
         terms: `[T]` term of every rank.
         width: `[T]` int64, neurons of every rank.
         edge_child: `[E]` rank of every edge's child.
@@ -69,7 +70,7 @@ class NativeHierarchy:
         every = np.arange(graph.num_terms + 1)
         term, gene = graph.annotations.T
         pairs = np.lexsort((ranks.rank[term], gene))
-        self._arrays = {
+        self.arrays = {
             "width": width,
             "term": terms,
             "stratum": graph.strata[terms],
@@ -90,13 +91,13 @@ class NativeHierarchy:
             "direct_ranks": ranks.rank[term[pairs]],
             "direct_weight": layout.first_gene_weight[pairs],
         }
-        self._arrays = {name: _array(name, values) for name, values in self._arrays.items()}
+        self.arrays = {name: _array(name, values) for name, values in self.arrays.items()}
         self.struct = _Struct(
             graph.num_terms,
             self.edges,
             graph.num_genes,
             graph.num_strata,
-            *(self._arrays[name].ctypes.data for name in _FIELDS),
+            *(self.arrays[name].ctypes.data for name in _FIELDS),
         )
         self.address = ctypes.byref(self.struct)
 
